@@ -1,0 +1,97 @@
+package subnet
+
+import (
+	"context"
+	"io"
+)
+
+// Engine trains and evaluates models. The text it does this on is its own
+// affair: domains are numbered, one per expert group.
+type Engine interface {
+	// Open loads the model that the files hold together: the parameters of a
+	// later file replace those of an earlier one.
+	Open(ctx context.Context, files ...File) (Model, error)
+}
+
+// A Model is one loaded model. It is not safe for concurrent use.
+type Model interface {
+	// Load replaces the parameters that f holds and leaves the others. The
+	// error names the file, the parameter and what is wrong with it; then the
+	// model is as it was.
+	Load(f File) error
+	// Save writes, in key order, the parameters whose names keep accepts.
+	Save(w io.Writer, format Format, keep func(name string) bool) error
+	// Route lets each layer's router choose among these experts only, by
+	// their original numbers; nil lets it choose among all.
+	Route(experts Experts)
+	// Train prepares the parameters that opts names for training and freezes
+	// the others.
+	Train(opts TrainOptions) (Trainer, error)
+	// Loss evaluates the model on held-out text that no trainer sees.
+	Loss(ctx context.Context, s Sample) (Loss, error)
+	Close() error
+}
+
+// A Format is how tensors are written to a file.
+type Format string
+
+// The two formats. Both are read wherever either is.
+const (
+	Safetensors Format = "safetensors"
+	Torch       Format = "pt"
+)
+
+// Experts lists, for each layer, the original numbers of routed experts.
+type Experts map[int][]int
+
+// TrainOptions says what to train, on what, and how. The schedule is a linear
+// warmup to LR and half a cosine down to nought at TotalSteps.
+type TrainOptions struct {
+	Params      func(name string) bool // which parameters are trained
+	Domain      int                    // whose text
+	Seed        string                 // which order of it
+	Batch       int                    // sequences per optimizer step
+	LR          float64
+	WarmupSteps int
+	TotalSteps  int
+	Beta1       float64
+	Beta2       float64
+	WeightDecay float64
+	ClipNorm    float64
+}
+
+// A Trainer takes optimizer steps on the model it came from.
+type Trainer interface {
+	// Step reads one batch and updates the parameters.
+	Step(ctx context.Context) (Step, error)
+	// Save writes all that Resume needs besides the parameters: moments,
+	// position in the schedule and in the data.
+	Save(w io.Writer) error
+	Resume(f File) error
+}
+
+// A Step reports one optimizer step.
+type Step struct {
+	Number   int // steps taken, this one included
+	Loss     float64
+	LR       float64
+	GradNorm float64 // before clipping
+	Tokens   int
+	Skipped  bool // nothing was updated: a gradient was not finite
+}
+
+// A Sample picks held-out sequences.
+type Sample struct {
+	Domain    int
+	Seed      string // the same seed picks the same sequences
+	Sequences int    // how many; 0 means all there are
+}
+
+// A Loss is the mean over tokens, in nats. If any batch was not finite, Mean is
+// +Inf and Bad counts such batches: a model that hides its worst batches behind
+// a NaN must not gain by it.
+type Loss struct {
+	Mean   float64
+	Tokens int
+	Bad    int
+}

@@ -1,0 +1,120 @@
+// Package subnet holds the vocabulary every other package shares: what a
+// subnet is, who takes part in it, and the few services a protocol may use.
+//
+// It imports nothing but the standard library. Protocols depend on it; the
+// packages that do I/O implement its interfaces: [Chain] the blockchain,
+// [Store] the places where files are exchanged, [Dir] the neuron's own files,
+// [Journal] its memory of what it was about to do, [Engine] the training
+// engine, [Signer] its hotkey. [Env] hands them to a [Role] of a [Protocol].
+package subnet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+// A Block is a height on the chain. All protocol time is counted in blocks.
+type Block uint64
+
+// A NetUID is a subnet's number.
+type NetUID uint16
+
+// A UID is a neuron's slot in the subnet.
+type UID uint16
+
+// A Hotkey is a neuron's SS58 address.
+type Hotkey string
+
+// Signer signs with the neuron's hotkey. The key itself never leaves its wallet.
+type Signer interface {
+	Hotkey() Hotkey
+	// Sign returns a 64-byte sr25519 signature over payload.
+	Sign(ctx context.Context, payload []byte) ([]byte, error)
+}
+
+// Env is all a running role may touch. A nil field is a service that the role
+// does not need.
+type Env struct {
+	NetUID  NetUID
+	Config  Config // what the protocol's NewConfig returned, filled in
+	Signer  Signer
+	Chain   Chain
+	Engine  Engine
+	Dir     Dir
+	Journal Journal
+
+	// Open returns the store at a URL such as "hf://org/repo".
+	Open func(url string) (Store, error)
+	// Verify reports whether sig is who's signature over msg.
+	Verify func(who Hotkey, msg, sig []byte) bool
+	// Emit tells everybody who watches. It does not block and may be called
+	// from any goroutine.
+	Emit func(Event)
+}
+
+// An Event is one thing that happened, for the log, the journal, the terminal,
+// the dashboard and the metrics alike.
+type Event struct {
+	Block Block
+	Level slog.Level
+	Kind  string      // for programs: "phase", "step", "committed", "scored", …
+	Text  string      // for people: the log line, in the words of the users' guides
+	Attrs []slog.Attr // for both
+}
+
+// A Config holds the settings of one protocol.
+type Config interface {
+	// Validate returns every problem, joined, each beginning with the
+	// setting's path.
+	Validate() error
+}
+
+// A Protocol is one kind of subnet.
+type Protocol struct {
+	Name    string
+	Summary string
+	// Rules lists the generations of the network by name.
+	Rules []string
+	// NewConfig returns the settings with their defaults.
+	NewConfig func() Config
+	Roles     []Role
+}
+
+// A Role is one part in a protocol that a process can play until ctx is done.
+type Role struct {
+	Name    string // "mine", "validate", …
+	Summary string
+	Run     func(context.Context, Env) error
+}
+
+// Role returns the role of that name, or false.
+func (p Protocol) Role(name string) (Role, bool) {
+	for _, r := range p.Roles {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Role{}, false
+}
+
+// A HintError is an error with advice for the person in front of the terminal.
+// The command line prints it as a second line.
+type HintError struct {
+	Err  error
+	Hint string
+}
+
+func (e *HintError) Error() string { return e.Err.Error() }
+func (e *HintError) Unwrap() error { return e.Err }
+
+// WithHint attaches advice to err.
+func WithHint(err error, hint string) error { return &HintError{err, hint} }
+
+// Hint returns the advice attached to err, or "".
+func Hint(err error) string {
+	if h, ok := errors.AsType[*HintError](err); ok {
+		return h.Hint
+	}
+	return ""
+}
