@@ -27,21 +27,22 @@ var allowed = map[string]string{
 	"tensor":      "subnet",
 	"safetensors": "subnet tensor",
 	"torchfile":   "subnet tensor",
+	"checkpoint":  "subnet tensor safetensors torchfile",
 	// L2: what touches the world.
 	"wallet":    "subnet keys",
 	"subtensor": "subnet keys scale",
 	"exchange":  "subnet",
 	"data":      "subnet",
-	"engine":    "subnet tensor safetensors torchfile",
+	"engine":    "subnet tensor checkpoint",
 	"journal":   "subnet",
 	"telemetry": "subnet",
 	// L3: the protocols.
-	"protocol": "subnet keys tensor safetensors torchfile",
+	"protocol": "subnet keys tensor checkpoint",
 	// L4: what puts them together.
 	"config": "subnet protocol",
-	"node":   "subnet keys tensor safetensors torchfile wallet subtensor exchange data engine journal telemetry protocol config",
-	"local":  "subnet keys scale ledger tensor safetensors torchfile wallet subtensor exchange data engine journal telemetry protocol config node",
-	"sim":    "subnet keys scale ledger tensor safetensors torchfile exchange journal protocol",
+	"node":   "subnet keys tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config",
+	"local":  "subnet keys scale ledger tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config node",
+	"sim":    "subnet keys scale ledger tensor checkpoint exchange journal protocol",
 	"tui":    "subnet local",
 }
 
@@ -73,7 +74,7 @@ var impure = []string{"time", "os", "net", "net/http", "context"}
 
 func TestPureRules(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`,
-		"../keys", "../scale", "../ledger", "../tensor", "../safetensors", "../torchfile").Output()
+		"../keys", "../scale", "../ledger", "../tensor", "../safetensors", "../torchfile", "../checkpoint").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
