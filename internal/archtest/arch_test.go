@@ -37,7 +37,7 @@ var allowed = map[string]string{
 	"journal":   "subnet",
 	"telemetry": "subnet",
 	// L3: the protocols.
-	"protocol": "subnet keys tensor checkpoint",
+	"protocol": "subnet keys tensor safetensors checkpoint",
 	// L4: what puts them together.
 	"config": "subnet protocol",
 	"node":   "subnet keys tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config",

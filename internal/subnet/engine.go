@@ -8,8 +8,8 @@ import (
 // Engine trains and evaluates models. The text it does this on is its own
 // affair: domains are numbered, one per expert group.
 type Engine interface {
-	// Open loads the model that the files hold together: the parameters of a
-	// later file replace those of an earlier one.
+	// Open loads the engine's base model and lays the files over it: the
+	// parameters of a later file replace those of an earlier one.
 	Open(ctx context.Context, files ...File) (Model, error)
 }
 

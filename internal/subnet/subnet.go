@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 )
 
 // A Block is a height on the chain. All protocol time is counted in blocks.
@@ -68,6 +69,27 @@ type Config interface {
 	// Validate returns every problem, joined, each beginning with the
 	// setting's path.
 	Validate() error
+	// Services says what the role must be connected with.
+	Services() Services
+}
+
+// Services is what a neuron's settings say about the world around it.
+type Services struct {
+	NetUID    NetUID
+	Endpoints []string // of the chain, the preferred one first
+	Wallet    string   // directory of wallets; "" for the customary one
+	Coldkey   string
+	Hotkey    string
+
+	Hub      string // URL of the model hub; "" for the public one
+	HubToken string // environment variable that holds the token
+
+	Model   string // directory of the base model: config.json, model.safetensors
+	Data    string // directory of the prepared text
+	DType   string // of saved tensors: f32, f16 or bf16
+	Threads int    // 0 for as many as there are cores
+
+	Axon netip.AddrPort // served on chain; the zero value for none
 }
 
 // A Protocol is one kind of subnet.

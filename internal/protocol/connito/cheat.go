@@ -1,0 +1,200 @@
+package connito
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"adit/internal/checkpoint"
+	"adit/internal/subnet"
+	"adit/internal/tensor"
+)
+
+// Cheats are the rules that a miner can be told to break on a local network, to
+// see that breaking them earns nothing:
+//
+//   - copy: submits what another miner has just published
+//   - late: signs its hash only when the others' models are public
+//   - mismatch: publishes another model than it committed to
+//   - nan: submits weights that are not numbers
+//   - random: submits random weights
+//   - silent: signs a hash and never shows the model
+var Cheats = []string{"copy", "late", "mismatch", "nan", "random", "silent"}
+
+func isCheat(name string) bool { return slices.Contains(Cheats, name) }
+
+// cheat is a miner that breaks one rule in every cycle.
+func cheat(ctx context.Context, env subnet.Env) error {
+	n, err := newNeuron(env)
+	if err != nil {
+		return err
+	}
+	if n.rules.Name != Local.Name {
+		return fmt.Errorf("cheat %q: only a network with rules %s may be tested so", n.cfg.Cheat, Local.Name)
+	}
+	pos, _, err := n.now(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	for cycle := pos.Cycle; ; cycle++ {
+		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, Distribute)); err != nil {
+			return ended(ctx, err)
+		}
+		err := n.downloadJob(ctx, cycle)
+		if err == nil {
+			err = n.cheatJob(ctx, cycle)
+		}
+		if err != nil && ctx.Err() == nil {
+			n.warn("lost", "the cheat did not go through", err, slog.Uint64("cycle", cycle))
+		}
+		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle+1, Distribute)); err != nil {
+			return ended(ctx, err)
+		}
+	}
+}
+
+// cheatJob is a commitJob with something wrong in it.
+func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
+	g := n.cfg.Task.Groups[0]
+	p, name, err := n.waitForBaseline(ctx, cycle, g)
+	if err != nil {
+		return err
+	}
+	base, err := n.tensors(name)
+	if err != nil {
+		return err
+	}
+	if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, MinerCommit1)); err != nil {
+		return err
+	}
+	shown, promised := n.forge(base, 0.1), tensor.Dict(nil)
+	switch n.cfg.Cheat {
+	case "copy":
+		if shown, err = n.steal(ctx, cycle, g); err != nil {
+			return err
+		}
+	case "nan":
+		key := shown.Keys()[0]
+		vals := shown[key].Floats(nil)
+		vals[0] = float32(math.NaN())
+		shown[key] = tensor.FromFloats(shown[key].DType, shown[key].Shape, vals)
+	case "mismatch":
+		promised = n.forge(base, 0.2)
+	}
+	if promised == nil {
+		promised = shown
+	}
+	path := ".tmp_cheat/" + shardFile(g.ID, subnet.Safetensors)
+	if err := n.write(path, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, shown) }); err != nil {
+		return err
+	}
+	hash := Hash(promised)
+	sig, err := n.Signer.Sign(ctx, []byte(hash))
+	if err != nil {
+		return err
+	}
+	if n.cfg.Cheat == "late" {
+		// By now the others' models are public. Its own second commitment
+		// follows at once: at the end of the phase it would be all there.
+		if err := n.Chain.Wait(ctx, n.rules.Schedule.End(cycle, MinerCommit1)+1); err != nil {
+			return err
+		}
+	}
+	silent := n.cfg.Cheat == "silent"
+	n.say("cheat", "breaking a rule", slog.String("cheat", n.cfg.Cheat), slog.Uint64("cycle", cycle), slog.String("hash", hash))
+	if silent {
+		_, err = n.Chain.Commit(ctx, commit1(sig))
+		return err
+	}
+	store, err := n.stage(ctx, []string{path})
+	if err != nil {
+		return err
+	}
+	if _, err := n.Chain.Commit(ctx, commit1(sig)); err != nil {
+		return err
+	}
+	revision, err := store.Publish(ctx, "cheat")
+	if err != nil {
+		return err
+	}
+	from, _ := n.rules.Schedule.commit2Window(cycle, MinerCommit1)
+	if err := n.Chain.Wait(ctx, from-1); err != nil {
+		return err
+	}
+	_, err = n.Chain.Commit(ctx, minerCommit2(g.ID, hash, p.version, n.cfg.HF.CheckpointRepo, revision))
+	return err
+}
+
+// forge returns random tensors of the same shapes.
+func (n *neuron) forge(like tensor.Dict, scale float64) tensor.Dict {
+	random := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(n.me))))
+	forged := make(tensor.Dict, len(like))
+	for _, key := range like.Keys() {
+		t := like[key]
+		vals := make([]float32, t.Numel())
+		for i := range vals {
+			vals[i] = float32(random.NormFloat64() * scale)
+		}
+		forged[key] = tensor.FromFloats(t.DType, t.Shape, vals)
+	}
+	return forged
+}
+
+// steal returns the first model of its group that another miner publishes in
+// this cycle. Where miners publish is known from the cycle before.
+func (n *neuron) steal(ctx context.Context, cycle uint64, g Group) (tensor.Dict, error) {
+	if cycle == 0 {
+		return nil, errors.New("nobody to copy from")
+	}
+	ctx, cancel := until(ctx, n.Chain, n.rules.Schedule.Start(cycle, MinerCommit2))
+	defer cancel()
+	_, two := n.rules.Schedule.commitReads(cycle-1, MinerCommit1)
+	known, err := n.Chain.Commitments(ctx, two)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		for _, k := range known {
+			for _, c := range parseCommits(k.Fields) {
+				if k.Hotkey == n.me || c.complete() != "" || *c.Group != g.ID {
+					continue
+				}
+				if d, err := n.published(ctx, c.Repo, g); err == nil && Hash(d) != c.Hash {
+					return d, nil
+				}
+			}
+		}
+		if err := n.nextBlock(ctx); err != nil {
+			return nil, fmt.Errorf("nobody has published yet: %w", err)
+		}
+	}
+}
+
+// published reads the newest model of a repository.
+func (n *neuron) published(ctx context.Context, repo string, g Group) (tensor.Dict, error) {
+	store, err := n.Open("hf://" + repo)
+	if err != nil {
+		return nil, err
+	}
+	const name = ".tmp_stolen/model"
+	var tried error
+	for _, f := range []subnet.Format{subnet.Safetensors, subnet.Torch} {
+		draft, err := n.Dir.Create(name)
+		if err != nil {
+			return nil, err
+		}
+		err = store.Get(ctx, "main", shardFile(g.ID, f), draft, n.cfg.Ckpt.MaxBytes)
+		if err == nil {
+			d, err := checkpoint.Read(draftFile{draft, name}, n.cfg.Ckpt.MaxBytes)
+			return d, errors.Join(err, draft.Close())
+		}
+		tried = errors.Join(tried, err, draft.Close())
+	}
+	return nil, tried
+}

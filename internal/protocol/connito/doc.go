@@ -1,0 +1,42 @@
+// Package connito is the network of expert groups known as Connito, and before
+// as BlockZero: miners train one group's routed experts of a mixture-of-experts
+// model, commit to the result, then show it, and validators score it by
+// Proof-of-Loss, the drop in loss on text nobody trained on.
+//
+// A cycle, as the neurons live it:
+//
+//   - Distribute: a miner's model-io reads from the chain whose baseline of its
+//     expert group has the most stake behind it, downloads it and checks it.
+//   - Train: the miner's train takes optimizer steps on the group's experts, all
+//     else frozen, and keeps checkpoints with their loss.
+//   - MinerCommit1: model-io takes the best one, uploads it where nobody can
+//     find it, and puts the signature of its hash on chain.
+//   - MinerCommit2: it makes the upload public and puts hash and place on chain.
+//   - Submission: the validator reads both commitments as they stood at the end
+//     of each phase, fetches what they name and evaluates it.
+//   - Validate: it ranks each group's miners and sets weights.
+//   - Merge: it moves each group's baseline towards the best submissions.
+//   - ValidatorCommit1 and ValidatorCommit2: it publishes the new baselines, in
+//     the same two steps.
+//
+// Every decision stands in rules.go, schedule.go, wire.go, experts.go, score.go
+// and merge.go, which are pure; train.go, modelio.go and validator.go act on
+// them, straight down. The facts are those of upstream's version G3 (May 2026);
+// a deviation begins with "Unlike upstream".
+package connito
+
+import "adit/internal/subnet"
+
+// Protocol is the network's entry in the table of protocols.
+var Protocol = subnet.Protocol{
+	Name:      "connito",
+	Summary:   "train one expert group, commit, submit, be scored by Proof-of-Loss",
+	Rules:     rulesNames(),
+	NewConfig: NewConfig,
+	Roles: []subnet.Role{
+		{Name: "mine", Summary: "train and exchange models, in one process", Run: mine},
+		{Name: "train", Summary: "train the baselines that model-io downloads", Run: train},
+		{Name: "model-io", Summary: "download baselines, commit and publish checkpoints", Run: modelIO},
+		{Name: "validate", Summary: "score submissions, merge them, publish baselines", Run: validate},
+	},
+}

@@ -1,0 +1,266 @@
+package connito
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"adit/internal/subnet"
+)
+
+// modelIO exchanges models with the network, cycle after cycle, until ctx is
+// done: it downloads baselines, and commits and publishes checkpoints.
+//
+// Unlike upstream, it enters a cycle at whatever phase it finds, instead of
+// waiting for the next Distribute.
+func modelIO(ctx context.Context, env subnet.Env) error {
+	n, err := newNeuron(env)
+	if err != nil {
+		return err
+	}
+	pos, head, err := n.now(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	n.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", pos.Phase.String()))
+	for cycle := pos.Cycle; ; cycle++ {
+		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, Distribute)); err != nil {
+			return ended(ctx, err)
+		}
+		if err := n.downloadJob(ctx, cycle); err != nil && ctx.Err() == nil {
+			n.warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
+		}
+		if err := n.commitJob(ctx, cycle); err != nil && ctx.Err() == nil {
+			n.warn("lost", "<MinerCommit1> nothing committed", err, slog.Uint64("cycle", cycle))
+		}
+		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle+1, Distribute)); err != nil {
+			return ended(ctx, err)
+		}
+	}
+}
+
+// A baseline is what a validator publishes of an expert group.
+type baseline struct {
+	neuron subnet.Neuron
+	Commit
+}
+
+// downloadJob brings the group's newest baseline, trying until there is no time
+// left to train it.
+func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
+	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
+	defer cancel()
+	g := n.cfg.Task.Groups[0]
+	for {
+		b, err := n.newest(ctx, cycle, g)
+		switch {
+		case err != nil:
+		case b.Hash == "":
+			err = errors.New("no validator has committed to a baseline of this group")
+		default:
+			n.say("metadata", "<Distribute> downloaded model metadata from chain", slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)), slog.String("hash", b.Hash))
+			err = n.download(ctx, g, b)
+		}
+		if err == nil {
+			n.say("downloaded", "<Distribute> task completed.", slog.Uint64("cycle", cycle))
+			return nil
+		}
+		if n.has(b, g) || ctx.Err() != nil {
+			return err
+		}
+		n.warn("retry", "<Distribute> trying again", err)
+		if waitErr := n.nextBlock(ctx); waitErr != nil {
+			return err
+		}
+	}
+}
+
+func (n *neuron) has(b baseline, g Group) bool {
+	if b.Hash == "" {
+		return false
+	}
+	_, ok := n.shardIn(place{name: baselineName(b.neuron.UID, b.neuron.Hotkey, *b.Version)}, g.ID)
+	return ok
+}
+
+func (n *neuron) download(ctx context.Context, g Group, b baseline) error {
+	if n.has(b, g) {
+		n.say("downloaded", "<Distribute>: No required download job", slog.Uint64("version", *b.Version))
+		return nil
+	}
+	n.say("download", fmt.Sprintf("Downloading from chain: uid = %d", b.neuron.UID), slog.String("repo", b.Repo), slog.String("revision", b.Revision))
+	name, err := n.fetch(ctx, baselineName(b.neuron.UID, b.neuron.Hotkey, *b.Version), g, b.Commit)
+	if err != nil {
+		return fmt.Errorf("baseline of uid %d: %w", b.neuron.UID, err)
+	}
+	n.say("downloaded", "Downloaded checkpoint (verified)", slog.String("path", name))
+	return nil
+}
+
+// newest returns the baseline of the group that the validators with the most
+// stake committed to at the end of the last cycle.
+func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, error) {
+	if cycle == 0 {
+		return baseline{}, nil
+	}
+	one, two := n.rules.Schedule.commitReads(cycle-1, ValidatorCommit1)
+	first, err := n.Chain.Commitments(ctx, one)
+	if err != nil {
+		return baseline{}, fmt.Errorf("read ValidatorCommit1: %w", err)
+	}
+	second, err := n.Chain.Commitments(ctx, two)
+	if err != nil {
+		return baseline{}, fmt.Errorf("read ValidatorCommit2: %w", err)
+	}
+	meta, err := n.Chain.Metagraph(ctx, two)
+	if err != nil {
+		return baseline{}, fmt.Errorf("read metagraph: %w", err)
+	}
+	signed := make(map[subnet.Hotkey][]Commit)
+	for _, c := range first {
+		signed[c.Hotkey] = parseCommits(c.Fields)
+	}
+	var candidates []baseline
+	stake := make(map[string]uint64)
+	for _, c := range second {
+		v, ok := meta.ByHotkey(c.Hotkey)
+		if !ok || !n.validator(v) {
+			continue
+		}
+		for _, commit := range parseCommits(c.Fields) {
+			if commit.complete() != "" || *commit.Group != g.ID || !n.signedBy(v.Hotkey, commit.Hash, signed[v.Hotkey]) {
+				continue
+			}
+			if !n.rules.versionFits(*commit.Version, cycle) {
+				continue
+			}
+			candidates = append(candidates, baseline{v, commit})
+			stake[commit.Hash] += v.Stake
+		}
+	}
+	var best baseline
+	for _, b := range candidates {
+		if best.Hash == "" || stake[b.Hash] > stake[best.Hash] {
+			best = b
+		}
+	}
+	return best, nil
+}
+
+// validator says whether the neuron's baselines count.
+func (n *neuron) validator(v subnet.Neuron) bool {
+	if len(n.cfg.Cycle.ValidatorWhitelist) == 0 {
+		return v.Permit
+	}
+	for _, h := range n.cfg.Cycle.ValidatorWhitelist {
+		if h == string(v.Hotkey) {
+			return true
+		}
+	}
+	return false
+}
+
+// signedBy says whether one of the first commitments is who's signature over
+// the hash: over its hexadecimal digits, as the reference implementation signs.
+func (n *neuron) signedBy(who subnet.Hotkey, hash string, first []Commit) bool {
+	for _, c := range first {
+		if sig, err := c.signature(); err == nil && n.Verify(who, []byte(hash), sig) {
+			return true
+		}
+	}
+	return false
+}
+
+// versionFits says whether a baseline of that version is recent enough in a
+// cycle: from the last VersionCycles cycles, and not from the future.
+func (r Rules) versionFits(version, cycle uint64) bool {
+	newest := r.Schedule.Version(cycle)
+	oldest := uint64(0)
+	if span := uint64(r.VersionCycles) * uint64(r.Schedule.Cycle()); newest > span {
+		oldest = newest - span
+	}
+	return version >= oldest && version <= newest
+}
+
+// A submission is what a miner decided to submit in a cycle. It is journalled
+// before anything of it is sent, so that a restart sends the same.
+type submission struct {
+	Path    string `json:"path"` // of the shard
+	Hash    string `json:"hash"`
+	Version uint64 `json:"version"`
+	Sig     []byte `json:"sig"`
+}
+
+// commitJob commits to the best checkpoint and publishes it.
+func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
+	s := n.rules.Schedule
+	if err := n.Chain.Wait(ctx, s.Start(cycle, MinerCommit1)); err != nil {
+		return err
+	}
+	_, to := s.commit2Window(cycle, MinerCommit1)
+	if _, head, err := n.now(ctx); err != nil {
+		return err
+	} else if head >= to {
+		return errWindow
+	}
+	sub, err := n.choose(ctx, cycle)
+	if err != nil {
+		return err
+	}
+	g := n.cfg.Task.Groups[0]
+	n.say("committing", "<miner_commit_1> committing", slog.String("hash", sub.Hash), slog.Uint64("model_version", sub.Version), slog.String("path", sub.Path))
+	return n.publish(ctx, publication{
+		cycle: cycle, first: MinerCommit1,
+		message: fmt.Sprintf("miner submission global_ver=%d expert_group=%d", sub.Version, g.ID),
+		files:   []string{sub.Path},
+		signed:  []string{commit1(sub.Sig)},
+		reveal: func(revision string) []string {
+			return []string{minerCommit2(g.ID, sub.Hash, sub.Version, n.cfg.HF.CheckpointRepo, revision)}
+		},
+	})
+}
+
+// choose returns what to submit in a cycle: what was decided before a restart,
+// or else the best checkpoint.
+func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
+	g := n.cfg.Task.Groups[0]
+	own, err := n.places("")
+	if err != nil {
+		return submission{}, err
+	}
+	var sub submission
+	if best, state := n.best(own); best.name != "" && n.rules.versionFits(best.version, cycle) {
+		shard, ok := n.shardIn(best, g.ID)
+		if !ok {
+			return submission{}, fmt.Errorf("%s has no %s", best.name, shardFile(g.ID, subnet.Format(n.cfg.Ckpt.Format)))
+		}
+		d, err := n.tensors(shard)
+		if err != nil {
+			return submission{}, err
+		}
+		sub = submission{Path: shard, Hash: Hash(d), Version: best.version}
+		if sub.Sig, err = n.Signer.Sign(ctx, []byte(sub.Hash)); err != nil {
+			return submission{}, fmt.Errorf("sign: %w", err)
+		}
+		n.say("chosen", "best checkpoint", slog.String("path", best.name), slog.Float64("val_loss", state.Loss))
+	}
+	key := fmt.Sprintf("cycle/%d/submission", cycle)
+	if sub.Path == "" {
+		if _, begun := n.Journal.Result(key); !begun {
+			return submission{}, errors.New("not checkpoint found, skip commit") // upstream's words
+		}
+	}
+	standing, err := n.Journal.Intend(key, toJSON(sub))
+	if err == nil {
+		err = json.Unmarshal([]byte(standing), &sub)
+	}
+	if err == nil {
+		err = n.Journal.Done(key, sub.Hash)
+	}
+	if err != nil {
+		return submission{}, fmt.Errorf("journal %s: %w", key, err)
+	}
+	return sub, nil
+}

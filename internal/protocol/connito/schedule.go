@@ -1,0 +1,97 @@
+package connito
+
+import "adit/internal/subnet"
+
+// A Phase is what the network is doing at a block.
+type Phase int
+
+// The phases of a cycle, in order.
+const (
+	Distribute       Phase = iota // miners fetch their group's baseline
+	Train                         // and train it
+	MinerCommit1                  // the signature of a hash goes on chain
+	MinerCommit2                  // then the hash, and where the model is
+	Submission                    // the validator fetches and evaluates
+	Validate                      // scores and sets weights
+	Merge                         // makes the next baseline of the best
+	ValidatorCommit1              // signs it on chain
+	ValidatorCommit2              // says where it is
+	phases
+)
+
+var phaseNames = [phases]string{
+	"Distribute", "Train", "MinerCommit1", "MinerCommit2", "Submission",
+	"Validate", "Merge", "ValidatorCommit1", "ValidatorCommit2",
+}
+
+func (p Phase) String() string { return phaseNames[p] }
+
+// A Schedule holds the length of each phase in blocks.
+type Schedule [phases]subnet.Block
+
+// Cycle returns the length of a cycle.
+func (s Schedule) Cycle() subnet.Block {
+	var sum subnet.Block
+	for _, n := range s {
+		sum += n
+	}
+	return sum
+}
+
+// A Position is where a block stands in its cycle.
+type Position struct {
+	Cycle uint64
+	Phase Phase
+	// The phase covers blocks Start to End, both included.
+	Start, End subnet.Block
+}
+
+// At returns the position of block b. Cycles are counted from block 0, whenever
+// the network began.
+func (s Schedule) At(b subnet.Block) Position {
+	cycle := uint64(b / s.Cycle())
+	for p := range phases {
+		if end := s.End(cycle, p); b <= end {
+			return Position{cycle, p, s.Start(cycle, p), end}
+		}
+	}
+	panic("unreachable: the last phase ends with the cycle")
+}
+
+// Start returns the first block of phase p in a cycle.
+func (s Schedule) Start(cycle uint64, p Phase) subnet.Block {
+	b := subnet.Block(cycle) * s.Cycle()
+	for _, n := range s[:p] {
+		b += n
+	}
+	return b
+}
+
+// End returns the last block of phase p in a cycle.
+func (s Schedule) End(cycle uint64, p Phase) subnet.Block {
+	return s.Start(cycle, p) + s[p] - 1
+}
+
+// Version returns the global version of the baseline that a cycle's merge
+// makes: the block at which the cycle's MinerCommit1 starts.
+func (s Schedule) Version(cycle uint64) uint64 {
+	return uint64(s.Start(cycle, MinerCommit1))
+}
+
+// commit1Window and commit2Window are the blocks in which the two commitments
+// of a role must be included. A hotkey has one slot, read after the block that
+// follows each phase: so the first must be the slot's content after the first
+// block of the second phase, and the second must not come before it was read.
+func (s Schedule) commit1Window(cycle uint64, first Phase) (from, to subnet.Block) {
+	return s.Start(cycle, first), s.End(cycle, first) + 1
+}
+
+func (s Schedule) commit2Window(cycle uint64, first Phase) (from, to subnet.Block) {
+	return s.End(cycle, first) + 2, s.End(cycle, first+1) + 1
+}
+
+// commitReads returns the blocks after which the two commitments of a role are
+// read.
+func (s Schedule) commitReads(cycle uint64, first Phase) (one, two subnet.Block) {
+	return s.End(cycle, first) + 1, s.End(cycle, first+1) + 1
+}

@@ -1,0 +1,256 @@
+package connito
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"adit/internal/subnet"
+)
+
+// spare is how many blocks before MinerCommit1 training ends, so that the last
+// checkpoint is evaluated and written when model-io looks for the best one.
+//
+// Unlike upstream, training stops for the rest of the cycle: whatever it did
+// after the commitment would be thrown away when the next baseline comes.
+const spare = 2
+
+// train improves each baseline that model-io downloads, until ctx is done.
+func train(ctx context.Context, env subnet.Env) error {
+	n, err := newNeuron(env)
+	if err != nil {
+		return err
+	}
+	n.say("setup", "(0) Setup training")
+	for {
+		pos, head, err := n.now(ctx)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		if head < n.trainEnd(pos.Cycle) {
+			if err := n.trainCycle(ctx, pos.Cycle); ctx.Err() != nil {
+				return nil
+			} else if err != nil {
+				// One lost round costs its reward and no more.
+				n.warn("lost", "training did not go through", err, slog.Uint64("cycle", pos.Cycle))
+			}
+		}
+		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(pos.Cycle+1, Distribute)); err != nil {
+			return ended(ctx, err)
+		}
+	}
+}
+
+// ended returns nil if the role was asked to end, and err otherwise.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (n *neuron) trainEnd(cycle uint64) subnet.Block {
+	return n.rules.Schedule.Start(cycle, MinerCommit1) - spare
+}
+
+// trainCycle trains the cycle's baseline until it is time to commit.
+func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
+	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
+	defer cancel()
+
+	group := n.cfg.Task.Groups[0]
+	base, shard, err := n.waitForBaseline(ctx, cycle, group)
+	if err != nil {
+		return err
+	}
+	f, err := n.Dir.Open(shard)
+	if err != nil {
+		return err
+	}
+	model, err := n.Engine.Open(ctx, f)
+	f.Close()
+	if err != nil {
+		return fmt.Errorf("load %s: %w", shard, err)
+	}
+	defer model.Close()
+	model.Route(group.Assignment.Experts())
+
+	trainer, err := model.Train(subnet.TrainOptions{
+		Params: group.Assignment.Owns,
+		Domain: group.ID,
+		Seed:   fmt.Sprintf("%s/%d", n.me, base.version),
+		Batch:  n.cfg.Opt.BatchSize,
+		LR:     n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
+		Beta1: 0.9, Beta2: 0.95, WeightDecay: n.cfg.Opt.WeightDecay, ClipNorm: 1,
+	})
+	if err != nil {
+		return fmt.Errorf("prepare training: %w", err)
+	}
+	if err := n.resume(base.version, group, model, trainer); err != nil {
+		n.warn("resume", "starting from the baseline, the last checkpoint does not load", err)
+	}
+	n.say("setup", "setup_training: success!", slog.Uint64("cycle", cycle), slog.Uint64("globalver", base.version))
+
+	var last subnet.Step
+	saved := -1
+	for ctx.Err() == nil {
+		step, err := trainer.Step(ctx)
+		if errors.Is(err, context.Canceled) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("step %d: %w", last.Number+1, err)
+		}
+		last = step
+		n.say("step", "batch loss", slog.Int("inner_opt_step", step.Number), slog.Float64("loss", step.Loss),
+			slog.Float64("lr", step.LR), slog.Float64("grad_norm", step.GradNorm), slog.Int("tokens", step.Tokens), slog.Bool("skipped", step.Skipped))
+		if step.Number%n.cfg.Ckpt.CheckpointInterval == 0 {
+			saved = step.Number
+			if err := n.saveOwn(cycle, base.version, group, model, trainer, step); err != nil {
+				return err
+			}
+		}
+	}
+	if last.Number > 0 && last.Number != saved {
+		return n.saveOwn(cycle, base.version, group, model, trainer, last)
+	}
+	return nil
+}
+
+// waitForBaseline returns the newest baseline of the group, once the one of the
+// cycle is there or the time to download it is over.
+func (n *neuron) waitForBaseline(ctx context.Context, cycle uint64, g Group) (place, string, error) {
+	for {
+		list, err := n.places(baselineDir)
+		if err != nil {
+			return place{}, "", err
+		}
+		pos, _, err := n.now(ctx)
+		if err != nil {
+			return place{}, "", err
+		}
+		for _, p := range list {
+			fresh := cycle > 0 && p.version >= n.rules.Schedule.Version(cycle-1)
+			if shard, ok := n.shardIn(p, g.ID); ok && (fresh || pos.Phase != Distribute) {
+				return p, shard, nil
+			}
+		}
+		if err := n.nextBlock(ctx); err != nil {
+			return place{}, "", fmt.Errorf("wait for a baseline: %w", err)
+		}
+	}
+}
+
+// resume continues from the neuron's own newest checkpoint on that baseline.
+func (n *neuron) resume(version uint64, g Group, model subnet.Model, trainer subnet.Trainer) error {
+	list, err := n.places("")
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.version != version || p.inner == 0 {
+			continue
+		}
+		shard, ok := n.shardIn(p, g.ID)
+		if !ok {
+			continue
+		}
+		state, err := n.Dir.Open(p.name + "/" + optimizerFile)
+		if err != nil {
+			return err
+		}
+		defer state.Close()
+		if err := trainer.Resume(state); err != nil {
+			return err
+		}
+		n.say("resume", "resumed", slog.Int("inner_opt_step", p.inner), slog.Uint64("globalver", version))
+		return n.load(model, shard)
+	}
+	return nil
+}
+
+// A trainState is what is kept of a checkpoint besides its tensors.
+type trainState struct {
+	Cycle   uint64  `json:"cycle"`
+	Version uint64  `json:"global_ver"`
+	Inner   int     `json:"inner_opt"`
+	Loss    float64 `json:"loss"` // on held-out text: what the validator will measure, on other sequences
+}
+
+// saveOwn writes a checkpoint: the group's experts, the optimizer's state, and
+// the loss on held-out text by which the best one is found. It is done to the
+// end even if time is up, or the neuron is to stop: the work is not to be lost.
+func (n *neuron) saveOwn(cycle, version uint64, g Group, model subnet.Model, trainer subnet.Trainer, step subnet.Step) error {
+	loss, err := model.Loss(context.Background(), subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
+	if err != nil {
+		return fmt.Errorf("evaluate step %d: %w", step.Number, err)
+	}
+	n.say("eval", "(3) Local evaluation", slog.Int("inner_opt_step", step.Number), slog.Float64("val_loss", loss.Mean))
+
+	name := ownName(version, step.Number)
+	tmp := ".tmp_" + name
+	format := subnet.Format(n.cfg.Ckpt.Format)
+	err = errors.Join(
+		n.write(tmp+"/"+shardFile(g.ID, format), func(w io.Writer) error { return model.Save(w, format, g.Assignment.Owns) }),
+		n.write(tmp+"/"+optimizerFile, trainer.Save),
+		n.writeJSON(tmp+"/"+stateFile, trainState{Cycle: cycle, Version: version, Inner: step.Number, Loss: finite(loss.Mean)}),
+	)
+	if err == nil {
+		err = n.Dir.Rename(tmp, name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("save %s: %w", name, err), n.Dir.Remove(tmp))
+	}
+	n.say("saved", "Checkpoint saved", slog.Int("checkpoint_interval", n.cfg.Ckpt.CheckpointInterval), slog.Int("inner_opt_step", step.Number), slog.String("path", name))
+	return n.prune()
+}
+
+// prune keeps the checkpoint that training resumes from, the best ones, and
+// the newest baselines.
+func (n *neuron) prune() error {
+	own, err := n.places("")
+	if err != nil {
+		return err
+	}
+	best, _ := n.best(own)
+	for i, p := range own {
+		if i >= n.cfg.Ckpt.CheckpointTopK && p.name != best.name {
+			err = errors.Join(err, n.Dir.Remove(p.name))
+		}
+	}
+	baselines, listErr := n.places(baselineDir)
+	for _, p := range baselines[min(len(baselines), n.cfg.Ckpt.CheckpointTopK):] {
+		err = errors.Join(err, n.Dir.Remove(p.name))
+	}
+	return errors.Join(err, listErr)
+}
+
+// best returns, of the checkpoints on the newest baseline, the one with the
+// lowest loss.
+//
+// Unlike upstream, which commits the newest: its guide promises the best, and
+// the newest may be worse than the baseline.
+func (n *neuron) best(own []place) (place, trainState) {
+	var best place
+	var state trainState
+	for _, p := range own {
+		var s trainState
+		if p.version != own[0].version || n.readJSON(p.name+"/"+stateFile, &s) != nil {
+			continue
+		}
+		if best.name == "" || s.Loss < state.Loss {
+			best, state = p, s
+		}
+	}
+	return best, state
+}
+
+// finite maps what JSON cannot hold to the worst loss it can.
+func finite(x float64) float64 {
+	const worst = 1e30
+	if x < worst {
+		return x
+	}
+	return worst // also for NaN
+}
