@@ -107,6 +107,9 @@ type Protocol struct {
 type Role struct {
 	Name    string // "mine", "validate", …
 	Summary string
+	// Parts are the things it does that no two processes of one directory may
+	// do at once. The last one's journal is the role's.
+	Parts []string
 	Run     func(context.Context, Env) error
 }
 

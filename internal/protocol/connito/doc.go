@@ -34,9 +34,9 @@ var Protocol = subnet.Protocol{
 	Rules:     rulesNames(),
 	NewConfig: NewConfig,
 	Roles: []subnet.Role{
-		{Name: "mine", Summary: "train and exchange models, in one process", Run: mine},
-		{Name: "train", Summary: "train the baselines that model-io downloads", Run: train},
-		{Name: "model-io", Summary: "download baselines, commit and publish checkpoints", Run: modelIO},
-		{Name: "validate", Summary: "score submissions, merge them, publish baselines", Run: validate},
+		{Name: "mine", Summary: "train and exchange models, in one process", Parts: []string{"train", "model-io"}, Run: mine},
+		{Name: "train", Summary: "train the baselines that model-io downloads", Parts: []string{"train"}, Run: train},
+		{Name: "model-io", Summary: "download baselines, commit and publish checkpoints", Parts: []string{"model-io"}, Run: modelIO},
+		{Name: "validate", Summary: "score submissions, merge them, publish baselines", Parts: []string{"validate"}, Run: validate},
 	},
 }
