@@ -1,0 +1,91 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"adit/internal/subnet"
+)
+
+// Lock claims the parts of a run's directory that names name, each for one
+// process at a time; without names, the run as such. Two processes may thus
+// share a directory, one training and one talking to the chain. The system
+// frees the locks when the process dies in whatever way; release does so
+// earlier. The directory must exist.
+func Lock(dir string, names ...string) (release func(), err error) {
+	if len(names) == 0 {
+		names = []string{"run"}
+	}
+	var held []*os.File
+	release = func() {
+		for _, f := range held {
+			f.Close()
+		}
+		held = nil
+	}
+	for _, name := range names {
+		if err := checkName(name); err != nil || strings.Contains(name, "/") {
+			release()
+			return nil, fmt.Errorf("lock %q: %w", name, errName)
+		}
+		f, err := lockFile(filepath.Join(dir, ownPrefix+name+".lock"))
+		if err != nil {
+			release()
+			return nil, fmt.Errorf("lock %s of %s: %w", name, dir, err)
+		}
+		held = append(held, f)
+	}
+	return release, nil
+}
+
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, withCure(err)
+	}
+	free, err := tryLock(f)
+	if err == nil && !free {
+		err = subnet.WithHint(errors.New("another process holds it"), holder(f))
+	}
+	if err == nil {
+		// Whom to look for, should a second process come.
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func holder(f *os.File) string {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 20))
+	if err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			return fmt.Sprintf("process %d works in this directory: stop it, or use another directory", pid)
+		}
+	}
+	return "stop the other process, or use another directory"
+}
+
+// exclusively runs f while no other process or goroutine moves things about in
+// the directory root.
+func exclusively(root string, f func() error) error {
+	lock, err := os.OpenFile(filepath.Join(root, ownPrefix+"moving"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := waitLock(lock); err != nil {
+		return err
+	}
+	return f()
+}
