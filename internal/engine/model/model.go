@@ -78,6 +78,9 @@ func (m *Model) rotations() {
 // Config returns the model's shape.
 func (m *Model) Config() Config { return m.cfg }
 
+// SeqLen returns how many tokens a sequence has.
+func (m *Model) SeqLen() int { return m.seqLen }
+
 // Params returns the model's parameters in the order in which they are stored.
 func (m *Model) Params() []Param { return m.params }
 

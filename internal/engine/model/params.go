@@ -17,7 +17,17 @@ type Param struct {
 	Lo, Hi int
 
 	stage int
+	use   use
 }
+
+// use is how a token meets a parameter.
+type use uint8
+
+const (
+	multiplied use = iota // by all of it
+	lookedUp              // by one row
+	chosen                // by all of it, if its expert is chosen
+)
 
 // The stages of a layer's forward pass that have parameters. Backward stops at
 // the lowest stage with one that is trained. The embedding is stage 0.
@@ -114,8 +124,8 @@ func (b *builder) experts(prefix string, c Config) *experts {
 	x := &experts{router: b.matrix(mlpInStage, prefix+"gate.weight", c.NRoutedExperts, d)} // (E, D)
 	var gateUp, down []Param
 	for e := range c.NRoutedExperts {
-		gateUp = append(gateUp, Param{Name: fmt.Sprintf("%sexperts.%d.gate_up_proj", prefix, e), Shape: []int{2 * f, d}})
-		down = append(down, Param{Name: fmt.Sprintf("%sexperts.%d.down_proj", prefix, e), Shape: []int{d, f}, Out: true})
+		gateUp = append(gateUp, Param{Name: fmt.Sprintf("%sexperts.%d.gate_up_proj", prefix, e), Shape: []int{2 * f, d}, use: chosen})
+		down = append(down, Param{Name: fmt.Sprintf("%sexperts.%d.down_proj", prefix, e), Shape: []int{d, f}, Out: true, use: chosen})
 	}
 	x.gateUp = b.weight(mlpInStage, d, gateUp...) // (E*2F, D)
 	x.down = b.weight(mlpOutStage, f, down...)    // (E*D, F)
@@ -147,7 +157,8 @@ func (b *builder) layer(l int, c Config) *layer {
 }
 
 func (b *builder) model(c Config) *Model {
-	m := &Model{cfg: c, embed: b.matrix(0, "model.embed_tokens.weight", c.VocabSize, c.HiddenSize)}
+	m := &Model{cfg: c, embed: b.weight(0, c.HiddenSize,
+		Param{Name: "model.embed_tokens.weight", Shape: []int{c.VocabSize, c.HiddenSize}, use: lookedUp})}
 	for l := range c.NumHiddenLayers {
 		m.layers = append(m.layers, b.layer(l, c))
 	}
