@@ -85,14 +85,9 @@ func BuildMetadata(def RuntimeDef) (*Metadata, error) {
 	if err := r.extrinsic(m, def); err != nil {
 		return nil, fmt.Errorf("describe extrinsic: %w", err)
 	}
-	m.Runtime = r.add(Type{Path: pathOf(def.Name), Def: TypeDef{Composite: &Composite{}}})
+	m.Runtime = r.Add(Type{Path: pathOf(def.Name), Def: TypeDef{Composite: &Composite{}}})
 	m.Types = r.types
 	return m, m.check()
-}
-
-func (r *Registry) add(t Type) TypeID {
-	r.types = append(r.types, t)
-	return TypeID(len(r.types) - 1)
 }
 
 func (r *Registry) pallet(def PalletDef) (Pallet, error) {
@@ -115,7 +110,7 @@ func (r *Registry) pallet(def PalletDef) (Pallet, error) {
 		for _, e := range def.Errors {
 			vs = append(vs, VariantDef{Name: e.Name, Index: e.Index, Docs: docs(e.Doc)})
 		}
-		p.Errors = SomeOf(r.add(Type{Path: framePath(def.Name, "Error"), Def: TypeDef{Variant: &VariantType{vs}}}))
+		p.Errors = SomeOf(r.Add(Type{Path: framePath(def.Name, "Error"), Def: TypeDef{Variant: &VariantType{vs}}}))
 	}
 	for _, c := range def.Constants {
 		id, err := r.TypeOf(c.Value)
@@ -199,7 +194,7 @@ func (r *Registry) tuple(ids []TypeID) TypeID {
 	name := fmt.Sprint("tuple", ids)
 	id, ok := r.extra[name]
 	if !ok {
-		id = r.add(Type{Def: TypeDef{Tuple: &ids}})
+		id = r.Add(Type{Def: TypeDef{Tuple: &ids}})
 		r.extra[name] = id
 	}
 	return id
@@ -225,7 +220,7 @@ func (r *Registry) extrinsic(m *Metadata, def RuntimeDef) error {
 	}
 	m.Extrinsic = Extrinsic{
 		Version: 4,
-		Type: r.add(Type{
+		Type: r.Add(Type{
 			Path:   []string{"sp_runtime", "generic", "unchecked_extrinsic", "UncheckedExtrinsic"},
 			Params: params,
 			Def:    TypeDef{Composite: &Composite{[]Field{{Type: opaque}}}},

@@ -71,10 +71,11 @@ const maxDepth = 256
 type Decoder struct {
 	b     []byte
 	depth int
+	steps int // that decoding by metadata may still take
 }
 
 // NewDecoder returns a decoder of b.
-func NewDecoder(b []byte) *Decoder { return &Decoder{b: b} }
+func NewDecoder(b []byte) *Decoder { return &Decoder{b: b, steps: maxEmpty + 16*len(b)} }
 
 // Decode reads one value into v, a pointer.
 func (d *Decoder) Decode(v any) error {

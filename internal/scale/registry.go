@@ -38,6 +38,12 @@ func NewRegistry() *Registry {
 // Types returns all types so far, by TypeID.
 func (r *Registry) Types() []Type { return r.types }
 
+// Add adds a type for which there is no Go type.
+func (r *Registry) Add(t Type) TypeID {
+	r.types = append(r.types, t)
+	return TypeID(len(r.types) - 1)
+}
+
 // TypeOf returns the type of the Go value v, which may be a zero value.
 func (r *Registry) TypeOf(v any) (TypeID, error) {
 	if v == nil {
