@@ -1,0 +1,71 @@
+package train
+
+import (
+	"fmt"
+
+	"adit/internal/engine/model"
+)
+
+// A Reader fills dst, one more than the sequence length, with the tokens of
+// the i-th sequence. The same i always gives the same tokens.
+type Reader func(dst []int32, i int64) error
+
+// A Batch is the host's side of one pass through the model: what goes in and
+// the loss of each token, in nats.
+type Batch struct {
+	ids, targets []int32 // (B*T)
+	losses       []float32
+	sequence     []int32 // (T+1)
+	size, vocab  int
+}
+
+// NewBatch returns a batch of size sequences for m.
+func NewBatch(m *model.Model, size int) *Batch {
+	n := size * m.SeqLen()
+	return &Batch{
+		ids: make([]int32, n), targets: make([]int32, n), losses: make([]float32, n),
+		sequence: make([]int32, m.SeqLen()+1), size: size, vocab: m.Config().VocabSize,
+	}
+}
+
+// set makes sequence i of read the k-th of the batch: each token but the last
+// has the next one as its target.
+func (b *Batch) set(k int, read Reader, i int64) error {
+	if err := read(b.sequence, i); err != nil {
+		return fmt.Errorf("read sequence %d: %w", i, err)
+	}
+	for _, id := range b.sequence {
+		if id < 0 || int(id) >= b.vocab {
+			return fmt.Errorf("read sequence %d: token %d in a vocabulary of %d", i, id, b.vocab)
+		}
+	}
+	t := len(b.sequence) - 1
+	copy(b.ids[k*t:(k+1)*t], b.sequence)
+	copy(b.targets[k*t:(k+1)*t], b.sequence[1:])
+	return nil
+}
+
+// sum adds the losses up in order.
+func (b *Batch) sum() float64 {
+	s := 0.0
+	for _, l := range b.losses {
+		s += float64(l)
+	}
+	return s
+}
+
+// Learn reads the batch that begins with sequence first and adds share of the
+// gradient of its mean loss, which it returns, to m's gradients.
+func (b *Batch) Learn(m *model.Model, read Reader, first int64, share float64) (loss float64, err error) {
+	for k := range b.size {
+		if err := b.set(k, read, first+int64(k)); err != nil {
+			return 0, err
+		}
+	}
+	n := float64(len(b.ids))
+	m.Backward(b.losses, b.ids, b.targets, b.size, float32(share/n))
+	return b.sum() / n, nil
+}
+
+// Tokens returns how many tokens have a target.
+func (b *Batch) Tokens() int { return len(b.ids) }
