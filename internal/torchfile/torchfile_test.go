@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -426,6 +427,11 @@ func TestZip64(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(encode(f, map[string]any{"model_state_dict": tensor.Dict{"w": tensor.FromFloats(tensor.F16, []int{2}, []float32{1, 2})}}))
 	f.Add(pickled(f, mkView(1, "K\x04K\x02\x86", "K\x04K\x01\x86")))
+	torch, err := os.ReadFile("testdata/torch-1.13.pt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(torch)
 	f.Fuzz(func(t *testing.T, b []byte) { roundTrip(t, b) })
 }
 
