@@ -86,6 +86,7 @@ type Services struct {
 
 	Model   string // directory of the base model: config.json, model.safetensors
 	Data    string // directory of the prepared text
+	SeqLen  int    // tokens in a training sequence
 	DType   string // of saved tensors: f32, f16 or bf16
 	Threads int    // 0 for as many as there are cores
 
@@ -110,7 +111,7 @@ type Role struct {
 	// Parts are the things it does that no two processes of one directory may
 	// do at once. The last one's journal is the role's.
 	Parts []string
-	Run     func(context.Context, Env) error
+	Run   func(context.Context, Env) error
 }
 
 // Role returns the role of that name, or false.

@@ -189,7 +189,7 @@ func (n *neuron) published(ctx context.Context, repo string, g Group) (tensor.Di
 		if err != nil {
 			return nil, err
 		}
-		err = store.Get(ctx, "main", shardFile(g.ID, f), draft, n.cfg.Ckpt.MaxBytes)
+		err = store.Get(ctx, "", shardFile(g.ID, f), draft, n.cfg.Ckpt.MaxBytes)
 		if err == nil {
 			d, err := checkpoint.Read(draftFile{draft, name}, n.cfg.Ckpt.MaxBytes)
 			return d, errors.Join(err, draft.Close())

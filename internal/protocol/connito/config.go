@@ -39,6 +39,8 @@ type Config struct {
 	Task struct {
 		Groups []Group `yaml:"groups"` // the expert groups: one for a miner, one or more for a validator
 		Data   string  `yaml:"data"`   // directory of the prepared text
+		// SequenceLength is how many tokens a training sequence has.
+		SequenceLength int `yaml:"sequence_length"`
 	} `yaml:"task"`
 
 	HF struct {
@@ -69,8 +71,8 @@ type Config struct {
 	} `yaml:"ckpt"`
 
 	Evaluation struct {
-		Sequences        int `yaml:"sequences"`            // held-out sequences per submission
-		ReportSequences  int `yaml:"report_sequences"`     // held-out sequences by which baselines are compared over cycles
+		Sequences        int `yaml:"sequences"`             // held-out sequences per submission
+		ReportSequences  int `yaml:"report_sequences"`      // held-out sequences by which baselines are compared over cycles
 		TopKMinersMerged int `yaml:"top_k_miners_to_merge"` // submissions in a group's next baseline
 	} `yaml:"evaluation"`
 
@@ -96,6 +98,7 @@ func NewConfig() subnet.Config {
 	c.Chain.HotkeyName = "default"
 	c.Chain.Port = 8000
 	c.Model.Precision = "fp32"
+	c.Task.SequenceLength = 128
 	c.HF.TokenEnvVar = "HF_TOKEN"
 	c.Opt.LR = 2e-3
 	c.Opt.WeightDecay = 0.1
@@ -173,7 +176,7 @@ func (c *Config) Validate() error {
 		value float64
 	}{
 		{"opt.lr", c.Opt.LR}, {"opt.batch_size", float64(c.Opt.BatchSize)}, {"opt.outer_lr", c.Opt.OuterLR},
-		{"sched.total_steps", float64(c.Sched.TotalSteps)},
+		{"task.sequence_length", float64(c.Task.SequenceLength)}, {"sched.total_steps", float64(c.Sched.TotalSteps)},
 		{"ckpt.checkpoint_interval", float64(c.Ckpt.CheckpointInterval)},
 		{"ckpt.checkpoint_topk", float64(c.Ckpt.CheckpointTopK)},
 		{"ckpt.eval_sequences", float64(c.Ckpt.EvalSequences)}, {"ckpt.max_bytes", float64(c.Ckpt.MaxBytes)},
@@ -212,7 +215,7 @@ func (c *Config) Services() subnet.Services {
 		NetUID: subnet.NetUID(c.Chain.NetUID), Endpoints: c.Chain.Endpoints,
 		Wallet: c.Chain.WalletPath, Coldkey: c.Chain.ColdkeyName, Hotkey: c.Chain.HotkeyName,
 		Hub: c.HF.Endpoint, HubToken: c.HF.TokenEnvVar,
-		Model: c.Model.ModelPath, Data: c.Task.Data, DType: precisions[c.Model.Precision], Threads: c.Model.Threads,
+		Model: c.Model.ModelPath, Data: c.Task.Data, SeqLen: c.Task.SequenceLength, DType: precisions[c.Model.Precision], Threads: c.Model.Threads,
 		Axon: axon,
 	}
 }

@@ -1,0 +1,73 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"adit/internal/config"
+	"adit/internal/engine/model"
+	"adit/internal/node"
+	"adit/internal/protocol/connito"
+)
+
+// writeConfig writes a neuron's config.yaml, unless there is one: what a person
+// changed there stays.
+func (n *Network) writeConfig(m member) error {
+	dir := n.plan.neuronDir(n.dir, m)
+	path := filepath.Join(dir, "config.yaml")
+	if _, err := os.Stat(path); err == nil {
+		return nil
+		return n.follow(path)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(n.plan.genesisDir(n.dir), node.ConfigFile))
+	if err != nil {
+		return err
+	}
+	shape, err := model.ParseConfig(text)
+	if err != nil {
+		return err
+	}
+	c := connito.NewConfig().(*connito.Config)
+	c.Chain.NetUID = n.plan.NetUID
+	c.Chain.WalletPath = n.plan.walletDir(n.dir)
+	c.Chain.ColdkeyName, c.Chain.HotkeyName = m.Name, hotkeyName
+	c.Model.ModelPath = n.plan.genesisDir(n.dir)
+	c.Task.Data = n.plan.dataDir(n.dir)
+	c.Task.SequenceLength = sequenceLength
+	for g := range n.plan.Groups {
+		if m.Role == "validate" || g == m.Group {
+			c.Task.Groups = append(c.Task.Groups, connito.Group{ID: g, Assignment: assignment(shape, n.plan.Groups, g)})
+		}
+	}
+	c.HF.CheckpointRepo = m.Name + "/co"
+	c.Cheat = m.Cheat
+	// Both submissions of a group are merged, at the full step that keeps two
+	// miners' mean as it is: with momentum a local network's few cycles would
+	// only overshoot.
+	c.Opt.OuterLR, c.Opt.OuterMomentum = 1, 0
+	c.Evaluation.TopKMinersMerged = 2
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return config.Write(path, c, fmt.Sprintf("%s of a local network. Restart it to make changes count.", m.Name))
+}
+
+// settings are what may change from one start to the next: the ports, and who
+// validates. They are given on the command line.
+func (n *Network) settings() []string {
+	var validators []string
+	for _, v := range n.plan.role("validate") {
+		validators = append(validators, v.Hotkey)
+	}
+	return []string{
+		"--set", fmt.Sprintf("chain.endpoints=[%q]", n.plan.chainURL()),
+		"--set", "cycle.validator_whitelist=[" + strings.Join(validators, ", ") + "]",
+		"--set", "hf.endpoint=" + n.plan.hubURL(),
+	}
+}

@@ -1,0 +1,126 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"adit/internal/data"
+	"adit/internal/engine"
+	"adit/internal/engine/device/cpu"
+	"adit/internal/engine/model"
+	"adit/internal/subnet"
+	"adit/internal/tensor"
+)
+
+// A lazyEngine sets up the engine when a role first asks for a model, since not
+// every role does.
+type lazyEngine struct {
+	services subnet.Services
+
+	mu     sync.Mutex
+	engine *engine.Engine
+	base   []subnet.File
+}
+
+// Open implements [subnet.Engine].
+func (l *lazyEngine) Open(ctx context.Context, files ...subnet.File) (subnet.Model, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.engine == nil {
+		e, base, err := OpenEngine(l.services)
+		if err != nil {
+			return nil, err
+		}
+		l.engine, l.base = e, base
+	}
+	return l.engine.Open(ctx, append(l.base[:len(l.base):len(l.base)], files...)...)
+}
+
+// Close closes the base model's files.
+func (l *lazyEngine) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.base {
+		f.Close()
+	}
+	return nil
+}
+
+// ModelFile and ConfigFile are the names of a base model's files, as Hugging
+// Face has them.
+const (
+	ModelFile  = "model.safetensors"
+	ConfigFile = "config.json"
+)
+
+// OpenEngine returns an engine for the base model and the text that the
+// services name, and the files of that model.
+func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
+	cfg, err := readConfig(filepath.Join(s.Model, ConfigFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	corpus, err := data.OpenCorpus(s.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if corpus.VocabSize() > cfg.VocabSize {
+		return nil, nil, subnet.WithHint(fmt.Errorf("the text in %s has tokens up to %d, the model in %s knows %d", s.Data, corpus.VocabSize(), s.Model, cfg.VocabSize),
+			"prepare the text with the model's own tokenizer.json")
+	}
+	dtype, ok := map[string]tensor.DType{"f32": tensor.F32, "f16": tensor.F16, "bf16": tensor.BF16}[s.DType]
+	if !ok {
+		return nil, nil, fmt.Errorf("unknown precision %q", s.DType)
+	}
+	f, err := openFile(filepath.Join(s.Model, ModelFile))
+	if err != nil {
+		return nil, nil, fmt.Errorf("base model: %w", err)
+	}
+	e := engine.New(engine.Options{Device: cpu.New(s.Threads), Config: cfg, Data: corpus, SeqLen: s.SeqLen, DType: dtype})
+	return e, []subnet.File{f}, nil
+}
+
+// maxConfig is more than any config.json needs.
+const maxConfig = 1 << 20
+
+func readConfig(path string) (model.Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return model.Config{}, subnet.WithHint(fmt.Errorf("base model: %w", err), "model.model_path must name a directory with config.json and model.safetensors")
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	if err != nil {
+		return model.Config{}, err
+	}
+	cfg, err := model.ParseConfig(text)
+	if err != nil {
+		return model.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// A file is a file outside the neuron's directory.
+type file struct {
+	*os.File
+	size int64
+}
+
+func openFile(path string) (subnet.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return file{f, info.Size()}, nil
+}
+
+func (f file) Size() int64 { return f.size }
