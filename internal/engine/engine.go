@@ -22,10 +22,10 @@ type Data interface {
 	// order that seed gives. There is no last one.
 	Sequence(dst []int32, domain int, seed string, i int64) error
 	// HeldOut fills dst with the i-th held-out sequence of a domain, in a
-	// fixed order; i is below HeldOutLen for len(dst)-1.
+	// fixed order; i is below HeldOutLen for len(dst).
 	HeldOut(dst []int32, domain int, i int64) error
-	// HeldOutLen returns how many held-out sequences a domain has.
-	HeldOutLen(domain int, seqlen int) int64
+	// HeldOutLen returns how many held-out sequences of n tokens a domain has.
+	HeldOutLen(domain, n int) int64
 }
 
 // Options say what an engine works with.

@@ -51,7 +51,7 @@ func (l *loaded) load(f subnet.File) (names []string, err error) {
 	// Eight bytes hold any number that is converted; the rest is for names.
 	d, err := checkpoint.Read(f, 8*int64(size)+64<<20)
 	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", f.Name(), err)
+		return nil, fmt.Errorf("load model: %w", err) // it names the file
 	}
 	names = d.Keys()
 	for _, name := range names {
@@ -178,7 +178,7 @@ func (l *loaded) Loss(ctx context.Context, s subnet.Sample) (subnet.Loss, error)
 		return subnet.Loss{}, fmt.Errorf("evaluate: %w", err)
 	}
 	data := l.e.opts.Data
-	have := data.HeldOutLen(s.Domain, l.e.opts.SeqLen)
+	have := data.HeldOutLen(s.Domain, l.e.opts.SeqLen+1)
 	if have < 1 {
 		return subnet.Loss{}, fmt.Errorf("evaluate: domain %d has no held-out text of %d tokens", s.Domain, l.e.opts.SeqLen+1)
 	}

@@ -52,17 +52,17 @@ func (t *Trainer) Save(w io.Writer) error {
 // same parameters; if not, or if anything in it is not as Save writes it, the
 // trainer is as it was.
 func (t *Trainer) Resume(f subnet.File) error {
-	if err := t.resume(f); err != nil {
+	d, err := checkpoint.Read(f, fileLimit(2*t.opt.Len()))
+	if err != nil {
+		return fmt.Errorf("resume training: %w", err) // it names the file
+	}
+	if err := t.resume(d); err != nil {
 		return fmt.Errorf("resume training from %s: %w", f.Name(), err)
 	}
 	return nil
 }
 
-func (t *Trainer) resume(f subnet.File) error {
-	d, err := checkpoint.Read(f, fileLimit(2*t.opt.Len()))
-	if err != nil {
-		return err
-	}
+func (t *Trainer) resume(d tensor.Dict) (err error) {
 	at := d[position]
 	if at.DType != tensor.I64 || !slices.Equal(at.Shape, []int{3}) || at.Check() != nil {
 		return fmt.Errorf("%s is missing or not three numbers", position)
