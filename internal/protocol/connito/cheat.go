@@ -81,7 +81,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 		}
 	case "nan":
 		key := shown.Keys()[0]
-		vals := shown[key].Floats(nil)
+		vals := make([]float32, shown[key].Numel())
 		vals[0] = float32(math.NaN())
 		shown[key] = tensor.FromFloats(shown[key].DType, shown[key].Shape, vals)
 	case "mismatch":

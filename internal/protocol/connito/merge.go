@@ -32,17 +32,24 @@ func (o *Outer) step(global tensor.Dict, shards []tensor.Dict) (tensor.Dict, err
 	next := make(tensor.Dict, len(global))
 	for _, key := range global.Keys() {
 		g := global[key]
-		base := g.Floats(nil)
+		base, err := g.Floats(nil)
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", key, err)
+		}
 		grad := make([]float32, len(base))
 		for _, s := range shards {
 			t, ok := s[key]
 			if !ok {
 				continue
 			}
-			if t.Numel() != len(base) {
-				return nil, fmt.Errorf("tensor %q has %d values, want %d", key, t.Numel(), len(base))
+			vals, err := t.Floats(nil)
+			if err == nil && len(vals) != len(base) {
+				err = fmt.Errorf("%d values, want %d", len(vals), len(base))
 			}
-			for i, v := range t.Floats(nil) {
+			if err != nil {
+				return nil, fmt.Errorf("tensor %q: %w", key, err)
+			}
+			for i, v := range vals {
 				grad[i] += (base[i] - v) / float32(len(shards))
 			}
 		}

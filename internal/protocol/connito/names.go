@@ -58,7 +58,10 @@ func parsePlace(name string) (place, bool) {
 			p.inner = int(v)
 		}
 	}
-	return p, ok
+	if !ok {
+		return place{}, false
+	}
+	return p, true
 }
 
 // places lists the checkpoint directories under dir, the newest first.

@@ -348,8 +348,8 @@ func (v *validator) outerOf(g Group) *Outer {
 		if d, err := v.tensors(list[0].name + "/" + outerFile); err == nil {
 			o.Velocity = make(map[string][]float32)
 			for key, t := range d {
-				if g.Assignment.Owns(key) {
-					o.Velocity[key] = t.Floats(nil)
+				if vals, err := t.Floats(nil); err == nil && g.Assignment.Owns(key) {
+					o.Velocity[key] = vals
 				}
 			}
 		}

@@ -101,7 +101,7 @@ func TestParsePlace(t *testing.T) {
 		{baselineName(3, "5abc", 9), place{baselineName(3, "5abc", 9), 9, 0}, true},
 		{".tmp_globalver_3", place{}, false},
 		{"config.yaml", place{}, false},
-		{"globalver_x", place{name: "globalver_x"}, false},
+		{"globalver_x", place{}, false},
 	} {
 		if got, ok := parsePlace(tt.name); got != tt.want || ok != tt.ok {
 			t.Errorf("parsePlace(%q) = %+v, %v, want %+v, %v", tt.name, got, ok, tt.want, tt.ok)
