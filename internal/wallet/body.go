@@ -1,0 +1,247 @@
+package wallet
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"adit/internal/keys"
+	"adit/internal/subnet"
+)
+
+// A key is what a key file holds.
+type key struct {
+	public [32]byte
+	pair   *keys.Pair // nil if the file has no secret
+}
+
+// encryptions are the first bytes of encrypted files, and who wrote them.
+var encryptions = [...]struct{ magic, scheme string }{
+	{"$NACL", "NaCl"},
+	{"$ANSIBLE_VAULT", "Ansible Vault"},
+	{"gAAAAA", "Fernet"},
+}
+
+// parse reads the body of a key file in any plain dialect. Every secret in it
+// must be the same key's.
+func parse(b []byte) (key, error) {
+	for _, e := range encryptions {
+		if bytes.HasPrefix(b, []byte(e.magic)) {
+			return key{}, subnet.WithHint(fmt.Errorf("this file is encrypted (%s)", e.scheme),
+				"only plain key files are read; write one from the mnemonic with 'btcli wallet regen-hotkey --no-use-password' (or regen-coldkey), under another name")
+		}
+	}
+	text := strings.TrimSpace(strings.TrimPrefix(string(b), "\ufeff"))
+	if strings.HasPrefix(text, "{") {
+		return parseJSON([]byte(text))
+	}
+	return parseBare(text)
+}
+
+// parseBare reads a body that is not JSON: a public key, which is how Python
+// tools wrote watch-only files, or what the newest tools also take, a seed, a
+// private key or a mnemonic.
+func parseBare(text string) (key, error) {
+	digits, prefixed := strings.CutPrefix(text, "0x")
+	raw, err := hex.DecodeString(digits)
+	switch {
+	case err != nil && strings.Contains(text, " "):
+		return secret(keys.FromMnemonic(text))
+	case err == nil && len(raw) == 32 && prefixed:
+		return key{public: [32]byte(raw)}, nil
+	case err == nil && len(raw) == 32:
+		return secret(keys.FromSeed([32]byte(raw)))
+	case err == nil && len(raw) == 64:
+		return secret(keys.FromPrivate([64]byte(raw)))
+	}
+	return key{}, errors.New("this is no key file")
+}
+
+func secret(p *keys.Pair, err error) (key, error) {
+	if err != nil {
+		return key{}, err
+	}
+	return key{p.Public(), p}, nil
+}
+
+// parseJSON reads the object that wallet libraries write. They have disagreed
+// on which secret comes first, so all that are there must agree.
+func parseJSON(b []byte) (key, error) {
+	f, err := fields(b)
+	if err != nil {
+		return key{}, err
+	}
+	var k key
+	known := false // k.public is set
+	agree := func(what string, public [32]byte) error {
+		if known && public != k.public {
+			return fmt.Errorf("%s belongs to another key than the rest of the file", what)
+		}
+		k.public, known = public, true
+		return nil
+	}
+	// In the order in which they tell most: a mnemonic gives the seed, a seed
+	// gives the private key.
+	for _, name := range []string{"secretPhrase", "secretSeed", "privateKey"} {
+		if f[name] == "" {
+			continue
+		}
+		p, err := pair(name, f[name])
+		if err != nil {
+			// Some versions wrote seed bytes that happen to be text as such.
+			if name == "secretSeed" && (f["secretPhrase"] != "" || f["privateKey"] != "") {
+				continue
+			}
+			return key{}, fmt.Errorf("%s: %w", name, err)
+		}
+		if err := agree(name, p.Public()); err != nil {
+			return key{}, err
+		}
+		if k.pair == nil {
+			k.pair = p
+		}
+	}
+	for _, name := range []string{"publicKey", "accountId", "ss58Address"} {
+		if f[name] == "" {
+			continue
+		}
+		var public [32]byte
+		if name == "ss58Address" {
+			public, err = keys.ParseAddress(f[name])
+		} else {
+			err = unhex(public[:], f[name])
+		}
+		if err == nil {
+			err = agree(name, public)
+		}
+		if err != nil {
+			return key{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if !known {
+		return key{}, errors.New("there is no key in this file")
+	}
+	return k, nil
+}
+
+func pair(name, value string) (*keys.Pair, error) {
+	switch name {
+	case "secretPhrase":
+		return keys.FromMnemonic(value)
+	case "secretSeed":
+		var seed [32]byte
+		if err := unhex(seed[:], value); err != nil {
+			return nil, err
+		}
+		return keys.FromSeed(seed)
+	default:
+		var private [64]byte
+		if err := unhex(private[:], value); err != nil {
+			return nil, err
+		}
+		return keys.FromPrivate(private)
+	}
+}
+
+// unhex fills dst from digits, which may follow "0x". Its errors do not show
+// them.
+func unhex(dst []byte, digits string) error {
+	b, err := hex.DecodeString(strings.TrimPrefix(digits, "0x"))
+	if err != nil || len(b) != len(dst) {
+		return fmt.Errorf("not %d hexadecimal digits", 2*len(dst))
+	}
+	copy(dst, b)
+	return nil
+}
+
+// fields returns the strings of the object, without those that are null, after
+// making sure that it is an sr25519 key's. A name with a space in front, which
+// one version wrote, is taken for the name.
+func fields(b []byte) (map[string]string, error) {
+	var raw map[string]any
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&raw); err != nil {
+		return nil, errors.New("this is no JSON object") // the decoder's text may show a secret's letters
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("something follows the JSON object")
+	}
+	if _, ok := raw["encoded"]; ok {
+		return nil, subnet.WithHint(errors.New("this is a polkadot.js export"), "only key files are read; write one from the mnemonic with 'btcli wallet regen-coldkey'")
+	}
+	f := make(map[string]string, len(raw))
+	for name, v := range raw {
+		name = strings.TrimSpace(name)
+		s, isString := v.(string)
+		if n, ok := v.(json.Number); ok && name == "cryptoType" {
+			s, isString = n.String(), true
+		}
+		if v == nil || s == "" && isString {
+			continue
+		}
+		switch name {
+		case "accountId", "publicKey", "privateKey", "secretPhrase", "secretSeed", "ss58Address", "cryptoType":
+		case "hashedDescriptor":
+			return nil, errors.New("this is a hashed account, which cannot sign as an sr25519 key")
+		default:
+			continue // nothing that changes which key it is
+		}
+		if !isString {
+			return nil, fmt.Errorf("%s is not a string", name)
+		}
+		if _, twice := f[name]; twice {
+			return nil, fmt.Errorf("%s comes twice", name)
+		}
+		f[name] = s
+	}
+	switch t := f["cryptoType"]; t {
+	case "", "1":
+	case "0":
+		return nil, errors.New("this is an ed25519 key; only sr25519 keys are read")
+	default:
+		return nil, fmt.Errorf("keys of type %q are not known; only sr25519 keys are read", t)
+	}
+	return f, nil
+}
+
+// body is a key file as wallet library 4 writes it, in its order, but without
+// the number cryptoType: libraries before 4.1 fail on any number, and all take
+// a missing one for sr25519.
+type body struct {
+	AccountID    string `json:"accountId"`
+	PublicKey    string `json:"publicKey"`
+	PrivateKey   string `json:"privateKey,omitempty"`
+	SecretPhrase string `json:"secretPhrase,omitempty"`
+	SecretSeed   string `json:"secretSeed,omitempty"`
+	SS58Address  string `json:"ss58Address"`
+}
+
+func publicBody(p *keys.Pair) []byte { return encode(public(p)) }
+
+func secretBody(p *keys.Pair) []byte {
+	b, s := public(p), p.Secret()
+	b.PrivateKey = fmt.Sprintf("0x%x", s.Private)
+	b.SecretPhrase = s.Mnemonic
+	if s.Seed != nil {
+		b.SecretSeed = fmt.Sprintf("0x%x", *s.Seed)
+	}
+	return encode(b)
+}
+
+func public(p *keys.Pair) body {
+	id := fmt.Sprintf("0x%x", p.Public())
+	return body{AccountID: id, PublicKey: id, SS58Address: p.Address()}
+}
+
+func encode(b body) []byte {
+	out, err := json.Marshal(b)
+	if err != nil {
+		panic(err) // unreachable: strings can be marshalled
+	}
+	return out
+}

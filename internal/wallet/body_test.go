@@ -1,0 +1,197 @@
+package wallet
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"adit/internal/keys"
+	"adit/internal/subnet"
+)
+
+// dialects were recorded from each generation of wallet library.
+func dialects(t testing.TB) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/keyfiles_plain.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw map[string]any
+	if err := json.Unmarshal(b, &raw); err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string]string)
+	for name, v := range raw {
+		if s, ok := v.(string); ok && !strings.HasPrefix(name, "_") {
+			out[name] = s
+		}
+	}
+	return out
+}
+
+const (
+	phrase  = "old leopard transfer rib spatial phone calm indicate online fire caution review"
+	seed    = "0xda3cf5b1e9144931a0f0db65664aab662673b099415a7f8121b7245fb0be4143"
+	private = "0x1f1995bdf3a17b60626a26cfe6f564b337d46056b7a1281b64c649d592ccda0a9cffd34d9fb01cae1fba61aeed184c817442a2186d5172416729a4b54dd4b84e"
+	pub     = "0xe4359ad3e2716c539a1d663ebd0a51bdc5c98a12e663bb4c4402db47828c9446"
+	address = "5HDvhV6WDCjCKyrXqGQSDYqQAzkzabNhctmiDYEqgBC66BsX"
+	alice   = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+)
+
+func TestDialects(t *testing.T) {
+	all := dialects(t)
+	if len(all) < 10 {
+		t.Fatalf("%d dialects", len(all))
+	}
+	for name, text := range all {
+		k, err := parse([]byte(text))
+		if strings.Contains(name, "ed25519") {
+			if err == nil || !strings.Contains(err.Error(), "ed25519") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := keys.Address(k.public); got != address {
+			t.Errorf("%s: key %s, want %s", name, got, address)
+		}
+		if secret := strings.Contains(text, "leopard"); secret != (k.pair != nil) {
+			t.Errorf("%s: secret %v", name, k.pair != nil)
+		}
+	}
+}
+
+func TestOtherBodies(t *testing.T) {
+	for name, text := range map[string]string{
+		"mnemonic":          phrase + "\n",
+		"seed":              seed[2:],
+		"private key":       private,
+		"private, bare":     private[2:],
+		"byte order mark":   "\ufeff{\"secretSeed\":\"" + seed + "\"}",
+		"only seed":         `{"secretSeed":"` + seed + `"}`,
+		"seed without 0x":   `{"secretSeed":"` + seed[2:] + `"}`,
+		"only private":      `{"privateKey":"` + private + `"}`,
+		"type as text":      `{"cryptoType":"1","secretPhrase":"` + phrase + `"}`,
+		"seed as letters":   `{"secretPhrase":"` + phrase + `","secretSeed":"0x<<letters>>"}`,
+		"letters and key":   `{"secretSeed":"0x<<letters>>","privateKey":"` + private + `"}`,
+		"unknown fields":    `{"accountType":1,"x":{"y":[]},"secretSeed":"` + seed + `"}`,
+		"empty for absent":  `{"secretPhrase":"","secretSeed":"` + seed + `"}`,
+		"null descriptor":   `{"hashedDescriptor":null,"secretSeed":"` + seed + `"}`,
+		"spaces everywhere": " \n{ \"secretSeed\" : \"" + seed + "\" } \n",
+	} {
+		k, err := parse([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if k.pair == nil || k.pair.Address() != address {
+			t.Errorf("%s: key %v", name, k.pair)
+		}
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	for name, tt := range map[string]struct{ text, want string }{
+		"nothing":          {"", "no key file"},
+		"text":             {"hello", "no key file"},
+		"words":            {"hello my dear", "words"},
+		"checksum":         {strings.Replace(phrase, "old leopard", "leopard old", 1), "mnemonic"},
+		"short hex":        {"0x1234", "no key file"},
+		"cut JSON":         {`{"secretSeed":"` + seed, "no JSON"},
+		"two objects":      {`{} {}`, "follows"},
+		"a brace too many": {`{}}`, "follows"},
+		"empty object":     {`{}`, "no key"},
+		"nulls":            {`{"secretSeed":null}`, "no key"},
+		"number":           {`{"secretSeed":5}`, "not a string"},
+		"short seed":       {`{"secretSeed":"0x12"}`, "not 64 hexadecimal digits"},
+		"long private":     {`{"privateKey":"` + private + `00"}`, "not 128 hexadecimal digits"},
+		"bad phrase":       {`{"secretPhrase":"` + phrase + ` old","secretSeed":"` + seed + `"}`, "secretPhrase"},
+		"other seed":       {`{"secretPhrase":"` + phrase + `","secretSeed":"0x` + strings.Repeat("11", 32) + `"}`, "another key"},
+		"other private":    {`{"secretSeed":"0x` + strings.Repeat("11", 32) + `","privateKey":"` + private + `"}`, "another key"},
+		"other address":    {`{"secretSeed":"` + seed + `","ss58Address":"` + alice + `"}`, "another key"},
+		"other public":     {`{"publicKey":"0x` + strings.Repeat("00", 32) + `","ss58Address":"` + address + `"}`, "another key"},
+		"bad address":      {`{"ss58Address":"` + address[:47] + `Y"}`, "ss58Address"},
+		"ed25519":          {`{"cryptoType":0,"secretSeed":"` + seed + `"}`, "ed25519"},
+		"future type":      {`{"cryptoType":7,"secretSeed":"` + seed + `"}`, `type "7"`},
+		"type of 1.0":      {`{"cryptoType":1.0,"secretSeed":"` + seed + `"}`, `type "1.0"`},
+		"hashed":           {`{"hashedDescriptor":"x","secretSeed":"` + seed + `"}`, "hashed"},
+		"two names":        {`{"ss58Address":"` + address + `"," ss58Address":"` + address + `"}`, "twice"},
+		"polkadot.js":      {`{"encoded":"MFM","encoding":{"version":"3"},"address":"` + address + `"}`, "polkadot.js"},
+		"NaCl":             {"$NACL\x00\x01\x02", "encrypted (NaCl)"},
+		"vault":            {"$ANSIBLE_VAULT;1.1;AES256\n3435", "encrypted (Ansible Vault)"},
+		"Fernet":           {"gAAAAABl", "encrypted (Fernet)"},
+	} {
+		k, err := parse([]byte(tt.text))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, %v; want … %s …", name, k.pair, err, tt.want)
+			continue
+		}
+		for _, part := range []string{"leopard", seed[10:20], private[10:20], "1111111111"} {
+			if strings.Contains(err.Error()+subnet.Hint(err), part) {
+				t.Errorf("%s: the error shows a secret: %v", name, err)
+			}
+		}
+	}
+	if _, err := parse([]byte("$NACL...")); subnet.Hint(err) == "" {
+		t.Error("no hint for an encrypted file")
+	}
+}
+
+// TestWrittenBody fixes the bytes: what other tools read.
+func TestWrittenBody(t *testing.T) {
+	p, err := keys.FromMnemonic(phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`{"accountId":"%s","publicKey":"%[1]s","privateKey":"%s","secretPhrase":"%s","secretSeed":"%s","ss58Address":"%s"}`,
+		pub, private, phrase, seed, address)
+	if got := string(secretBody(p)); got != want {
+		t.Errorf("wrote %s, want %s", got, want)
+	}
+	// The same object as the library before 4.1 wrote, field by field.
+	var ours, theirs map[string]string
+	if err := json.Unmarshal(secretBody(p), &ours); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(dialects(t)["btwallet2_4_hotkey"]), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(ours) != fmt.Sprint(theirs) {
+		t.Errorf("wrote %v, want %v", ours, theirs)
+	}
+	if got := string(publicBody(p)); got != dialects(t)["btwallet2_4_pub"] {
+		t.Errorf("wrote %s", got)
+	}
+	soft, err := keys.FromURI(phrase + "/soft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := string(secretBody(soft)); strings.Contains(b, "secretSeed") || strings.Contains(b, "secretPhrase") {
+		t.Errorf("a derived key has %s", b)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, text := range dialects(f) {
+		f.Add([]byte(text))
+	}
+	f.Add([]byte(phrase))
+	f.Add([]byte(seed[2:]))
+	f.Add([]byte("$NACL"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, err := parse(b)
+		if err != nil || k.pair == nil {
+			return
+		}
+		if k.pair.Public() != k.public {
+			t.Error("the secret is not the public key's")
+		}
+		again, err := parse(secretBody(k.pair))
+		if err != nil || again.public != k.public {
+			t.Errorf("written again it is %v, %v", again.pair, err)
+		}
+	})
+}
