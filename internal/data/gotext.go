@@ -40,7 +40,7 @@ func isTable(code string) bool {
 func isProse(text string) bool {
 	words, all := 0, 0
 	for _, r := range text {
-		if unicode.IsLetter(r) || r == ' ' {
+		if unicode.IsLetter(r) || unicode.IsSpace(r) {
 			words++
 		}
 		all++
@@ -122,7 +122,7 @@ func lineEnd(src []byte, i int) int {
 func isBlank(b []byte) bool { return len(bytes.TrimSpace(b)) == 0 }
 
 // tidyLines takes trailing blanks off the lines and makes several empty lines
-// one, as gofmt would.
+// one, as gofmt would, and none at either end.
 func tidyLines(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
@@ -135,7 +135,10 @@ func tidyLines(s string) string {
 		}
 		empty = line == ""
 	}
-	return strings.TrimLeft(b.String(), "\n")
+	if s = strings.Trim(b.String(), "\n"); s != "" {
+		s += "\n"
+	}
+	return s
 }
 
 // commentLines returns the lines of a comment without its markers, nil for a
