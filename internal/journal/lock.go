@@ -29,7 +29,7 @@ func Lock(dir string, names ...string) (release func(), err error) {
 		held = nil
 	}
 	for _, name := range names {
-		if err := checkName(name); err != nil || strings.Contains(name, "/") {
+		if name == "" || checkName("lock of "+name) != nil || strings.Contains(name, "/") {
 			release()
 			return nil, fmt.Errorf("lock %q: %w", name, errName)
 		}

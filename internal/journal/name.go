@@ -9,7 +9,8 @@
 // In a run's directory:
 //
 //	adit.version          the layout of all this, so that another one is refused
-//	journal.jsonl         the journal, a checksummed record a line
+//	journal.jsonl         the journal, a checksummed record a line; where several
+//	                      processes share a directory, journal/NAME/journal.jsonl
 //	events.jsonl          what happened, for people and tools; .1 and .2 are older
 //	.adit_NAME.lock       held by a running process
 //	a/.part_b             the draft of a/b
@@ -72,6 +73,6 @@ func hidden(entry string) bool {
 // ours reports whether an entry of the root is kept by this package and out of
 // the reach of whoever uses the directory.
 func ours(entry string) bool {
-	return entry == versionName || entry == journalName ||
+	return entry == versionName || entry == journalName || entry == "journal" ||
 		strings.HasPrefix(entry, eventsName+".") && strings.HasSuffix(entry, ".jsonl")
 }

@@ -13,11 +13,8 @@ import (
 	"adit/internal/subnet"
 )
 
-// An Event is what happened, and when.
-type Event struct {
-	Time time.Time
-	subnet.Event
-}
+// A Reader is told what happened, and when.
+type Reader func(at time.Time, e subnet.Event)
 
 // A Bus hands events to readers. A reader that is slower than the events loses
 // some, and is told how many: whoever emits never waits.
@@ -28,9 +25,14 @@ type Bus struct {
 }
 
 type reader struct {
-	queue   chan Event
+	queue   chan stamped
 	dropped atomic.Uint64
 	done    chan struct{} // closed when the last event has been read
+}
+
+type stamped struct {
+	at time.Time
+	e  subnet.Event
 }
 
 // NewBus returns a bus without readers.
@@ -39,10 +41,10 @@ func NewBus() *Bus { return &Bus{readers: map[*reader]bool{}} }
 // Emit hands e to every reader with the present time. It does not block, may be
 // called from any goroutine, and does nothing after Stop. The attributes are
 // shared by the readers: the caller must not change them any more.
-func (b *Bus) Emit(e subnet.Event) { b.Forward(Event{time.Now(), e}) }
+func (b *Bus) Emit(e subnet.Event) { b.Forward(time.Now(), e) }
 
 // Forward is Emit for an event that happened elsewhere and has its time.
-func (b *Bus) Forward(e Event) {
+func (b *Bus) Forward(at time.Time, e subnet.Event) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.stopped {
@@ -50,7 +52,7 @@ func (b *Bus) Forward(e Event) {
 	}
 	for r := range b.readers {
 		select {
-		case r.queue <- e:
+		case r.queue <- stamped{at, e}:
 		default:
 			r.dropped.Add(1)
 		}
@@ -62,8 +64,8 @@ func (b *Bus) Forward(e Event) {
 // beyond, it reads how many there were: an event of the kind "dropped". After
 // cancel, which waits, read is not called any more. It must not be called from
 // read.
-func (b *Bus) Subscribe(size int, read func(Event)) (cancel func()) {
-	r := &reader{queue: make(chan Event, size), done: make(chan struct{})}
+func (b *Bus) Subscribe(size int, read Reader) (cancel func()) {
+	r := &reader{queue: make(chan stamped, size), done: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopped {
@@ -82,20 +84,20 @@ func (b *Bus) Subscribe(size int, read func(Event)) (cancel func()) {
 	}
 }
 
-func (r *reader) run(read func(Event)) {
+func (r *reader) run(read Reader) {
 	defer close(r.done)
-	for e := range r.queue {
-		read(e)
+	for s := range r.queue {
+		read(s.at, s.e)
 		// What was dropped came after what was queued then, and before what
 		// comes next: said here, it is at most a queue too early.
 		if n := r.dropped.Swap(0); n > 0 {
-			read(Event{time.Now(), subnet.Event{
-				Block: e.Block,
+			read(time.Now(), subnet.Event{
+				Block: s.e.Block,
 				Level: slog.LevelWarn,
 				Kind:  "dropped",
 				Text:  "events came faster than they could be written",
 				Attrs: []slog.Attr{slog.Uint64("dropped", n)},
-			}})
+			})
 		}
 	}
 }

@@ -19,10 +19,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBus()
-		var one, two []Event
+		var one, two []stamped
 		b.Emit(subnet.Event{Text: "before anybody reads"})
-		cancel := b.Subscribe(10, func(e Event) { one = append(one, e) })
-		b.Subscribe(10, func(e Event) { two = append(two, e) })
+		cancel := b.Subscribe(10, func(at time.Time, e subnet.Event) { one = append(one, stamped{at, e}) })
+		b.Subscribe(10, func(at time.Time, e subnet.Event) { two = append(two, stamped{at, e}) })
 		start := time.Now()
 		b.Emit(subnet.Event{Text: "a"})
 		time.Sleep(3 * time.Second)
@@ -34,7 +34,7 @@ func TestBus(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.Emit(subnet.Event{Text: "after the end"})
-		b.Subscribe(10, func(Event) { t.Error("read after the end") })()
+		b.Subscribe(10, func(time.Time, subnet.Event) { t.Error("read after the end") })()
 		cancel()
 		if err := b.Stop(t.Context()); err != nil {
 			t.Fatal(err)
@@ -46,8 +46,8 @@ func TestBus(t *testing.T) {
 		if got := texts(two); got != "[a b c]" {
 			t.Errorf("the second reader got %s", got)
 		}
-		if !two[0].Time.Equal(start) || !two[1].Time.Equal(start.Add(3*time.Second)) {
-			t.Errorf("events are of %v and %v, want %v and 3 s later", two[0].Time, two[1].Time, start)
+		if !two[0].at.Equal(start) || !two[1].at.Equal(start.Add(3*time.Second)) {
+			t.Errorf("events are of %v and %v, want %v and 3 s later", two[0].at, two[1].at, start)
 		}
 	})
 }
@@ -55,10 +55,10 @@ func TestBus(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBus()
-		var got []Event
-		b.Subscribe(4, func(e Event) {
+		var got []stamped
+		b.Subscribe(4, func(at time.Time, e subnet.Event) {
 			time.Sleep(time.Minute)
-			got = append(got, e)
+			got = append(got, stamped{at, e})
 		})
 		start := time.Now()
 		b.Emit(subnet.Event{Text: "first"})
@@ -75,7 +75,7 @@ func TestSlowReader(t *testing.T) {
 		if want := "[first events came faster than they could be written 0 1 2 3]"; texts(got) != want {
 			t.Errorf("got %s, want %s", texts(got), want)
 		}
-		if n := got[1].Attrs[0].Value.Uint64(); n != 6 || got[1].Kind != "dropped" {
+		if n := got[1].e.Attrs[0].Value.Uint64(); n != 6 || got[1].e.Kind != "dropped" {
 			t.Errorf("the reader was told of %d dropped events, want 6", n)
 		}
 	})
@@ -85,7 +85,7 @@ func TestStopDoesNotHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBus()
 		release := make(chan bool)
-		b.Subscribe(4, func(Event) { <-release })
+		b.Subscribe(4, func(time.Time, subnet.Event) { <-release })
 		b.Emit(subnet.Event{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -99,14 +99,14 @@ func TestStopDoesNotHang(t *testing.T) {
 func TestManyEmitters(t *testing.T) {
 	b := NewBus()
 	n := 0
-	b.Subscribe(1000, func(Event) { n++ })
+	b.Subscribe(1000, func(time.Time, subnet.Event) { n++ })
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
 			for range 100 {
 				b.Emit(subnet.Event{})
 			}
-			b.Subscribe(1, func(Event) {})()
+			b.Subscribe(1, func(time.Time, subnet.Event) {})()
 		})
 	}
 	wg.Wait()
@@ -115,10 +115,10 @@ func TestManyEmitters(t *testing.T) {
 	}
 }
 
-func texts(events []Event) string {
+func texts(events []stamped) string {
 	var all []string
 	for _, e := range events {
-		all = append(all, e.Text)
+		all = append(all, e.e.Text)
 	}
 	return fmt.Sprint(all)
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"adit/internal/subnet"
 )
 
 // A JSONWriter writes each event as one JSON object on a line of its own:
@@ -44,11 +46,11 @@ const (
 
 // Write writes one event, in one call to the writer below. What cannot be
 // written is lost, as in a [LogWriter].
-func (j *JSONWriter) Write(e Event) { j.w.Write(jsonLine(e)) }
+func (j *JSONWriter) Write(at time.Time, e subnet.Event) { j.w.Write(jsonLine(at, e)) }
 
-func jsonLine(e Event) []byte {
+func jsonLine(at time.Time, e subnet.Event) []byte {
 	b := fmt.Appendf(nil, `{"%s":"%s","%s":"%s","%s":%s,"%s":%s,"%s":%d`,
-		timeKey, e.Time.UTC().Format(time.RFC3339Nano), levelKey, levelName(e.Level),
+		timeKey, at.UTC().Format(time.RFC3339Nano), levelKey, levelName(e.Level),
 		kindKey, jsonString(cut(e.Kind)), textKey, jsonString(cut(e.Text)), blockKey, uint64(e.Block))
 	n := 0
 	for _, a := range flatten(nil, "", e.Attrs) {
@@ -142,38 +144,36 @@ func jsonValue(v slog.Value) string {
 // process, with or without its line feed. Whole numbers come back as such,
 // objects as map[string]any; a duration or a time is the string it was written
 // as.
-func ParseJSONLine(line []byte) (Event, error) {
-	e, err := parseLine(line)
-	if err != nil {
-		return Event{}, fmt.Errorf("parse event: %w", err)
+func ParseJSONLine(line []byte) (at time.Time, e subnet.Event, err error) {
+	if at, e, err = parseLine(line); err != nil {
+		return time.Time{}, subnet.Event{}, fmt.Errorf("parse event: %w", err)
 	}
-	return e, nil
+	return at, e, nil
 }
 
-func parseLine(line []byte) (Event, error) {
+func parseLine(line []byte) (at time.Time, e subnet.Event, err error) {
 	if len(line) > maxLine {
-		return Event{}, fmt.Errorf("a line of %d bytes is longer than %d", len(line), maxLine)
+		return at, e, fmt.Errorf("a line of %d bytes is longer than %d", len(line), maxLine)
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return Event{}, errors.New("not an event")
+		return at, e, errors.New("not an event")
 	}
-	var e Event
 	var seen [3]bool // the members that tell an event from other objects
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return Event{}, err
+			return at, e, err
 		}
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
-			return Event{}, err
+			return at, e, err
 		}
 		name, _ := t.(string) // it is one: the decoder refuses other names
 		switch name {
 		case timeKey:
-			err = json.Unmarshal(raw, &e.Time)
-			if e.Time = e.Time.UTC(); err == nil && (e.Time.Year() < 1 || e.Time.Year() > 9999) {
+			err = json.Unmarshal(raw, &at)
+			if at = at.UTC(); err == nil && (at.Year() < 1 || at.Year() > 9999) {
 				err = errors.New("out of range")
 			}
 			seen[0] = true
@@ -195,26 +195,26 @@ func parseLine(line []byte) (Event, error) {
 			err = json.Unmarshal(raw, &e.Block)
 		default:
 			if len(e.Attrs) == maxAttrs {
-				return Event{}, fmt.Errorf("more than %d attributes", maxAttrs)
+				return at, e, fmt.Errorf("more than %d attributes", maxAttrs)
 			}
 			var v slog.Value
 			v, err = parseValue(raw)
 			e.Attrs = append(e.Attrs, slog.Attr{Key: attrName(name), Value: v})
 		}
 		if err != nil {
-			return Event{}, fmt.Errorf("%.40q: %w", name, err)
+			return at, e, fmt.Errorf("%.40q: %w", name, err)
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return Event{}, err
+		return at, e, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return Event{}, errors.New("something follows the event")
+		return at, e, errors.New("something follows the event")
 	}
 	if seen != [3]bool{true, true, true} {
-		return Event{}, errors.New("not an event")
+		return at, e, errors.New("not an event")
 	}
-	return e, nil
+	return at, e, nil
 }
 
 func parseValue(raw json.RawMessage) (slog.Value, error) {

@@ -22,7 +22,7 @@ func TestJSON(t *testing.T) {
 		slog.Duration("took", 1500*time.Millisecond), slog.Any("err", errors.New("no <route>")),
 		slog.Group("g", slog.Int("a", 1)), slog.Any("list", []any{1, "x", 0.5}),
 		slog.Any("map", map[string]int{"k": 1}), slog.Int("block", 9), slog.String("_block", "u"), slog.Any("fn", TestMain))
-	line := string(jsonLine(e))
+	line := string(jsonLine(at, e))
 	want := `{"time":"2026-11-21T09:28:08.25Z","level":"info","kind":"test","text":"<distribute> \"ünï\"\n","block":7,` +
 		`"n":-3,"big":18446744073709551615,"whole":8.0,"lr":1e-05,"ok":true,"none":null,"bad":"nan","took":"1.5s",` +
 		`"err":"no <route>","g.a":1,"list":[1,"x",0.5],"map":{"k":1},"_block":9,"__block":"u","fn":"0x`
@@ -30,11 +30,11 @@ func TestJSON(t *testing.T) {
 		t.Errorf("wrote\n%swant\n%s", line, want)
 	}
 
-	got, err := ParseJSONLine([]byte(line))
+	when, got, err := ParseJSONLine([]byte(line))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !got.Time.Equal(e.Time) || got.Level != e.Level || got.Kind != e.Kind || got.Text != e.Text || got.Block != e.Block {
+	if !when.Equal(at) || got.Level != e.Level || got.Kind != e.Kind || got.Text != e.Text || got.Block != e.Block {
 		t.Errorf("read back %+v, want %+v", got, e)
 	}
 	values := map[string]any{}
@@ -57,11 +57,11 @@ func TestJSONIsBounded(t *testing.T) {
 	for i := range 1000 {
 		e.Attrs = append(e.Attrs, slog.String(fmt.Sprint(i), strings.Repeat("x", 1000*(i%7))))
 	}
-	line := jsonLine(e)
+	line := jsonLine(at, e)
 	if len(line) > maxLine {
 		t.Errorf("the line has %d bytes", len(line))
 	}
-	if got, err := ParseJSONLine(line); err != nil || len(got.Attrs) == 0 || len(got.Attrs) > maxAttrs {
+	if _, got, err := ParseJSONLine(line); err != nil || len(got.Attrs) == 0 || len(got.Attrs) > maxAttrs {
 		t.Errorf("read back: %d attributes, %v", len(got.Attrs), err)
 	}
 }
@@ -69,7 +69,7 @@ func TestJSONIsBounded(t *testing.T) {
 func TestParseJSONLine(t *testing.T) {
 	t.Parallel()
 	const good = `"time":"2026-11-21T09:28:08Z","level":"info","text":"x"`
-	if _, err := ParseJSONLine([]byte("{" + good + "}\n")); err != nil {
+	if _, _, err := ParseJSONLine([]byte("{" + good + "}\n")); err != nil {
 		t.Error(err)
 	}
 	many := ""
@@ -83,33 +83,33 @@ func TestParseJSONLine(t *testing.T) {
 		"{" + good + `,"kind":{}}`, "{" + good + `,"x":1e999}`, "{" + good + many + "}",
 		"{" + good + `,"x":"` + strings.Repeat("x", maxLine) + `"}`,
 	} {
-		if e, err := ParseJSONLine([]byte(line)); err == nil {
+		if _, e, err := ParseJSONLine([]byte(line)); err == nil {
 			t.Errorf("%.80q was read as %+v", line, e)
 		}
 	}
 }
 
 func FuzzParseJSONLine(f *testing.F) {
-	f.Add(jsonLine(event(slog.LevelWarn, "batch loss", slog.Float64("loss", 8), slog.Any("m", map[string]any{"a": nil}))))
+	f.Add(jsonLine(at, event(slog.LevelWarn, "batch loss", slog.Float64("loss", 8), slog.Any("m", map[string]any{"a": nil}))))
 	f.Add([]byte(`{"time":"2026-11-21T09:28:08Z","level":"info","text":"x","__block":[1,{"a":-0.0}],"":1e300}`))
 	f.Add([]byte(`{"time":"0000-01-01T00:00:00+23:59","level":"error","text":"\ud800","a":1,"a":2}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		e, err := ParseJSONLine(line)
+		at, e, err := ParseJSONLine(line)
 		if err != nil {
 			return
 		}
 		// Written again and read again it says the same, if there is room.
-		again := jsonLine(e)
-		back, err := ParseJSONLine(again)
+		again := jsonLine(at, e)
+		then, back, err := ParseJSONLine(again)
 		if err != nil {
 			t.Fatalf("%q is not read back: %v", again, err)
 		}
 		if len(again) < len(line) && len(line) > maxText {
 			return
 		}
-		if third := jsonLine(back); !bytes.Equal(again, third) {
+		if third := jsonLine(then, back); !bytes.Equal(again, third) {
 			t.Fatalf("written again:\n%s%s", again, third)
 		}
-		NewLogWriter(new(bytes.Buffer), slog.LevelDebug, true).Write(e)
+		(&LogWriter{w: new(bytes.Buffer), Colour: true}).Write(at, e)
 	})
 }

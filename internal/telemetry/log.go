@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"adit/internal/subnet"
 )
 
 // A LogWriter writes events as the lines that the networks' users know, which
@@ -18,14 +23,25 @@ import (
 // Times are UTC, attributes in the order of their names.
 type LogWriter struct {
 	w      io.Writer
-	colour bool
-	min    slog.Level
+	Min    slog.Level // lower levels are left out; the zero value is Info
+	Colour bool       // lines hold ANSI escapes
 }
 
-// NewLogWriter returns a writer to w of the events from level min up. With
-// colour, lines hold ANSI escapes.
-func NewLogWriter(w io.Writer, min slog.Level, colour bool) *LogWriter {
-	return &LogWriter{w, colour, min}
+// NewLogWriter returns a writer to w, in colour if w is a terminal and the
+// environment does not ask for none (see https://no-color.org).
+func NewLogWriter(w io.Writer) *LogWriter { return &LogWriter{w: w, Colour: wantsColour(w)} }
+
+func wantsColour(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	// The older console of Windows prints escapes as they are.
+	if runtime.GOOS == "windows" && os.Getenv("WT_SESSION") == "" && os.Getenv("TERM") == "" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // textWidth is what the text is padded to when attributes follow, and
@@ -56,22 +72,22 @@ func levelColour(l slog.Level) string {
 
 // Write writes one event, in one call to the writer below. What cannot be
 // written is lost: there is nowhere left to say so.
-func (l *LogWriter) Write(e Event) {
-	if e.Level < l.min {
+func (l *LogWriter) Write(at time.Time, e subnet.Event) {
+	if e.Level < l.Min {
 		return
 	}
-	io.WriteString(l.w, l.line(e))
+	io.WriteString(l.w, l.line(at, e))
 }
 
-func (l *LogWriter) line(e Event) string {
+func (l *LogWriter) line(at time.Time, e subnet.Event) string {
 	var b strings.Builder
 	paint := func(colour, text string) {
-		if l.colour {
+		if l.Colour {
 			text = colour + text + reset
 		}
 		b.WriteString(text)
 	}
-	paint(dim, e.Time.UTC().Format("2006-01-02 15:04:05"))
+	paint(dim, at.UTC().Format("2006-01-02 15:04:05"))
 	b.WriteString(" [")
 	paint(levelColour(e.Level), fmt.Sprintf("%-*s", levelWidth, levelName(e.Level)))
 	b.WriteString("] ")

@@ -15,15 +15,15 @@ import (
 
 var at = time.Date(2026, 11, 21, 10, 28, 8, 250e6, time.FixedZone("CET", 3600))
 
-func event(level slog.Level, text string, attrs ...slog.Attr) Event {
-	return Event{at, subnet.Event{Block: 7, Level: level, Kind: "test", Text: text, Attrs: attrs}}
+func event(level slog.Level, text string, attrs ...slog.Attr) subnet.Event {
+	return subnet.Event{Block: 7, Level: level, Kind: "test", Text: text, Attrs: attrs}
 }
 
 // The lines of the miners' guide, character for character behind the time.
 func TestLogLines(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		e    Event
+		e    subnet.Event
 		want string
 	}{
 		{event(slog.LevelInfo, "<distribute> task completed."),
@@ -43,7 +43,7 @@ func TestLogLines(t *testing.T) {
 			`[info     ] <x>\n2026-11-21 09:28:08 [info     ] forged\x1b[2J from\n=a\x00b\u202e`},
 	} {
 		var b bytes.Buffer
-		NewLogWriter(&b, slog.LevelDebug, false).Write(tt.e)
+		(&LogWriter{w: &b, Min: slog.LevelDebug}).Write(at, tt.e)
 		if want := "2026-11-21 09:28:08 " + tt.want + "\n"; b.String() != want {
 			t.Errorf("got\n%swant\n%s", b.String(), want)
 		}
@@ -53,9 +53,12 @@ func TestLogLines(t *testing.T) {
 func TestLogLevel(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	w := NewLogWriter(&b, slog.LevelWarn, false)
-	w.Write(event(slog.LevelInfo, "quiet"))
-	w.Write(event(slog.LevelError, "loud"))
+	w := NewLogWriter(&b)
+	if w.Colour {
+		t.Error("a buffer is coloured")
+	}
+	w.Write(at, event(slog.LevelDebug, "quiet"))
+	w.Write(at, event(slog.LevelInfo, "loud"))
 	if s := b.String(); strings.Contains(s, "quiet") || !strings.Contains(s, "loud") {
 		t.Errorf("got %q", s)
 	}
@@ -65,8 +68,8 @@ func TestLogColour(t *testing.T) {
 	t.Parallel()
 	e := event(slog.LevelWarn, "batch loss", slog.Int("step", 1))
 	var plain, coloured bytes.Buffer
-	NewLogWriter(&plain, slog.LevelDebug, false).Write(e)
-	NewLogWriter(&coloured, slog.LevelDebug, true).Write(e)
+	(&LogWriter{w: &plain}).Write(at, e)
+	(&LogWriter{w: &coloured, Colour: true}).Write(at, e)
 	s := coloured.String()
 	if !strings.Contains(s, "\x1b[33mwarning  \x1b[0m") {
 		t.Errorf("a warning is not yellow: %q", s)

@@ -271,7 +271,7 @@ func oddNames(t *testing.T, d subnet.Dir, _ func() subnet.Dir) {
 		"", ".", "..", "/", "/etc/passwd", "../x", "a/../../x", "a/..", "a//b", "a/", "./a", `a\b`, `..\x`, "c:x",
 		"nul\x00byte", "line\nfeed", "esc\x1b[2J", strings.Repeat("x", 201), strings.Repeat("x/", 600) + "x",
 		".part_a", "a/.part_b", ".adit_run.lock", "a/.adit_old_b", "adit.version", "journal.jsonl", "events.jsonl",
-		"adit.version/x", "events.train.1.jsonl", "\xff\xfe",
+		"adit.version/x", "journal/mine", "events.train.1.jsonl", "\xff\xfe",
 	} {
 		if w, err := d.Create(name); err == nil {
 			t.Errorf("Create(%q) succeeded", name)
