@@ -1,0 +1,291 @@
+package ledger
+
+import "adit/internal/scale"
+
+// A Failure is why a call was not carried out: the error of a pallet, or one
+// of the errors that every call may meet. It is comparable.
+type Failure uint16
+
+// The pallets by index, and in their place the kinds of errors that belong to
+// none: those of DispatchError itself, of tokens and of arithmetic.
+const (
+	inSystem      = 0
+	inBalances    = 5
+	inPayment     = 6
+	inSubtensor   = 7
+	inUtility     = 11
+	inSudo        = 12
+	inCommitments = 18
+	inAdmin       = 19
+
+	general    = 0xff
+	tokens     = 0xf7
+	arithmetic = 0xf8
+)
+
+// The failures of the calls here, by the numbers of runtime 424.
+const (
+	ErrCannotLookup Failure = general<<8 | 1
+	ErrBadOrigin    Failure = general<<8 | 2
+	ErrExhausted    Failure = general<<8 | 10
+
+	ErrFundsUnavailable Failure = tokens<<8 | 0
+	ErrBelowMinimum     Failure = tokens<<8 | 2
+	ErrNotExpendable    Failure = tokens<<8 | 8
+	ErrOverflow         Failure = arithmetic<<8 | 1
+
+	ErrTooManyCalls Failure = inUtility<<8 | 0
+	ErrRequireSudo  Failure = inSudo<<8 | 0
+
+	ErrTooManyFields           Failure = inCommitments<<8 | 0
+	ErrAccountNotAllowedCommit Failure = inCommitments<<8 | 1
+	ErrSpaceLimitExceeded      Failure = inCommitments<<8 | 2
+
+	ErrSubnetDoesNotExist    Failure = inAdmin<<8 | 0
+	ErrMaxValidatorsTooLarge Failure = inAdmin<<8 | 1
+	ErrMaxUidsBelowCurrent   Failure = inAdmin<<8 | 2
+	ErrBondsMovingAverageMax Failure = inAdmin<<8 | 3
+	ErrNegativeSteepness     Failure = inAdmin<<8 | 4
+	ErrValueNotInBounds      Failure = inAdmin<<8 | 5
+	ErrMaxUidsAboveDefault   Failure = inAdmin<<8 | 8
+	ErrAdminInvalidValue     Failure = inAdmin<<8 | 10
+	ErrNotPermittedOnRoot    Failure = inAdmin<<8 | 11
+
+	ErrInvalidIPType                      Failure = inSubtensor<<8 | 1
+	ErrInvalidIPAddress                   Failure = inSubtensor<<8 | 2
+	ErrInvalidPort                        Failure = inSubtensor<<8 | 3
+	ErrHotKeyNotRegisteredInSubNet        Failure = inSubtensor<<8 | 4
+	ErrHotKeyAccountNotExists             Failure = inSubtensor<<8 | 5
+	ErrHotKeyNotRegisteredInNetwork       Failure = inSubtensor<<8 | 6
+	ErrNonAssociatedColdKey               Failure = inSubtensor<<8 | 7
+	ErrNotEnoughStakeToWithdraw           Failure = inSubtensor<<8 | 9
+	ErrNotEnoughStakeToSetWeights         Failure = inSubtensor<<8 | 10
+	ErrNotEnoughBalanceToStake            Failure = inSubtensor<<8 | 12
+	ErrNeuronNoValidatorPermit            Failure = inSubtensor<<8 | 15
+	ErrWeightVecNotEqualSize              Failure = inSubtensor<<8 | 16
+	ErrDuplicateUids                      Failure = inSubtensor<<8 | 17
+	ErrUidVecContainInvalidOne            Failure = inSubtensor<<8 | 18
+	ErrWeightVecLengthIsLow               Failure = inSubtensor<<8 | 19
+	ErrHotKeyAlreadyRegisteredInSubNet    Failure = inSubtensor<<8 | 21
+	ErrMaxWeightExceeded                  Failure = inSubtensor<<8 | 27
+	ErrSettingWeightsTooFast              Failure = inSubtensor<<8 | 29
+	ErrIncorrectWeightVersionKey          Failure = inSubtensor<<8 | 30
+	ErrServingRateLimitExceeded           Failure = inSubtensor<<8 | 31
+	ErrUidsLengthExceedUidsInSubNet       Failure = inSubtensor<<8 | 32
+	ErrNetworkTxRateLimitExceeded         Failure = inSubtensor<<8 | 33
+	ErrSubNetRegistrationDisabled         Failure = inSubtensor<<8 | 37
+	ErrNotSubnetOwner                     Failure = inSubtensor<<8 | 41
+	ErrRegistrationNotPermittedOnRoot     Failure = inSubtensor<<8 | 42
+	ErrCanNotSetRootNetworkWeights        Failure = inSubtensor<<8 | 47
+	ErrNoNeuronIDAvailable                Failure = inSubtensor<<8 | 48
+	ErrNoWeightsCommitFound               Failure = inSubtensor<<8 | 51
+	ErrInvalidRevealCommitHashNotMatch    Failure = inSubtensor<<8 | 52
+	ErrCommitRevealEnabled                Failure = inSubtensor<<8 | 53
+	ErrCommitRevealDisabled               Failure = inSubtensor<<8 | 54
+	ErrLiquidAlphaDisabled                Failure = inSubtensor<<8 | 55
+	ErrAlphaHighTooLow                    Failure = inSubtensor<<8 | 56
+	ErrAlphaLowOutOfRange                 Failure = inSubtensor<<8 | 57
+	ErrMechanismDoesNotExist              Failure = inSubtensor<<8 | 74
+	ErrSubnetNotExists                    Failure = inSubtensor<<8 | 76
+	ErrTooManyUnrevealedCommits           Failure = inSubtensor<<8 | 77
+	ErrExpiredWeightCommit                Failure = inSubtensor<<8 | 78
+	ErrRevealTooEarly                     Failure = inSubtensor<<8 | 79
+	ErrInputLengthsUnequal                Failure = inSubtensor<<8 | 80
+	ErrCommittingWeightsTooFast           Failure = inSubtensor<<8 | 81
+	ErrAmountTooLow                       Failure = inSubtensor<<8 | 82
+	ErrInsufficientLiquidity              Failure = inSubtensor<<8 | 83
+	ErrFirstEmissionBlockNumberAlreadySet Failure = inSubtensor<<8 | 88
+	ErrNeedWaitingMoreBlocksToStartCall   Failure = inSubtensor<<8 | 89
+	ErrSubtokenDisabled                   Failure = inSubtensor<<8 | 94
+	ErrAdminActionProhibited              Failure = inSubtensor<<8 | 107
+	ErrInvalidValue                       Failure = inSubtensor<<8 | 114
+	ErrSubnetLimitReached                 Failure = inSubtensor<<8 | 115
+	ErrCannotAffordLockCost               Failure = inSubtensor<<8 | 116
+	ErrRegistrationPriceLimitExceeded     Failure = inSubtensor<<8 | 134
+	ErrActivityCutoffFactorOutOfBounds    Failure = inSubtensor<<8 | 142
+	ErrEpochTriggerAlreadyPending         Failure = inSubtensor<<8 | 143
+	ErrAutoEpochAlreadyImminent           Failure = inSubtensor<<8 | 144
+	ErrDynamicTempoBlockedByCommitReveal  Failure = inSubtensor<<8 | 145
+)
+
+// failureNames has the names that the chain's metadata gives the failures of
+// pallets, and FRAME's words for the others.
+var failureNames = map[Failure]string{
+	ErrCannotLookup:     "CannotLookup",
+	ErrBadOrigin:        "BadOrigin",
+	ErrExhausted:        "Exhausted",
+	ErrFundsUnavailable: "FundsUnavailable",
+	ErrBelowMinimum:     "BelowMinimum",
+	ErrNotExpendable:    "NotExpendable",
+	ErrOverflow:         "Overflow",
+
+	ErrTooManyCalls: "TooManyCalls",
+	ErrRequireSudo:  "RequireSudo",
+
+	ErrTooManyFields:           "TooManyFieldsInCommitmentInfo",
+	ErrAccountNotAllowedCommit: "AccountNotAllowedCommit",
+	ErrSpaceLimitExceeded:      "SpaceLimitExceeded",
+
+	ErrSubnetDoesNotExist:    "SubnetDoesNotExist",
+	ErrMaxValidatorsTooLarge: "MaxValidatorsLargerThanMaxUIds",
+	ErrMaxUidsBelowCurrent:   "MaxAllowedUIdsLessThanCurrentUIds",
+	ErrBondsMovingAverageMax: "BondsMovingAverageMaxReached",
+	ErrNegativeSteepness:     "NegativeSigmoidSteepness",
+	ErrValueNotInBounds:      "ValueNotInBounds",
+	ErrMaxUidsAboveDefault:   "MaxAllowedUidsGreaterThanDefaultMaxAllowedUids",
+	ErrAdminInvalidValue:     "InvalidValue",
+	ErrNotPermittedOnRoot:    "NotPermittedOnRootSubnet",
+
+	ErrInvalidIPType:                      "InvalidIpType",
+	ErrInvalidIPAddress:                   "InvalidIpAddress",
+	ErrInvalidPort:                        "InvalidPort",
+	ErrHotKeyNotRegisteredInSubNet:        "HotKeyNotRegisteredInSubNet",
+	ErrHotKeyAccountNotExists:             "HotKeyAccountNotExists",
+	ErrHotKeyNotRegisteredInNetwork:       "HotKeyNotRegisteredInNetwork",
+	ErrNonAssociatedColdKey:               "NonAssociatedColdKey",
+	ErrNotEnoughStakeToWithdraw:           "NotEnoughStakeToWithdraw",
+	ErrNotEnoughStakeToSetWeights:         "NotEnoughStakeToSetWeights",
+	ErrNotEnoughBalanceToStake:            "NotEnoughBalanceToStake",
+	ErrNeuronNoValidatorPermit:            "NeuronNoValidatorPermit",
+	ErrWeightVecNotEqualSize:              "WeightVecNotEqualSize",
+	ErrDuplicateUids:                      "DuplicateUids",
+	ErrUidVecContainInvalidOne:            "UidVecContainInvalidOne",
+	ErrWeightVecLengthIsLow:               "WeightVecLengthIsLow",
+	ErrHotKeyAlreadyRegisteredInSubNet:    "HotKeyAlreadyRegisteredInSubNet",
+	ErrMaxWeightExceeded:                  "MaxWeightExceeded",
+	ErrSettingWeightsTooFast:              "SettingWeightsTooFast",
+	ErrIncorrectWeightVersionKey:          "IncorrectWeightVersionKey",
+	ErrServingRateLimitExceeded:           "ServingRateLimitExceeded",
+	ErrUidsLengthExceedUidsInSubNet:       "UidsLengthExceedUidsInSubNet",
+	ErrNetworkTxRateLimitExceeded:         "NetworkTxRateLimitExceeded",
+	ErrSubNetRegistrationDisabled:         "SubNetRegistrationDisabled",
+	ErrNotSubnetOwner:                     "NotSubnetOwner",
+	ErrRegistrationNotPermittedOnRoot:     "RegistrationNotPermittedOnRootSubnet",
+	ErrCanNotSetRootNetworkWeights:        "CanNotSetRootNetworkWeights",
+	ErrNoNeuronIDAvailable:                "NoNeuronIdAvailable",
+	ErrNoWeightsCommitFound:               "NoWeightsCommitFound",
+	ErrInvalidRevealCommitHashNotMatch:    "InvalidRevealCommitHashNotMatch",
+	ErrCommitRevealEnabled:                "CommitRevealEnabled",
+	ErrCommitRevealDisabled:               "CommitRevealDisabled",
+	ErrLiquidAlphaDisabled:                "LiquidAlphaDisabled",
+	ErrAlphaHighTooLow:                    "AlphaHighTooLow",
+	ErrAlphaLowOutOfRange:                 "AlphaLowOutOfRange",
+	ErrMechanismDoesNotExist:              "MechanismDoesNotExist",
+	ErrSubnetNotExists:                    "SubnetNotExists",
+	ErrTooManyUnrevealedCommits:           "TooManyUnrevealedCommits",
+	ErrExpiredWeightCommit:                "ExpiredWeightCommit",
+	ErrRevealTooEarly:                     "RevealTooEarly",
+	ErrInputLengthsUnequal:                "InputLengthsUnequal",
+	ErrCommittingWeightsTooFast:           "CommittingWeightsTooFast",
+	ErrAmountTooLow:                       "AmountTooLow",
+	ErrInsufficientLiquidity:              "InsufficientLiquidity",
+	ErrFirstEmissionBlockNumberAlreadySet: "FirstEmissionBlockNumberAlreadySet",
+	ErrNeedWaitingMoreBlocksToStartCall:   "NeedWaitingMoreBlocksToStarCall",
+	ErrSubtokenDisabled:                   "SubtokenDisabled",
+	ErrAdminActionProhibited:              "AdminActionProhibitedDuringWeightsWindow",
+	ErrInvalidValue:                       "InvalidValue",
+	ErrSubnetLimitReached:                 "SubnetLimitReached",
+	ErrCannotAffordLockCost:               "CannotAffordLockCost",
+	ErrRegistrationPriceLimitExceeded:     "RegistrationPriceLimitExceeded",
+	ErrActivityCutoffFactorOutOfBounds:    "ActivityCutoffFactorMilliOutOfBounds",
+	ErrEpochTriggerAlreadyPending:         "EpochTriggerAlreadyPending",
+	ErrAutoEpochAlreadyImminent:           "AutoEpochAlreadyImminent",
+	ErrDynamicTempoBlockedByCommitReveal:  "DynamicTempoBlockedByCommitReveal",
+}
+
+// Error returns the failure's name in the metadata, such as "InvalidPort".
+func (f Failure) Error() string { return failureNames[f] }
+
+// DispatchError is a failure as events carry it.
+type DispatchError struct {
+	scale.Enum
+	Other             *scale.Unit      `scale:"0"`
+	CannotLookup      *scale.Unit      `scale:"1"`
+	BadOrigin         *scale.Unit      `scale:"2"`
+	Module            *ModuleError     `scale:"3"`
+	ConsumerRemaining *scale.Unit      `scale:"4"`
+	NoProviders       *scale.Unit      `scale:"5"`
+	TooManyConsumers  *scale.Unit      `scale:"6"`
+	Token             *TokenError      `scale:"7"`
+	Arithmetic        *ArithmeticError `scale:"8"`
+	Exhausted         *scale.Unit      `scale:"10"`
+	Corruption        *scale.Unit      `scale:"11"`
+	Unavailable       *scale.Unit      `scale:"12"`
+	RootNotAllowed    *scale.Unit      `scale:"13"`
+}
+
+// ScaleName implements [scale.Named].
+func (DispatchError) ScaleName() string { return "sp_runtime::DispatchError" }
+
+// ModuleError is the error of a pallet. The first byte of Error is its number.
+type ModuleError struct {
+	Index uint8
+	Error [4]byte
+}
+
+// ScaleName implements [scale.Named].
+func (ModuleError) ScaleName() string { return "sp_runtime::ModuleError" }
+
+// TokenError is an error about a balance.
+type TokenError struct {
+	scale.Enum
+	FundsUnavailable *scale.Unit `scale:"0"`
+	OnlyProvider     *scale.Unit `scale:"1"`
+	BelowMinimum     *scale.Unit `scale:"2"`
+	CannotCreate     *scale.Unit `scale:"3"`
+	UnknownAsset     *scale.Unit `scale:"4"`
+	Frozen           *scale.Unit `scale:"5"`
+	Unsupported      *scale.Unit `scale:"6"`
+	CannotCreateHold *scale.Unit `scale:"7"`
+	NotExpendable    *scale.Unit `scale:"8"`
+	Blocked          *scale.Unit `scale:"9"`
+}
+
+// ScaleName implements [scale.Named].
+func (TokenError) ScaleName() string { return "sp_runtime::TokenError" }
+
+// ArithmeticError is a sum that does not fit.
+type ArithmeticError struct {
+	scale.Enum
+	Underflow      *scale.Unit `scale:"0"`
+	Overflow       *scale.Unit `scale:"1"`
+	DivisionByZero *scale.Unit `scale:"2"`
+}
+
+// ScaleName implements [scale.Named].
+func (ArithmeticError) ScaleName() string { return "sp_arithmetic::ArithmeticError" }
+
+// dispatchError returns err for an event.
+func dispatchError(err error) DispatchError {
+	f, ok := err.(Failure)
+	if !ok {
+		return DispatchError{Other: &scale.Unit{}}
+	}
+	// The bytes are those of the enum: variant, then content.
+	switch pallet, number := byte(f>>8), byte(f); pallet {
+	case general:
+		return decode[DispatchError]([]byte{number})
+	case tokens, arithmetic:
+		return decode[DispatchError]([]byte{pallet &^ 0xf0, number})
+	default:
+		return DispatchError{Module: &ModuleError{Index: pallet, Error: [4]byte{number}}}
+	}
+}
+
+// DispatchResult is what became of a call inside another.
+type DispatchResult struct {
+	scale.Enum
+	Ok  *struct{ Value scale.Unit } `scale:"0"`
+	Err *DispatchError              `scale:"1"`
+}
+
+// ScaleName implements [scale.Named].
+func (DispatchResult) ScaleName() string { return "Result" }
+
+func dispatchResult(err error) DispatchResult {
+	if err == nil {
+		return DispatchResult{Ok: &struct{ Value scale.Unit }{}}
+	}
+	e := dispatchError(err)
+	return DispatchResult{Err: &e}
+}

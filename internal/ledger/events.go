@@ -1,0 +1,317 @@
+package ledger
+
+import (
+	"encoding/binary"
+
+	"adit/internal/scale"
+)
+
+// EventRecord is one event, as System.Events lists them.
+type EventRecord struct {
+	Phase  Phase
+	Event  RuntimeEvent
+	Topics []Hash
+}
+
+// ScaleName implements [scale.Named].
+func (EventRecord) ScaleName() string { return "frame_system::EventRecord" }
+
+// Phase says when in the block something happened: by which extrinsic, or
+// before or after all of them.
+type Phase struct {
+	scale.Enum
+	ApplyExtrinsic *uint32     `scale:"0"`
+	Finalization   *scale.Unit `scale:"1"`
+	Initialization *scale.Unit `scale:"2"`
+}
+
+// ScaleName implements [scale.Named].
+func (Phase) ScaleName() string { return "frame_system::Phase" }
+
+// RuntimeEvent is any event of any pallet.
+type RuntimeEvent struct {
+	scale.Enum
+	System             *SystemEvent      `scale:"0"`
+	Balances           *BalancesEvent    `scale:"5"`
+	TransactionPayment *PaymentEvent     `scale:"6"`
+	SubtensorModule    *SubtensorEvent   `scale:"7"`
+	Utility            *UtilityEvent     `scale:"11"`
+	Sudo               *SudoEvent        `scale:"12"`
+	Commitments        *CommitmentsEvent `scale:"18"`
+	AdminUtils         *AdminEvent       `scale:"19"`
+}
+
+// ScaleName implements [scale.Named].
+func (RuntimeEvent) ScaleName() string { return "node_subtensor_runtime::RuntimeEvent" }
+
+// An eventLog gathers the records of a block as bytes.
+type eventLog struct {
+	records []byte
+	count   uint32
+	phase   []byte // SCALE of the phase the block is in
+}
+
+type eventMark struct {
+	size  int
+	count uint32
+}
+
+func (l *eventLog) mark() eventMark      { return eventMark{len(l.records), l.count} }
+func (l *eventLog) rollback(m eventMark) { l.records, l.count = l.records[:m.size], m.count }
+
+func (l *eventLog) enter(extrinsic uint32) {
+	l.phase = binary.LittleEndian.AppendUint32([]byte{0}, extrinsic)
+}
+
+// emit records an event: a pallet's enum with one variant set.
+func (l *Ledger) emit(event any) {
+	pallet := byte(0)
+	switch event.(type) {
+	case SystemEvent:
+		pallet = inSystem
+	case BalancesEvent:
+		pallet = inBalances
+	case PaymentEvent:
+		pallet = inPayment
+	case SubtensorEvent:
+		pallet = inSubtensor
+	case UtilityEvent:
+		pallet = inUtility
+	case SudoEvent:
+		pallet = inSudo
+	case CommitmentsEvent:
+		pallet = inCommitments
+	case AdminEvent:
+		pallet = inAdmin
+	default:
+		panic("ledger: emit of something that is no event")
+	}
+	e := &l.events
+	e.records = append(append(e.records, e.phase...), pallet)
+	e.records = must(scale.Append(e.records, event))
+	e.records = append(e.records, 0) // no topics
+	e.count++
+}
+
+// store writes the log to System.Events.
+func (l *eventLog) store(s *state) {
+	b := scale.AppendCompact([]byte{}, uint64(l.count))
+	s.put(system.Events.prefix, append(b, l.records...))
+	system.EventCount.set(s, l.count)
+}
+
+// The fields of most events have no names.
+type (
+	netU16     = scale.Tuple2[uint16, uint16]
+	netU64     = scale.Tuple2[uint16, uint64]
+	netBool    = scale.Tuple2[uint16, bool]
+	netAccount = scale.Tuple2[uint16, AccountID]
+)
+
+// SystemEvent is an event of the System pallet.
+type SystemEvent struct {
+	scale.Enum
+	ExtrinsicSuccess *ExtrinsicSuccess `scale:"0"`
+	ExtrinsicFailed  *ExtrinsicFailed  `scale:"1"`
+	NewAccount       *AccountEvent     `scale:"3"`
+	KilledAccount    *AccountEvent     `scale:"4"`
+	Remarked         *Remarked         `scale:"5"`
+}
+
+// The contents of System's events.
+type (
+	ExtrinsicSuccess struct{ DispatchInfo DispatchInfo }
+	ExtrinsicFailed  struct {
+		DispatchError DispatchError
+		DispatchInfo  DispatchInfo
+	}
+	AccountEvent struct{ Account AccountID }
+	Remarked     struct {
+		Sender AccountID
+		Hash   Hash
+	}
+)
+
+// BalancesEvent is an event of the Balances pallet.
+type BalancesEvent struct {
+	scale.Enum
+	Endowed  *Endowed       `scale:"0"`
+	DustLost *AccountAmount `scale:"1"`
+	Transfer *Transferred   `scale:"2"`
+	Deposit  *WhoAmount     `scale:"7"`
+	Withdraw *WhoAmount     `scale:"8"`
+}
+
+// The contents of Balances' events. Amounts are in RAO.
+type (
+	Endowed struct {
+		Account     AccountID
+		FreeBalance uint64
+	}
+	AccountAmount struct {
+		Account AccountID
+		Amount  uint64
+	}
+	Transferred struct {
+		From   AccountID
+		To     AccountID
+		Amount uint64
+	}
+	WhoAmount struct {
+		Who    AccountID
+		Amount uint64
+	}
+)
+
+// PaymentEvent is an event of the TransactionPayment pallet.
+type PaymentEvent struct {
+	scale.Enum
+	TransactionFeePaid *FeePaid `scale:"0"`
+}
+
+// FeePaid says what an extrinsic cost, in RAO.
+type FeePaid struct {
+	Who       AccountID
+	ActualFee uint64
+	Tip       uint64
+}
+
+// SubtensorEvent is an event of SubtensorModule.
+type SubtensorEvent struct {
+	scale.Enum
+	NetworkAdded             *netU16                                           `scale:"0"`
+	StakeAdded               *staked                                           `scale:"2"`
+	StakeRemoved             *staked                                           `scale:"3"`
+	WeightsSet               *netU16                                           `scale:"5"`
+	NeuronRegistered         *scale.Tuple3[uint16, uint16, AccountID]          `scale:"6"`
+	MaxAllowedUidsSet        *netU16                                           `scale:"9"`
+	RhoSet                   *netU16                                           `scale:"16"`
+	AlphaSigmoidSteepnessSet *scale.Tuple2[uint16, int16]                      `scale:"17"`
+	KappaSet                 *netU16                                           `scale:"18"`
+	MinAllowedWeightSet      *netU16                                           `scale:"19"`
+	WeightsSetRateLimitSet   *netU64                                           `scale:"22"`
+	ImmunityPeriodSet        *netU16                                           `scale:"23"`
+	BondsMovingAverageSet    *netU64                                           `scale:"24"`
+	BondsPenaltySet          *netU16                                           `scale:"25"`
+	MaxAllowedValidatorsSet  *netU16                                           `scale:"27"`
+	AxonServed               *netAccount                                       `scale:"28"`
+	PrometheusServed         *netAccount                                       `scale:"29"`
+	WeightsVersionKeySet     *netU64                                           `scale:"32"`
+	ServingRateLimitSet      *netU64                                           `scale:"35"`
+	MaxBurnSet               *netU64                                           `scale:"37"`
+	MinBurnSet               *netU64                                           `scale:"38"`
+	MaxEpochsPerBlockSet     *uint8                                            `scale:"39"`
+	TxRateLimitSet           *uint64                                           `scale:"40"`
+	AdminFreezeWindowSet     *uint16                                           `scale:"43"`
+	RegistrationAllowed      *netBool                                          `scale:"50"`
+	TempoSet                 *netU16                                           `scale:"52"`
+	StakeThresholdSet        *uint64                                           `scale:"54"`
+	SubnetOwnerCutSet        *uint16                                           `scale:"57"`
+	NetworkRateLimitSet      *uint64                                           `scale:"58"`
+	StartCallDelaySet        *uint64                                           `scale:"60"`
+	NetworkMinLockCostSet    *uint64                                           `scale:"61"`
+	SubnetLimitSet           *uint16                                           `scale:"62"`
+	LockReductionIntervalSet *uint64                                           `scale:"63,NetworkLockCostReductionIntervalSet"`
+	BatchWeightsCompleted    *scale.Tuple2[[]scale.Compact[uint16], AccountID] `scale:"88"`
+	BatchCompletedWithErrors *scale.Unit                                       `scale:"89"`
+	BatchWeightItemFailed    *scale.Tuple2[uint16, DispatchError]              `scale:"90"`
+	FirstEmissionBlockNumber *netU64                                           `scale:"95,FirstEmissionBlockNumberSet"`
+	CommitRevealEnabled      *netBool                                          `scale:"101"`
+	BurnHalfLifeSet          *BurnHalfLifeSet                                  `scale:"124"`
+	ActivityCutoffFactorSet  *ActivityCutoffFactorSet                          `scale:"130,ActivityCutoffFactorMilliSet"`
+	EpochTriggered           *EpochTriggered                                   `scale:"131"`
+	EpochDeferred            *EpochDeferred                                    `scale:"132"`
+}
+
+// staked is coldkey, hotkey, TAO, alpha, netuid and fee.
+type staked struct {
+	Coldkey AccountID
+	Hotkey  AccountID
+	Tao     uint64
+	Alpha   uint64
+	Netuid  uint16
+	Fee     uint64
+}
+
+// The contents of those events of SubtensorModule that name them.
+type (
+	BurnHalfLifeSet struct {
+		Netuid       uint16
+		BurnHalfLife uint16
+	}
+	ActivityCutoffFactorSet struct {
+		Netuid      uint16
+		FactorMilli uint32
+	}
+	EpochTriggered struct {
+		Netuid  uint16
+		By      AccountID
+		FiresAt uint64
+	}
+	EpochDeferred struct {
+		Netuid    uint16
+		FromBlock uint64
+		ToBlock   uint64
+	}
+)
+
+// UtilityEvent is an event of the Utility pallet.
+type UtilityEvent struct {
+	scale.Enum
+	BatchInterrupted         *BatchInterrupted `scale:"0"`
+	BatchCompleted           *scale.Unit       `scale:"1"`
+	BatchCompletedWithErrors *scale.Unit       `scale:"2"`
+	ItemCompleted            *scale.Unit       `scale:"3"`
+	ItemFailed               *ItemFailed       `scale:"4"`
+}
+
+// The contents of Utility's events.
+type (
+	BatchInterrupted struct {
+		Index uint32
+		Error DispatchError
+	}
+	ItemFailed struct{ Error DispatchError }
+)
+
+// SudoEvent is an event of the Sudo pallet.
+type SudoEvent struct {
+	scale.Enum
+	Sudid *Sudid `scale:"0"`
+}
+
+// Sudid says what became of a call with the powers of root.
+type Sudid struct{ SudoResult DispatchResult }
+
+// CommitmentsEvent is an event of the Commitments pallet.
+type CommitmentsEvent struct {
+	scale.Enum
+	Commitment         *Committed         `scale:"0"`
+	TimelockCommitment *TimelockCommitted `scale:"1"`
+}
+
+// The contents of Commitments' events.
+type (
+	Committed struct {
+		Netuid uint16
+		Who    AccountID
+	}
+	TimelockCommitted struct {
+		Netuid      uint16
+		Who         AccountID
+		RevealRound uint64
+	}
+)
+
+// AdminEvent is an event of the AdminUtils pallet.
+type AdminEvent struct {
+	scale.Enum
+	Yuma3EnableToggled       *NetuidEnabled `scale:"1"`
+	SubnetEmissionEnabledSet *NetuidEnabled `scale:"5"`
+}
+
+// NetuidEnabled says that something was turned on or off in a subnet.
+type NetuidEnabled struct {
+	Netuid  uint16
+	Enabled bool
+}

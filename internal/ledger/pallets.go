@@ -1,0 +1,179 @@
+package ledger
+
+import "adit/internal/scale"
+
+// The storage of each pallet, named, hashed and typed as in runtime 424. What
+// the rules here do not use is not declared.
+var (
+	system      = declare[systemStorage]("System")
+	timestamp   = declare[timestampStorage]("Timestamp")
+	balances    = declare[balancesStorage]("Balances")
+	payment     = declare[paymentStorage]("TransactionPayment")
+	sudo        = declare[sudoStorage]("Sudo")
+	commitments = declare[commitmentsStorage]("Commitments")
+	sub         = declare[subtensorStorage]("SubtensorModule")
+)
+
+type systemStorage struct {
+	Account        table[AccountID, AccountInfo] `hash:"blake2_128_concat" default:"0x0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080"`
+	ExtrinsicCount value[uint32]                 `optional:"true"`
+	BlockHash      table[uint32, Hash]           `hash:"twox_64_concat"`
+	Number         value[uint32]
+	ParentHash     value[Hash]
+	Events         value[[]EventRecord]
+	EventCount     value[uint32]
+}
+
+type timestampStorage struct {
+	Now value[uint64]
+}
+
+type balancesStorage struct {
+	TotalIssuance value[uint64]
+}
+
+type paymentStorage struct {
+	NextFeeMultiplier value[scale.U128] `default:"0x000064a7b3b6e00d0000000000000000"` // 1.0 in 18 decimals
+}
+
+type sudoStorage struct {
+	Key value[AccountID] `optional:"true"`
+}
+
+type commitmentsStorage struct {
+	CommitmentOf   table2[uint16, AccountID, Registration] `hash:"identity,twox_64_concat" optional:"true"`
+	LastCommitment table2[uint16, AccountID, uint32]       `hash:"identity,twox_64_concat" optional:"true"`
+	UsedSpaceOf    table2[uint16, AccountID, UsageTracker] `hash:"identity,twox_64_concat" optional:"true"`
+	MaxSpace       value[uint32]                           `default:"3100"`
+}
+
+// subtensorStorage is the storage of SubtensorModule. Amounts are RAO of TAO or
+// of a subnet's alpha; blocks are u64. A netuid of the vectors by uid is the
+// index of the subnet's first mechanism, which is the netuid itself.
+type subtensorStorage struct {
+	// The chain's own settings.
+	AdminFreezeWindow            value[uint16] `default:"10"`
+	TaoWeight                    value[uint64] `default:"971718665099567868"` // of 2^64
+	TxRateLimit                  value[uint64] `default:"1000"`
+	StakeThreshold               value[uint64]
+	NominatorMinRequiredStake    value[uint64]
+	NetworkRateLimit             value[uint64] `default:"7200"`
+	NetworkMinLockCost           value[uint64] `default:"1000000000000"`
+	NetworkLastLockCost          value[uint64] `default:"1000000000000"`
+	NetworkLockReductionInterval value[uint64] `default:"100800"`
+	NetworkImmunityPeriod        value[uint64] `default:"1296000"`
+	StartCallDelay               value[uint64]
+	SubnetLimit                  value[uint16]               `default:"128"`
+	SubnetOwnerCut               value[uint16]               `default:"11796"`
+	MaxEpochsPerBlock            value[uint8]                `default:"2"`
+	CommitRevealWeightsVersion   value[uint16]               `default:"4"`
+	SubnetMovingAlpha            value[scale.I128]           `default:"0x54320000000000000000000000000000"` // 0.000003 in I96F32
+	LastRateLimitedBlock         table[RateLimitKey, uint64] `hash:"identity"`
+
+	// Totals.
+	BlockEmission value[uint64] `default:"1000000000"`
+	TotalIssuance value[uint64]
+	TotalStake    value[uint64]
+	TotalNetworks value[uint16]
+
+	// Hotkeys and their stake.
+	Owner                   table[AccountID, AccountID]                      `hash:"blake2_128_concat"`
+	OwnedHotkeys            table[AccountID, []AccountID]                    `hash:"blake2_128_concat"`
+	StakingHotkeys          table[AccountID, []AccountID]                    `hash:"blake2_128_concat"`
+	Delegates               table[AccountID, uint16]                         `hash:"blake2_128_concat" default:"11796"`
+	TotalHotkeyAlpha        table2[AccountID, uint16, uint64]                `hash:"blake2_128_concat,identity"`
+	TotalHotkeyShares       table2[AccountID, uint16, scale.U128]            `hash:"blake2_128_concat,identity"`                   // U64F64
+	Alpha                   table3[AccountID, AccountID, uint16, scale.U128] `hash:"blake2_128_concat,blake2_128_concat,identity"` // U64F64 shares
+	AlphaDividendsPerSubnet table2[uint16, AccountID, uint64]                `hash:"identity,blake2_128_concat"`
+
+	// Each subnet's pool and emission.
+	SubnetTAO                table[uint16, uint64]        `hash:"identity"`
+	SubnetAlphaIn            table[uint16, uint64]        `hash:"identity"`
+	SubnetAlphaOut           table[uint16, uint64]        `hash:"identity"`
+	SubnetProtocolAlpha      table[uint16, uint64]        `hash:"identity"`
+	SubnetVolume             table[uint16, scale.U128]    `hash:"identity"`
+	SubnetMovingPrice        table[uint16, scale.I128]    `hash:"identity"` // I96F32
+	SubnetTaoInEmission      table[uint16, uint64]        `hash:"identity"`
+	SubnetAlphaInEmission    table[uint16, uint64]        `hash:"identity"`
+	SubnetAlphaOutEmission   table[uint16, uint64]        `hash:"identity"`
+	SubnetExcessTao          table[uint16, uint64]        `hash:"identity"`
+	SubnetEmissionEnabled    table[uint16, bool]          `hash:"identity" default:"true"`
+	EMAPriceHalvingBlocks    table[uint16, uint64]        `hash:"identity" default:"201600"`
+	FirstEmissionBlockNumber table[uint16, uint64]        `hash:"identity" optional:"true"`
+	PendingServerEmission    table[uint16, uint64]        `hash:"identity"`
+	PendingValidatorEmission table[uint16, uint64]        `hash:"identity"`
+	PendingRootAlphaDivs     table[uint16, uint64]        `hash:"identity"`
+	PendingOwnerCut          table[uint16, uint64]        `hash:"identity"`
+	MinerBurned              table[uint16, scale.U128]    `hash:"identity"` // U96F32
+	RecycleOrBurn            table[uint16, RecycleOrBurn] `hash:"identity" default:"0x00"`
+	OwnerCutEnabled          table[uint16, bool]          `hash:"identity" default:"true"`
+
+	// Each subnet's settings.
+	NetworksAdded              table[uint16, bool]                         `hash:"identity"`
+	NetworkRegisteredAt        table[uint16, uint64]                       `hash:"identity"`
+	SubnetOwner                table[uint16, AccountID]                    `hash:"identity"`
+	SubnetOwnerHotkey          table[uint16, AccountID]                    `hash:"identity"`
+	SubnetLocked               table[uint16, uint64]                       `hash:"identity"`
+	SubnetMechanism            table[uint16, uint16]                       `hash:"identity"`
+	SubtokenEnabled            table[uint16, bool]                         `hash:"identity"`
+	MechanismCountCurrent      table[uint16, uint8]                        `hash:"twox_64_concat" default:"1"`
+	NetworkRegistrationAllowed table[uint16, bool]                         `hash:"identity"`
+	Tempo                      table[uint16, uint16]                       `hash:"identity" default:"360"`
+	ActivityCutoffFactorMilli  table[uint16, uint32]                       `hash:"identity" default:"13889"`
+	MaxAllowedUids             table[uint16, uint16]                       `hash:"identity" default:"256"`
+	MaxAllowedValidators       table[uint16, uint16]                       `hash:"identity" default:"64"`
+	MinAllowedWeights          table[uint16, uint16]                       `hash:"identity" default:"1"`
+	MaxWeightsLimit            table[uint16, uint16]                       `hash:"identity" default:"65535"`
+	ImmunityPeriod             table[uint16, uint16]                       `hash:"identity" default:"5000"`
+	Rho                        table[uint16, uint16]                       `hash:"identity" default:"10"`
+	Kappa                      table[uint16, uint16]                       `hash:"identity" default:"32767"`
+	WeightsVersionKey          table[uint16, uint64]                       `hash:"identity"`
+	WeightsSetRateLimit        table[uint16, uint64]                       `hash:"identity" default:"100"`
+	ServingRateLimit           table[uint16, uint64]                       `hash:"identity" default:"50"`
+	CommitRevealWeightsEnabled table[uint16, bool]                         `hash:"identity" default:"true"`
+	RevealPeriodEpochs         table[uint16, uint64]                       `hash:"twox_64_concat" default:"1"`
+	BondsMovingAverage         table[uint16, uint64]                       `hash:"identity" default:"900000"`
+	BondsPenalty               table[uint16, uint16]                       `hash:"identity" default:"65535"`
+	Yuma3On                    table[uint16, bool]                         `hash:"blake2_128_concat"`
+	LiquidAlphaOn              table[uint16, bool]                         `hash:"blake2_128_concat"`
+	AlphaValues                table[uint16, scale.Tuple2[uint16, uint16]] `hash:"identity" default:"0x33b366e6"` // 0.7, 0.9 of 65535
+	AlphaSigmoidSteepness      table[uint16, int16]                        `hash:"identity" default:"1000"`
+
+	// The price of registration.
+	Burn                       table[uint16, uint64]     `hash:"identity" default:"1000000000"`
+	MinBurn                    table[uint16, uint64]     `hash:"identity" default:"500000"`
+	MaxBurn                    table[uint16, uint64]     `hash:"identity" default:"100000000000"`
+	BurnHalfLife               table[uint16, uint16]     `hash:"identity" default:"360"`
+	BurnIncreaseMult           table[uint16, scale.U128] `hash:"identity" default:"0x5c8fc2f5285c8f420100000000000000"` // 1.26 in U64F64
+	RAORecycledForRegistration table[uint16, uint64]     `hash:"identity"`
+
+	// The epoch clock.
+	LastEpochBlock         table[uint16, uint64] `hash:"identity"`
+	PendingEpochAt         table[uint16, uint64] `hash:"identity"`
+	SubnetEpochIndex       table[uint16, uint64] `hash:"identity"`
+	BlocksSinceLastStep    table[uint16, uint64] `hash:"identity"`
+	LastMechansimStepBlock table[uint16, uint64] `hash:"identity"`
+
+	// Neurons.
+	SubnetworkN         table[uint16, uint16]                     `hash:"identity"`
+	Uids                table2[uint16, AccountID, uint16]         `hash:"identity,blake2_128_concat" optional:"true"`
+	Keys                table2[uint16, uint16, AccountID]         `hash:"identity,identity"`
+	IsNetworkMember     table2[AccountID, uint16, bool]           `hash:"blake2_128_concat,identity"`
+	BlockAtRegistration table2[uint16, uint16, uint64]            `hash:"identity,identity"`
+	Axons               table2[uint16, AccountID, AxonInfo]       `hash:"identity,blake2_128_concat" optional:"true"`
+	NeuronCertificates  table2[uint16, AccountID, Certificate]    `hash:"identity,blake2_128_concat" optional:"true"`
+	Prometheus          table2[uint16, AccountID, PrometheusInfo] `hash:"identity,blake2_128_concat" optional:"true"`
+
+	// What the last epoch decided, by uid.
+	Active          table[uint16, []bool]          `hash:"identity"`
+	Consensus       table[uint16, []uint16]        `hash:"identity"`
+	Incentive       table[uint16, []uint16]        `hash:"identity"`
+	Dividends       table[uint16, []uint16]        `hash:"identity"`
+	Emission        table[uint16, []uint64]        `hash:"identity"`
+	LastUpdate      table[uint16, []uint64]        `hash:"identity"`
+	ValidatorTrust  table[uint16, []uint16]        `hash:"identity"`
+	ValidatorPermit table[uint16, []bool]          `hash:"identity"`
+	StakeWeight     table[uint16, []uint16]        `hash:"identity"`
+	Weights         table2[uint16, uint16, []pair] `hash:"identity,identity"`
+	Bonds           table2[uint16, uint16, []pair] `hash:"identity,identity"`
+}

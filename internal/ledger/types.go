@@ -1,0 +1,131 @@
+package ledger
+
+import "adit/internal/scale"
+
+// AccountID is a public key: of a coldkey, which holds tokens, or of a hotkey,
+// which takes part in subnets.
+type AccountID [32]byte
+
+// ScaleName implements [scale.Named].
+func (AccountID) ScaleName() string { return "sp_core::crypto::AccountId32" }
+
+// Hash is a BLAKE2b-256 digest.
+type Hash [32]byte
+
+// ScaleName implements [scale.Named].
+func (Hash) ScaleName() string { return "primitive_types::H256" }
+
+// AccountInfo is what System.Account holds. An account exists while it has a
+// provider, which is its balance.
+type AccountInfo struct {
+	Nonce       uint32
+	Consumers   uint32
+	Providers   uint32
+	Sufficients uint32
+	Data        AccountData
+}
+
+// ScaleName implements [scale.Named].
+func (AccountInfo) ScaleName() string { return "frame_system::AccountInfo" }
+
+// AccountData is a balance in RAO.
+type AccountData struct {
+	Free     uint64
+	Reserved uint64
+	Frozen   uint64
+	Flags    scale.U128
+}
+
+// ScaleName implements [scale.Named].
+func (AccountData) ScaleName() string { return "pallet_balances::types::AccountData" }
+
+// AxonInfo is where a neuron can be reached. The address is big-endian in an
+// integer; Protocol is free.
+type AxonInfo struct {
+	Block        uint64
+	Version      uint32
+	IP           scale.U128 `scale:"ip"`
+	Port         uint16
+	IPType       uint8 `scale:"ip_type"`
+	Protocol     uint8
+	Placeholder1 uint8 `scale:"placeholder1"`
+	Placeholder2 uint8 `scale:"placeholder2"`
+}
+
+// ScaleName implements [scale.Named].
+func (AxonInfo) ScaleName() string { return "pallet_subtensor::pallet::AxonInfo" }
+
+// PrometheusInfo is where a neuron's metrics can be read.
+type PrometheusInfo struct {
+	Block   uint64
+	Version uint32
+	IP      scale.U128 `scale:"ip"`
+	Port    uint16
+	IPType  uint8 `scale:"ip_type"`
+}
+
+// ScaleName implements [scale.Named].
+func (PrometheusInfo) ScaleName() string { return "pallet_subtensor::pallet::PrometheusInfo" }
+
+// Certificate is the public key of a neuron's TLS endpoint.
+type Certificate struct {
+	PublicKey []byte
+	Algorithm uint8
+}
+
+// ScaleName implements [scale.Named].
+func (Certificate) ScaleName() string { return "pallet_subtensor::pallet::NeuronCertificate" }
+
+// RecycleOrBurn says what becomes of a miner's share that goes to the owner:
+// burnt alpha stays issued without a holder, recycled alpha is unissued.
+type RecycleOrBurn struct {
+	scale.Enum
+	Burn    *scale.Unit `scale:"0"`
+	Recycle *scale.Unit `scale:"1"`
+}
+
+// ScaleName implements [scale.Named].
+func (RecycleOrBurn) ScaleName() string { return "pallet_subtensor::pallet::RecycleOrBurnEnum" }
+
+// RateLimitKey names something that may be done only so often.
+type RateLimitKey struct {
+	scale.Enum
+	NetworkLastRegistered *scale.Unit `scale:"2"`
+}
+
+// ScaleName implements [scale.Named].
+func (RateLimitKey) ScaleName() string { return "pallet_subtensor::RateLimitKey" }
+
+// MultiAddress is the destination of a call. Only Id can be looked up.
+type MultiAddress struct {
+	scale.Enum
+	ID        *AccountID  `scale:"0,Id"`
+	Index     *scale.Unit `scale:"1"`
+	Raw       *[]byte     `scale:"2"`
+	Address32 *[32]byte   `scale:"3"`
+	Address20 *[20]byte   `scale:"4"`
+}
+
+// ScaleName implements [scale.Named].
+func (MultiAddress) ScaleName() string { return "sp_runtime::multiaddress::MultiAddress" }
+
+// AddressOf returns the address of an account.
+func AddressOf(who AccountID) MultiAddress { return MultiAddress{ID: &who} }
+
+func (a MultiAddress) lookup() (AccountID, error) {
+	if a.ID == nil {
+		return AccountID{}, ErrCannotLookup
+	}
+	return *a.ID, nil
+}
+
+// Signature is a signature by one of three schemes, of which sr25519 counts.
+type Signature struct {
+	scale.Enum
+	Ed25519 *[64]byte `scale:"0"`
+	Sr25519 *[64]byte `scale:"1"`
+	Ecdsa   *[65]byte `scale:"2"`
+}
+
+// ScaleName implements [scale.Named].
+func (Signature) ScaleName() string { return "sp_runtime::MultiSignature" }
