@@ -1,0 +1,45 @@
+package cpu_test
+
+import (
+	"fmt"
+	"testing"
+
+	"adit/internal/engine/device"
+)
+
+func TestAttend(t *testing.T) {
+	each(t, func(t *testing.T, d device.Device) {
+		r := source()
+		for _, a := range []device.Attention{
+			{B: 1, T: 1, H: 1, KV: 1, Dim: 1, DimV: 1, Scale: 1},
+			{B: 2, T: 7, H: 2, KV: 1, Dim: 5, DimV: 3, Scale: 0.5},
+			{B: 2, T: 65, H: 4, KV: 2, Dim: 16, DimV: 40, Scale: 0.25},
+			{B: 1, T: 130, H: 3, KV: 3, Dim: 32, DimV: 32, Scale: 0.2},
+			{B: 1, T: 300, H: 2, KV: 1, Dim: 8, DimV: 8, Scale: 3},
+			{B: 1, T: 600, H: 1, KV: 1, Dim: 4, DimV: 4, Scale: 1},
+		} {
+			n, kq, kv := a.B*a.T, a.H*a.Dim+2*a.KV*(a.Dim+a.DimV), a.H*a.DimV
+			mats := func(x device.Buf) (q, k, v device.Mat) {
+				q = device.Mat{Buf: x, Rows: n, Cols: a.H * a.Dim, Stride: kq}
+				k = device.Mat{Buf: x.Slice(a.H*a.Dim, x.Len()), Rows: n, Cols: a.KV * a.Dim, Stride: kq}
+				v = device.Mat{Buf: x.Slice(a.H*a.Dim+a.KV*a.Dim, x.Len()), Rows: n, Cols: a.KV * a.DimV, Stride: kq}
+				return q, k, v
+			}
+			in := data{bufs: [][]float32{normal(r, n*kv), normal(r, n*a.H), normal(r, n*kq), normal(r, n*kv), normal(r, n*kq)}}
+			for _, bad := range []float32{0, nan} {
+				if bad != 0 {
+					in.bufs[2][(n-1)*kq] = bad // in the last query
+				}
+				t.Run(fmt.Sprint(a, bad), func(t *testing.T) {
+					same(t, d, in, 2e-4, func(d device.Device, b []device.Buf, _ []device.Ints) {
+						o, do := device.M(b[0], n, kv), device.M(b[3], n, kv)
+						q, k, v := mats(b[2])
+						d.Attend(o, b[1], q, k, v, a)
+						dq, dk, dv := mats(b[4])
+						d.AttendGrad(dq, dk, dv, do, o, b[1], q, k, v, a)
+					})
+				})
+			}
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package cpu
+
+import "adit/internal/engine/device"
+
+// gradHeads is what the gradient adds to heads.
+type gradHeads struct {
+	heads
+	dq, dk, dv, do view
+}
+
+// AttendGrad computes the probabilities again from lse. It gives the heads of a
+// sequence that share keys to one worker, which adds up their dk and dv in
+// order.
+func (d *Device) AttendGrad(dq, dk, dv, do, o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Attention) {
+	g := gradHeads{openHeads(o, lse, q, k, v, a), open(dq), open(dk), open(dv), open(do)}
+	if !g.dq.fits(g.q.rows, g.q.cols) || !g.dk.fits(g.k.rows, g.k.cols) || !g.dv.fits(g.v.rows, g.v.cols) || !g.do.fits(g.o.rows, g.o.cols) {
+		misfit("attention gradient", g.dq.rows, g.dq.cols, g.dk.rows, g.dk.cols, g.dv.rows, g.dv.cols, g.do.rows, g.do.cols)
+	}
+	d.blocks(a.B*a.KV, a.B*a.H*a.T*a.T*(a.Dim+a.DimV)/4, func(w, i int) {
+		b, kv := i/a.KV, i%a.KV
+		for t := b * a.T; t < (b+1)*a.T; t++ {
+			clear(g.dk.row(t)[kv*a.Dim:][:a.Dim])
+			clear(g.dv.row(t)[kv*a.DimV:][:a.DimV])
+		}
+		for n := kv * a.H / a.KV; n < (kv+1)*a.H/a.KV; n++ {
+			d.attendGrad(&d.workers[w], &g, b, n)
+		}
+	})
+}
+
+// attendGrad computes head n of sequence b. With p the probabilities and
+// dp = do·vᵀ, ds = p*(dp - Σ do*o)*Scale, and then dv = pᵀ·do, dq = ds·k and
+// dk = dsᵀ·q.
+func (k *kernel) attendGrad(s *scratch, g *gradHeads, b, n int) {
+	kv := n * g.KV / g.H
+	s.sum = grow(s.sum, g.T) // Σ do*o of each row
+	for i := range g.T {
+		s.sum[i] = k.dot(g.do.row(b*g.T + i)[n*g.DimV:][:g.DimV], g.o.row(b*g.T + i)[n*g.DimV:][:g.DimV])
+	}
+	s.probs, s.scores = grow(s.probs, queryBlock*keyBlock), grow(s.scores, queryBlock*keyBlock)
+	for first := 0; first < g.T; first += keyBlock {
+		keys := min(keyBlock, g.T-first)
+		key, value := g.part(g.k, b, first, kv*g.Dim), g.part(g.v, b, first, kv*g.DimV)
+		kt := k.packIn(&s.keys, key.transposed(), g.Dim, keys)
+		vt := k.packIn(&s.values, value.transposed(), g.DimV, keys)
+		kp := k.packIn(&s.keyRows, key, keys, g.Dim)
+		for i := first; i < g.T; i += queryBlock {
+			rows := min(queryBlock, g.T-i)
+			seen := min(keys, i+rows-first)
+			query, grad := g.part(g.q, b, i, n*g.Dim), g.part(g.do, b, i, n*g.DimV)
+			for r := 0; r < rows; r += k.mr {
+				k.gradRows(s, g, b, n, i+r, min(k.mr, rows-r), first, seen, kt, vt, kp, s.probs[r*keyBlock:], s.scores[r*keyBlock:])
+			}
+			gp := k.packIn(&s.grads, grad, rows, g.DimV)
+			dv := g.part(g.dv, b, first, kv*g.DimV)
+			k.tiles(dv.x, dv.rs, operand{s.probs, 1, keyBlock}, gp, seen, g.DimV, rows, true)
+			qp := k.packIn(&s.queries, query, rows, g.Dim)
+			dk := g.part(g.dk, b, first, kv*g.Dim)
+			k.tiles(dk.x, dk.rs, operand{s.scores, 1, keyBlock}, qp, seen, g.Dim, rows, true)
+		}
+	}
+}
+
+// gradRows sets probs and ds, and dq or what these keys add to it, of rows
+// queries from i on. The part of the block that they do not see becomes 0.
+func (k *kernel) gradRows(s *scratch, g *gradHeads, b, n, i, rows, first, block int, kt, vt, kp packed, probs, ds []float32) {
+	seen := min(block, i+rows-first)
+	k.tiles(probs, keyBlock, g.part(g.q, b, i, n*g.Dim), kt, rows, seen, g.Dim, false)
+	k.tiles(ds, keyBlock, g.part(g.do, b, i, n*g.DimV), vt, rows, seen, g.DimV, false)
+	for r := range rows {
+		mine := min(seen, i+r-first+1)
+		p, d := probs[r*keyBlock:][:block], ds[r*keyBlock:][:block]
+		k.expSum(p[:mine], p[:mine], g.Scale, -g.lse[(b*g.T+i+r)*g.H+n])
+		k.softmaxGrad(d[:mine], p[:mine], s.sum[i+r], g.Scale)
+		clear(p[mine:])
+		clear(d[mine:])
+	}
+	dq := g.part(g.dq, b, i, n*g.Dim)
+	k.tiles(dq.x, dq.rs, operand{ds, keyBlock, 1}, kp, rows, g.Dim, seen, first > 0)
+}
