@@ -57,11 +57,6 @@ func (t *temp) Write(p []byte) (int, error) {
 	return t.File.Write(p)
 }
 
-// ReadFrom hides that of os.File, which would bypass Write.
-func (t *temp) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(struct{ io.Writer }{t}, r)
-}
-
 // discard removes the file, unless place has moved it.
 func (t *temp) discard() {
 	t.Close()

@@ -1,0 +1,137 @@
+package exchange
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"adit/internal/exchange/storetest"
+)
+
+func TestPause(t *testing.T) {
+	o := Options{Backoff: time.Second}
+	for failed, most := range map[int]time.Duration{1: 1, 2: 2, 3: 4, 5: 16, 6: 30, 20: 30, 1000: 30} {
+		for range 20 {
+			if got := o.pause(failed); got > most*time.Second || got < most*time.Second/2 {
+				t.Errorf("pause after %d failures = %v, want at most %d s", failed, got, most)
+			}
+		}
+	}
+}
+
+// A directory that somebody else can write is no reason to leave it, or to
+// believe what is in it.
+func TestDirDamage(t *testing.T) {
+	root := t.TempDir()
+	s, err := openDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stage(t.Context(), "m.pt", storetest.NewFile("m.pt", []byte("model"))); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.Publish(t.Context(), "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := filepath.Glob(filepath.Join(root, "blobs", "*"))
+	if err != nil || len(blobs) != 1 {
+		t.Fatal(blobs, err)
+	}
+	get := func() (string, error) {
+		var d storetest.Draft
+		err := s.Get(t.Context(), id, "m.pt", &d, 100)
+		return string(d.Bytes()), err
+	}
+	for _, damage := range []struct{ file, content, text string }{
+		{blobs[0], "motel", "not those that the store's digest says"},
+		{blobs[0], "mod", "unexpected EOF"},
+		{filepath.Join(root, "revisions", id+".json"), `{"files":[{"path":"m.pt","size":5,"sha256":"../../etc/passwd"}]}`, "not a digest"},
+		{filepath.Join(root, "revisions", id+".json"), `{`, "manifest"},
+	} {
+		old, err := os.ReadFile(damage.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(damage.file, []byte(damage.content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := get(); err == nil || !strings.Contains(err.Error(), damage.text) {
+			t.Errorf("with %q: %q, %v, want %q", damage.content, got, err, damage.text)
+		}
+		if err := os.WriteFile(damage.file, old, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := get(); err != nil || got != "model" {
+		t.Errorf("mended: %q, %v", got, err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "log", "000000000002"), []byte("../../x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Get(t.Context(), "", "m.pt", new(storetest.Draft), 100); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("with a damaged log: %v", err)
+	}
+}
+
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"hf://a/b", "dir:///x", "mem:x", "model.pt", "../x", "a/b/c", "1234567", "refs/pr/1", "main", "bytes 0-9/10", "C:\\x"} {
+		f.Add(s)
+	}
+	root := f.TempDir()
+	f.Fuzz(func(t *testing.T, s string) {
+		if checkPath(s) == nil {
+			if !filepath.IsLocal(filepath.FromSlash(s)) {
+				t.Errorf("checkPath(%q) lets it out", s)
+			}
+			if u := (&hub{repo: "a/b"}).resolveURL("main", s); strings.ContainsAny(u, "?#\\\" ") {
+				t.Errorf("path %q makes the URL %s", s, u)
+			}
+		}
+		if checkRevision(s) == nil && (strings.Contains(s, "..") || strings.ContainsAny(s, "\\?#%: \n")) {
+			t.Errorf("checkRevision(%q) accepts it", s)
+		}
+		if at, err := rangeStart(s); err == nil && (at < 0 || !strings.HasPrefix(s, fmt.Sprintf("bytes "))) {
+			t.Errorf("rangeStart(%q) = %d", s, at)
+		}
+		if validRepo(s) && (strings.Count(s, "/") != 1 || strings.Contains(s, "..")) {
+			t.Errorf("validRepo(%q)", s)
+		}
+		if store, err := Open(s, Options{HubEndpoint: "http://localhost"}); (err == nil) != (store != nil) {
+			t.Errorf("Open(%q) = %v, %v", s, store, err)
+		}
+		if id, err := expand(s, []string{"aaaaaaaaaa", "aaaaaaaabb", "bbbbbbbbbb"}); err == nil && !strings.HasPrefix(id, s) {
+			t.Errorf("expand(%q) = %q", s, id)
+		}
+		_, _ = (&dir{root: root}).resolve(s)
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	m, _ := manifest{}.with([]entry{{"m.pt", 5, digest(strings.Repeat("ab", 32))}}, "m")
+	f.Add([]byte(m.ID), []byte(`{"id":"x","files":[{"path":"m.pt","size":5,"sha256":"`+strings.Repeat("ab", 32)+`"}]}`))
+	f.Add([]byte("1234567890"), []byte(`{"files":[{"path":"m.pt","size":-5,"sha256":"../x"}]}`))
+	f.Add([]byte("../x"), []byte(`null`))
+	f.Fuzz(func(t *testing.T, id, raw []byte) {
+		d := &dir{root: t.TempDir()}
+		for name, content := range map[string][]byte{"revisions/1234567890.json": raw, "log/000000000001": id} {
+			name = filepath.Join(d.root, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var draft storetest.Draft
+		for _, revision := range []string{"", "1234567"} {
+			if d.Get(t.Context(), revision, "m.pt", &draft, 100) == nil && !bytes.Equal(draft.Bytes(), nil) {
+				t.Errorf("bytes out of nowhere: %q", draft.Bytes())
+			}
+		}
+	})
+}
