@@ -3,9 +3,7 @@ package torchfile
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
-	"unicode/utf8"
 
 	"adit/internal/tensor"
 )
@@ -257,72 +255,6 @@ func (m *machine) popMark() ([]any, error) {
 	vs, _ := m.pop(len(m.stack) - m.floor())
 	m.marks = m.marks[:len(m.marks)-1]
 	return vs, nil
-}
-
-func (m *machine) literal(op byte) (any, error) {
-	switch op {
-	case opBinInt1:
-		b, err := m.take(1)
-		if err != nil {
-			return nil, err
-		}
-		return int64(b[0]), nil
-	case opBinInt2:
-		b, err := m.take(2)
-		if err != nil {
-			return nil, err
-		}
-		return int64(le.Uint16(b)), nil
-	case opBinInt:
-		b, err := m.take(4)
-		if err != nil {
-			return nil, err
-		}
-		return int64(int32(le.Uint32(b))), nil
-	case opLong1:
-		n, err := m.take(1)
-		if err != nil {
-			return nil, err
-		}
-		b, err := m.take(int(n[0]))
-		if err != nil {
-			return nil, err
-		}
-		if len(b) > 8 {
-			return nil, fmt.Errorf("integer of %d bytes is too large", len(b))
-		}
-		var v uint64
-		for i, c := range b {
-			v |= uint64(c) << (8 * i)
-		}
-		if shift := 64 - 8*len(b); len(b) > 0 { // two's complement of len(b) bytes
-			return int64(v<<shift) >> shift, nil
-		}
-		return int64(0), nil
-	case opBinFloat:
-		b, err := m.take(8)
-		if err != nil {
-			return nil, err
-		}
-		return math.Float64frombits(uint64(b[0])<<56 | uint64(b[1])<<48 | uint64(b[2])<<40 | uint64(b[3])<<32 |
-			uint64(b[4])<<24 | uint64(b[5])<<16 | uint64(b[6])<<8 | uint64(b[7])), nil
-	default: // opBinUnicode
-		n, err := m.take(4)
-		if err != nil {
-			return nil, err
-		}
-		if le.Uint32(n) > maxString {
-			return nil, fmt.Errorf("string of %d bytes is too long", le.Uint32(n))
-		}
-		b, err := m.take(int(le.Uint32(n)))
-		if err != nil {
-			return nil, err
-		}
-		if !utf8.Valid(b) {
-			return nil, errors.New("string is not UTF-8")
-		}
-		return string(b), nil
-	}
 }
 
 // fill puts values into the dict or list below them.
