@@ -66,7 +66,11 @@ func Run(ctx context.Context, o Options) error {
 	stop := o.Events.Subscribe(eventQueue, record.Write)
 	defer stop()
 
-	key, err := wallet.At(services.Wallet, services.Coldkey, services.Hotkey).Hotkey()
+	keys, err := wallet.At(services.Wallet, services.Coldkey, services.Hotkey)
+	if err != nil {
+		return err
+	}
+	key, err := keys.Hotkey()
 	if err != nil {
 		return err
 	}
