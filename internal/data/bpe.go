@@ -38,7 +38,7 @@ func TrainBPE(ctx context.Context, texts []string, vocab int, progress func(done
 	var merges []merge
 	known := map[string]bool{}
 	for len(bytes) < vocab {
-		if len(bytes)%64 == 0 {
+		if (len(bytes)-minVocab)%64 == 0 {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
