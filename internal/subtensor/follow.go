@@ -71,13 +71,15 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOption
 		// The same bytes again: the pool of this node may not have them, and
 		// the chain takes them but once.
 		w, err = c.watch(ctx, x)
-		if _, ok := errors.AsType[*PoolError](err); ok {
+		_, pool := errors.AsType[*PoolError](err)
+		switch {
+		case isKnown(err): // then it will be in a block soon
+		case pool:
 			refused = err // perhaps since it was included just now: look once more
-		} else if err != nil && !errors.Is(err, subnet.ErrTemporary) {
-			return in, unsettled(x, err)
-		}
-		if w != nil {
+		case err == nil, errors.Is(err, subnet.ErrTemporary):
 			continue
+		default:
+			return in, unsettled(x, err)
 		}
 		select {
 		case <-changed:
@@ -116,11 +118,6 @@ func (c *Client) listen(ctx context.Context, x *signed, w *watch, o SubmitOption
 			return Inclusion{}, true, unsettled(x, ctx.Err())
 		}
 	}
-}
-
-func isLost(err error) bool {
-	_, lost := errors.AsType[*lostError](err)
-	return lost
 }
 
 // updated acts on one update. Done means that this was the last.

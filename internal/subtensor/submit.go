@@ -147,7 +147,7 @@ func (c *Client) send(ctx context.Context, s Signer, call []byte, o SubmitOption
 		return nil, nil, err
 	}
 	w, err := c.watch(ctx, x)
-	if err != nil {
+	if err != nil && !isLost(err) && !isKnown(err) {
 		return nil, nil, err
 	}
 	c.mu.Lock()
@@ -200,9 +200,9 @@ type watch struct {
 // in an extrinsic's life.
 const maxUpdates = 64
 
-// watch submits an extrinsic. If the connection breaks meanwhile it does not
-// fail: the extrinsic may have arrived, so it returns no watch, and follow
-// finds out.
+// watch submits an extrinsic. It may have arrived even if there is an error,
+// which then is one of a lost connection, or says that the node has it already;
+// follow finds out.
 func (c *Client) watch(ctx context.Context, x *signed) (*watch, error) {
 	l, err := c.rpc.up(ctx)
 	if err != nil {
@@ -215,20 +215,28 @@ func (c *Client) watch(ctx context.Context, x *signed) (*watch, error) {
 		default: // follow looks into the blocks
 		}
 	}, "author_submitAndWatchExtrinsic", x.bytes)
-	if err == nil {
+	switch {
+	case err == nil:
 		return w, nil
-	}
-	if _, lost := errors.AsType[*lostError](err); lost {
-		return nil, nil
-	}
-	if ctx.Err() != nil {
+	case isLost(err):
+		c.rpc.down(ctx, l)
+		return nil, err
+	case ctx.Err() != nil:
 		return nil, unsettled(x, err)
 	}
-	err = poolError(err)
-	if e, ok := errors.AsType[*PoolError](err); ok && e.Code == poolKnown {
-		return nil, nil
-	}
-	return nil, err
+	return nil, poolError(err)
+}
+
+// isLost reports whether the connection broke before there was an answer.
+func isLost(err error) bool {
+	_, lost := errors.AsType[*lostError](err)
+	return lost
+}
+
+// isKnown reports whether a node refused an extrinsic for having it already.
+func isKnown(err error) bool {
+	e, ok := errors.AsType[*PoolError](err)
+	return ok && e.Code == poolKnown
 }
 
 // unsettled says that an extrinsic may or may not be included later.
