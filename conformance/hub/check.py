@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.constants import DOWNLOAD_CHUNK_SIZE
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -206,7 +207,8 @@ class Cutter:
 
 
 def interrupted_download():
-    proxy = Cutter(after=7_000_000)
+    # The library goes on after the last whole chunk that it has written.
+    proxy = Cutter(after=DOWNLOAD_CHUNK_SIZE + 500_000)
     try:
         got = hf_hub_download(REPO, "model.pt", endpoint=proxy.url, token=False, cache_dir=fresh())
     finally:
