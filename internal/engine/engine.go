@@ -54,6 +54,9 @@ func New(opts Options) *Engine { return &Engine{opts: opts} }
 
 // blank returns a model without values.
 func (e *Engine) blank() (*loaded, error) {
+	if e.opts.Device == nil || e.opts.Data == nil {
+		return nil, errors.New("the engine has no device or no text")
+	}
 	if !e.opts.DType.Float() {
 		return nil, fmt.Errorf("parameters cannot be saved as %v", e.opts.DType)
 	}

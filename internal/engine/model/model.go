@@ -42,6 +42,9 @@ type Model struct {
 	acts   *acts
 }
 
+// maxParams is how many numbers a model may have: 256 GiB of them.
+const maxParams = 1 << 36
+
 // New returns a model for sequences of seqLen tokens, all parameters nought.
 func New(dev device.Device, c Config, seqLen int) (*Model, error) {
 	if err := c.Validate(); err != nil {
@@ -52,6 +55,9 @@ func New(dev device.Device, c Config, seqLen int) (*Model, error) {
 	}
 	var count builder
 	count.model(c)
+	if count.off > maxParams {
+		return nil, fmt.Errorf("a model of %d numbers is larger than the %d that this program is made for", count.off, maxParams)
+	}
 	b := builder{buf: dev.NewBuf(count.off)}
 	m := b.model(c)
 	m.dev, m.seqLen, m.buf = dev, seqLen, b.buf

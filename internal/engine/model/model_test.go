@@ -266,3 +266,22 @@ func TestCausal(t *testing.T) {
 		t.Error("the last loss does not depend on the last token")
 	}
 }
+
+func TestNewRefuses(t *testing.T) {
+	huge, wrong := tiny(), tiny()
+	huge.MoEIntermediateSize, huge.HiddenSize, huge.NRoutedExperts = 1<<18, 1<<16, 64
+	wrong.HeadDim = 3
+	for want, tt := range map[string]struct {
+		Config
+		seqLen int
+	}{
+		"larger than":                   {huge, 5},
+		"head_dim: 3 is odd":            {wrong, 5},
+		"max_position_embeddings 16":    {tiny(), 17},
+		"sequence length 0 is not from": {tiny(), 0},
+	} {
+		if _, err := New(ref.New(), tt.Config, tt.seqLen); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
