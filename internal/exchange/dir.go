@@ -201,15 +201,9 @@ func (d *dir) read(id string) (manifest, error) {
 	if err != nil {
 		return manifest{}, err
 	}
-	var m manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	m, err := parseManifest(raw)
+	if err != nil {
 		return manifest{}, fmt.Errorf("manifest %s: %w", id, err)
-	}
-	for _, e := range m.Files {
-		// The digest becomes a file name.
-		if !e.SHA256.valid() {
-			return manifest{}, fmt.Errorf("manifest %s: %q is not a digest", id, e.SHA256)
-		}
 	}
 	return m, nil
 }

@@ -1,8 +1,7 @@
 package exchange
 
 import (
-	"bytes"
-	"fmt"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,7 +94,7 @@ func FuzzNames(f *testing.F) {
 		if checkRevision(s) == nil && (strings.Contains(s, "..") || strings.ContainsAny(s, "\\?#%: \n")) {
 			t.Errorf("checkRevision(%q) accepts it", s)
 		}
-		if at, err := rangeStart(s); err == nil && (at < 0 || !strings.HasPrefix(s, fmt.Sprintf("bytes "))) {
+		if at, err := rangeStart(s); err == nil && (at < 0 || !strings.HasPrefix(s, "bytes ")) {
 			t.Errorf("rangeStart(%q) = %d", s, at)
 		}
 		if validRepo(s) && (strings.Count(s, "/") != 1 || strings.Contains(s, "..")) {
@@ -112,25 +111,32 @@ func FuzzNames(f *testing.F) {
 }
 
 func FuzzManifest(f *testing.F) {
-	m, _ := manifest{}.with([]entry{{"m.pt", 5, digest(strings.Repeat("ab", 32))}}, "m")
-	f.Add([]byte(m.ID), []byte(`{"id":"x","files":[{"path":"m.pt","size":5,"sha256":"`+strings.Repeat("ab", 32)+`"}]}`))
-	f.Add([]byte("1234567890"), []byte(`{"files":[{"path":"m.pt","size":-5,"sha256":"../x"}]}`))
-	f.Add([]byte("../x"), []byte(`null`))
-	f.Fuzz(func(t *testing.T, id, raw []byte) {
-		d := &dir{root: t.TempDir()}
-		for name, content := range map[string][]byte{"revisions/1234567890.json": raw, "log/000000000001": id} {
-			name = filepath.Join(d.root, filepath.FromSlash(name))
-			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-				t.Fatal(err)
+	sum := strings.Repeat("ab", 32)
+	f.Add(`{"id":"x","files":[{"path":"a/m.pt","size":5,"sha256":"` + sum + `"},{"path":"b","size":0,"sha256":"` + sum + `"}]}`)
+	f.Add(`{"files":[{"path":"m.pt","size":-5,"sha256":"../x"}]}`)
+	f.Add(`{"files":[{"path":"b","sha256":"` + sum + `"},{"path":"a","sha256":"` + sum + `"}]}`)
+	f.Add(`null`)
+	f.Fuzz(func(t *testing.T, raw string) {
+		m, err := parseManifest([]byte(raw))
+		if err != nil {
+			return
+		}
+		for _, e := range m.Files {
+			if got, ok := m.find(e.Path); !ok || got != e {
+				t.Errorf("%q cannot be found", e.Path)
 			}
-			if err := os.WriteFile(name, content, 0o644); err != nil {
-				t.Fatal(err)
+			if !filepath.IsLocal(string(e.SHA256)) || checkPath(e.Path) != nil || e.Size < 0 {
+				t.Errorf("accepted %+v", e)
 			}
 		}
-		var draft storetest.Draft
-		for _, revision := range []string{"", "1234567"} {
-			if d.Get(t.Context(), revision, "m.pt", &draft, 100) == nil && !bytes.Equal(draft.Bytes(), nil) {
-				t.Errorf("bytes out of nowhere: %q", draft.Bytes())
+		// What follows it must be read as well.
+		if next, changed := m.with([]entry{{"m.pt", 7, digest(sum)}}, "next"); changed {
+			raw, err := json.Marshal(next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := parseManifest(raw); err != nil || again.ID != next.ID || len(again.ID) != 40 {
+				t.Errorf("%s is read as %+v, %v", raw, again, err)
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sort"
 )
@@ -49,6 +50,27 @@ func (m manifest) with(staged []entry, message string) (next manifest, changed b
 	sum := sha256.Sum256(canonical)
 	next.ID = hex.EncodeToString(sum[:20])
 	return next, true
+}
+
+// parseManifest reads a manifest that another process may have written.
+func parseManifest(raw []byte) (manifest, error) {
+	var m manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return manifest{}, err
+	}
+	for i, e := range m.Files {
+		if err := checkPath(e.Path); err != nil {
+			return manifest{}, err
+		}
+		// The digest becomes a file name.
+		if !e.SHA256.valid() || e.Size < 0 {
+			return manifest{}, fmt.Errorf("%s: %q is not a digest, or %d not a size", e.Path, e.SHA256, e.Size)
+		}
+		if i > 0 && m.Files[i-1].Path >= e.Path {
+			return manifest{}, fmt.Errorf("%s is out of order", e.Path)
+		}
+	}
+	return m, nil
 }
 
 // find returns the file at path.
