@@ -354,14 +354,14 @@ func (c *SetBurnHalfLife) dispatch(l *Ledger, o origin) error {
 // next, as U64F64.
 type SetBurnIncreaseMult struct {
 	Netuid           uint16
-	BurnIncreaseMult scale.U128
+	BurnIncreaseMult FixedU128
 }
 
 func (c *SetBurnIncreaseMult) dispatch(l *Ledger, o origin) error {
 	if err := l.ownerOf(o, c.Netuid); err != nil {
 		return err
 	}
-	if c.BurnIncreaseMult.Hi == 0 {
+	if c.BurnIncreaseMult.Bits.Hi == 0 {
 		return ErrAdminInvalidValue // it would make the next one cheaper
 	}
 	sub.BurnIncreaseMult.set(l.s, c.Netuid, c.BurnIncreaseMult)

@@ -70,7 +70,7 @@ func (l *Ledger) emissionShares(netuids []uint16) []fixed {
 	shares := make([]fixed, len(netuids))
 	for i, netuid := range netuids {
 		if sub.SubnetEmissionEnabled.get(l.s, netuid) {
-			burned := min(fixed(sub.MinerBurned.get(l.s, netuid).Lo), one)
+			burned := min(fixed(sub.MinerBurned.get(l.s, netuid).Bits.Lo), one)
 			shares[i] = l.movingPrice(netuid).mul(one - burned)
 		}
 	}
@@ -79,7 +79,7 @@ func (l *Ledger) emissionShares(netuids []uint16) []fixed {
 }
 
 func (l *Ledger) movingPrice(netuid uint16) fixed {
-	return fixed(sub.SubnetMovingPrice.get(l.s, netuid).Lo)
+	return fixed(sub.SubnetMovingPrice.get(l.s, netuid).Bits.Lo)
 }
 
 // movePrice lets the moving price follow the price, at most 1. It begins
@@ -88,10 +88,10 @@ func (l *Ledger) movePrice(netuid uint16) {
 	s := l.s
 	first := sub.FirstEmissionBlockNumber.get(s, netuid)
 	age := satSub(l.number, first)
-	rate := fixed(sub.SubnetMovingAlpha.get(s).Lo).mul(ratio(age, age+sub.EMAPriceHalvingBlocks.get(s, netuid)))
+	rate := fixed(sub.SubnetMovingAlpha.get(s).Bits.Lo).mul(ratio(age, age+sub.EMAPriceHalvingBlocks.get(s, netuid)))
 	rate = min(rate, one)
 	moved := rate.mul(min(l.price(netuid), one)).add((one - rate).mul(l.movingPrice(netuid)))
-	sub.SubnetMovingPrice.set(s, netuid, scale.I128{Lo: uint64(moved)})
+	sub.SubnetMovingPrice.set(s, netuid, FixedI128{scale.I128{Lo: uint64(moved)}})
 }
 
 // injectInto issues alpha to a subnet's miners, validators and owner, and puts
@@ -205,7 +205,7 @@ func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64,
 	if burned > 0 && sub.RecycleOrBurn.get(s, netuid).Recycle != nil {
 		sub.SubnetAlphaOut.set(s, netuid, satSub(sub.SubnetAlphaOut.get(s, netuid), burned))
 	}
-	if now := (scale.U128{Lo: uint64(ratio(burned, miners))}); now != sub.MinerBurned.get(s, netuid) {
+	if now := (FixedU128{scale.U128{Lo: uint64(ratio(burned, miners))}}); now != sub.MinerBurned.get(s, netuid) {
 		sub.MinerBurned.set(s, netuid, now)
 	}
 

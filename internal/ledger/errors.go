@@ -47,9 +47,8 @@ const (
 	ErrBondsMovingAverageMax Failure = inAdmin<<8 | 3
 	ErrNegativeSteepness     Failure = inAdmin<<8 | 4
 	ErrValueNotInBounds      Failure = inAdmin<<8 | 5
-	ErrMaxUidsAboveDefault   Failure = inAdmin<<8 | 8
+	ErrMaxUidsAboveDefault   Failure = inAdmin<<8 | 9
 	ErrAdminInvalidValue     Failure = inAdmin<<8 | 10
-	ErrNotPermittedOnRoot    Failure = inAdmin<<8 | 11
 
 	ErrInvalidIPType                      Failure = inSubtensor<<8 | 1
 	ErrInvalidIPAddress                   Failure = inSubtensor<<8 | 2
@@ -74,31 +73,22 @@ const (
 	ErrUidsLengthExceedUidsInSubNet       Failure = inSubtensor<<8 | 32
 	ErrNetworkTxRateLimitExceeded         Failure = inSubtensor<<8 | 33
 	ErrSubNetRegistrationDisabled         Failure = inSubtensor<<8 | 37
-	ErrNotSubnetOwner                     Failure = inSubtensor<<8 | 41
 	ErrRegistrationNotPermittedOnRoot     Failure = inSubtensor<<8 | 42
 	ErrCanNotSetRootNetworkWeights        Failure = inSubtensor<<8 | 47
 	ErrNoNeuronIDAvailable                Failure = inSubtensor<<8 | 48
-	ErrNoWeightsCommitFound               Failure = inSubtensor<<8 | 51
-	ErrInvalidRevealCommitHashNotMatch    Failure = inSubtensor<<8 | 52
 	ErrCommitRevealEnabled                Failure = inSubtensor<<8 | 53
-	ErrCommitRevealDisabled               Failure = inSubtensor<<8 | 54
 	ErrLiquidAlphaDisabled                Failure = inSubtensor<<8 | 55
 	ErrAlphaHighTooLow                    Failure = inSubtensor<<8 | 56
 	ErrAlphaLowOutOfRange                 Failure = inSubtensor<<8 | 57
 	ErrMechanismDoesNotExist              Failure = inSubtensor<<8 | 74
 	ErrSubnetNotExists                    Failure = inSubtensor<<8 | 76
-	ErrTooManyUnrevealedCommits           Failure = inSubtensor<<8 | 77
-	ErrExpiredWeightCommit                Failure = inSubtensor<<8 | 78
-	ErrRevealTooEarly                     Failure = inSubtensor<<8 | 79
 	ErrInputLengthsUnequal                Failure = inSubtensor<<8 | 80
-	ErrCommittingWeightsTooFast           Failure = inSubtensor<<8 | 81
 	ErrAmountTooLow                       Failure = inSubtensor<<8 | 82
 	ErrInsufficientLiquidity              Failure = inSubtensor<<8 | 83
 	ErrFirstEmissionBlockNumberAlreadySet Failure = inSubtensor<<8 | 88
 	ErrNeedWaitingMoreBlocksToStartCall   Failure = inSubtensor<<8 | 89
 	ErrSubtokenDisabled                   Failure = inSubtensor<<8 | 94
 	ErrAdminActionProhibited              Failure = inSubtensor<<8 | 107
-	ErrInvalidValue                       Failure = inSubtensor<<8 | 114
 	ErrSubnetLimitReached                 Failure = inSubtensor<<8 | 115
 	ErrCannotAffordLockCost               Failure = inSubtensor<<8 | 116
 	ErrRegistrationPriceLimitExceeded     Failure = inSubtensor<<8 | 134
@@ -134,7 +124,6 @@ var failureNames = map[Failure]string{
 	ErrValueNotInBounds:      "ValueNotInBounds",
 	ErrMaxUidsAboveDefault:   "MaxAllowedUidsGreaterThanDefaultMaxAllowedUids",
 	ErrAdminInvalidValue:     "InvalidValue",
-	ErrNotPermittedOnRoot:    "NotPermittedOnRootSubnet",
 
 	ErrInvalidIPType:                      "InvalidIpType",
 	ErrInvalidIPAddress:                   "InvalidIpAddress",
@@ -159,31 +148,22 @@ var failureNames = map[Failure]string{
 	ErrUidsLengthExceedUidsInSubNet:       "UidsLengthExceedUidsInSubNet",
 	ErrNetworkTxRateLimitExceeded:         "NetworkTxRateLimitExceeded",
 	ErrSubNetRegistrationDisabled:         "SubNetRegistrationDisabled",
-	ErrNotSubnetOwner:                     "NotSubnetOwner",
 	ErrRegistrationNotPermittedOnRoot:     "RegistrationNotPermittedOnRootSubnet",
 	ErrCanNotSetRootNetworkWeights:        "CanNotSetRootNetworkWeights",
 	ErrNoNeuronIDAvailable:                "NoNeuronIdAvailable",
-	ErrNoWeightsCommitFound:               "NoWeightsCommitFound",
-	ErrInvalidRevealCommitHashNotMatch:    "InvalidRevealCommitHashNotMatch",
 	ErrCommitRevealEnabled:                "CommitRevealEnabled",
-	ErrCommitRevealDisabled:               "CommitRevealDisabled",
 	ErrLiquidAlphaDisabled:                "LiquidAlphaDisabled",
 	ErrAlphaHighTooLow:                    "AlphaHighTooLow",
 	ErrAlphaLowOutOfRange:                 "AlphaLowOutOfRange",
 	ErrMechanismDoesNotExist:              "MechanismDoesNotExist",
 	ErrSubnetNotExists:                    "SubnetNotExists",
-	ErrTooManyUnrevealedCommits:           "TooManyUnrevealedCommits",
-	ErrExpiredWeightCommit:                "ExpiredWeightCommit",
-	ErrRevealTooEarly:                     "RevealTooEarly",
 	ErrInputLengthsUnequal:                "InputLengthsUnequal",
-	ErrCommittingWeightsTooFast:           "CommittingWeightsTooFast",
 	ErrAmountTooLow:                       "AmountTooLow",
 	ErrInsufficientLiquidity:              "InsufficientLiquidity",
 	ErrFirstEmissionBlockNumberAlreadySet: "FirstEmissionBlockNumberAlreadySet",
 	ErrNeedWaitingMoreBlocksToStartCall:   "NeedWaitingMoreBlocksToStarCall",
 	ErrSubtokenDisabled:                   "SubtokenDisabled",
 	ErrAdminActionProhibited:              "AdminActionProhibitedDuringWeightsWindow",
-	ErrInvalidValue:                       "InvalidValue",
 	ErrSubnetLimitReached:                 "SubnetLimitReached",
 	ErrCannotAffordLockCost:               "CannotAffordLockCost",
 	ErrRegistrationPriceLimitExceeded:     "RegistrationPriceLimitExceeded",

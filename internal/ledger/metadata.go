@@ -23,7 +23,7 @@ func (l *Ledger) Metadata() []byte {
 			{Name: "Timestamp", Index: 2, Calls: TimestampCall{}, Storage: items(timestamp)},
 			{Name: "Balances", Index: inBalances, Calls: BalancesCall{}, Events: BalancesEvent{}, Errors: failures(inBalances),
 				Storage: items(balances), Constants: []scale.ConstantDef{{Name: "ExistentialDeposit", Value: uint64(existentialDeposit)}}},
-			{Name: "TransactionPayment", Index: inPayment, Events: PaymentEvent{}, Storage: items(payment)},
+			{Name: "TransactionPayment", Index: inPayment, Events: PaymentEvent{}},
 			{Name: "SubtensorModule", Index: inSubtensor, Calls: SubtensorCall{}, Events: SubtensorEvent{},
 				Errors: failures(inSubtensor), Storage: items(sub)},
 			{Name: "Utility", Index: inUtility, Calls: UtilityCall{}, Events: UtilityEvent{}, Errors: failures(inUtility),

@@ -36,9 +36,11 @@ func (l *Ledger) isOwnerHotkey(netuid uint16, who AccountID) bool {
 
 // subnets calls f with each subnet but root, by number.
 func (l *Ledger) subnets(f func(netuid uint16)) {
-	for netuid := uint16(1); netuid <= sub.SubnetLimit.get(l.s); netuid++ {
+	left := sub.TotalNetworks.get(l.s) - 1
+	for netuid := uint16(1); left > 0 && netuid != 0; netuid++ {
 		if l.exists(netuid) {
 			f(netuid)
+			left--
 		}
 	}
 }

@@ -8,20 +8,18 @@ var (
 	system      = declare[systemStorage]("System")
 	timestamp   = declare[timestampStorage]("Timestamp")
 	balances    = declare[balancesStorage]("Balances")
-	payment     = declare[paymentStorage]("TransactionPayment")
 	sudo        = declare[sudoStorage]("Sudo")
 	commitments = declare[commitmentsStorage]("Commitments")
 	sub         = declare[subtensorStorage]("SubtensorModule")
 )
 
 type systemStorage struct {
-	Account        table[AccountID, AccountInfo] `hash:"blake2_128_concat" default:"0x0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080"`
-	ExtrinsicCount value[uint32]                 `optional:"true"`
-	BlockHash      table[uint32, Hash]           `hash:"twox_64_concat"`
-	Number         value[uint32]
-	ParentHash     value[Hash]
-	Events         value[[]EventRecord]
-	EventCount     value[uint32]
+	Account    table[AccountID, AccountInfo] `hash:"blake2_128_concat" default:"0x0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080"`
+	BlockHash  table[uint32, Hash]           `hash:"twox_64_concat"`
+	Number     value[uint32]
+	ParentHash value[Hash]
+	Events     value[[]EventRecord]
+	EventCount value[uint32]
 }
 
 type timestampStorage struct {
@@ -30,10 +28,6 @@ type timestampStorage struct {
 
 type balancesStorage struct {
 	TotalIssuance value[uint64]
-}
-
-type paymentStorage struct {
-	NextFeeMultiplier value[scale.U128] `default:"0x000064a7b3b6e00d0000000000000000"` // 1.0 in 18 decimals
 }
 
 type sudoStorage struct {
@@ -56,18 +50,15 @@ type subtensorStorage struct {
 	TaoWeight                    value[uint64] `default:"971718665099567868"` // of 2^64
 	TxRateLimit                  value[uint64] `default:"1000"`
 	StakeThreshold               value[uint64]
-	NominatorMinRequiredStake    value[uint64]
 	NetworkRateLimit             value[uint64] `default:"7200"`
 	NetworkMinLockCost           value[uint64] `default:"1000000000000"`
 	NetworkLastLockCost          value[uint64] `default:"1000000000000"`
 	NetworkLockReductionInterval value[uint64] `default:"100800"`
-	NetworkImmunityPeriod        value[uint64] `default:"1296000"`
 	StartCallDelay               value[uint64]
 	SubnetLimit                  value[uint16]               `default:"128"`
 	SubnetOwnerCut               value[uint16]               `default:"11796"`
 	MaxEpochsPerBlock            value[uint8]                `default:"2"`
-	CommitRevealWeightsVersion   value[uint16]               `default:"4"`
-	SubnetMovingAlpha            value[scale.I128]           `default:"0x54320000000000000000000000000000"` // 0.000003 in I96F32
+	SubnetMovingAlpha            value[FixedI128]            `default:"0x54320000000000000000000000000000"` // 0.000003 in I96F32
 	LastRateLimitedBlock         table[RateLimitKey, uint64] `hash:"identity"`
 
 	// Totals.
@@ -77,14 +68,14 @@ type subtensorStorage struct {
 	TotalNetworks value[uint16]
 
 	// Hotkeys and their stake.
-	Owner                   table[AccountID, AccountID]                      `hash:"blake2_128_concat"`
-	OwnedHotkeys            table[AccountID, []AccountID]                    `hash:"blake2_128_concat"`
-	StakingHotkeys          table[AccountID, []AccountID]                    `hash:"blake2_128_concat"`
-	Delegates               table[AccountID, uint16]                         `hash:"blake2_128_concat" default:"11796"`
-	TotalHotkeyAlpha        table2[AccountID, uint16, uint64]                `hash:"blake2_128_concat,identity"`
-	TotalHotkeyShares       table2[AccountID, uint16, scale.U128]            `hash:"blake2_128_concat,identity"`                   // U64F64
-	Alpha                   table3[AccountID, AccountID, uint16, scale.U128] `hash:"blake2_128_concat,blake2_128_concat,identity"` // U64F64 shares
-	AlphaDividendsPerSubnet table2[uint16, AccountID, uint64]                `hash:"identity,blake2_128_concat"`
+	Owner                   table[AccountID, AccountID]                     `hash:"blake2_128_concat"`
+	OwnedHotkeys            table[AccountID, []AccountID]                   `hash:"blake2_128_concat"`
+	StakingHotkeys          table[AccountID, []AccountID]                   `hash:"blake2_128_concat"`
+	Delegates               table[AccountID, uint16]                        `hash:"blake2_128_concat" default:"11796"`
+	TotalHotkeyAlpha        table2[AccountID, uint16, uint64]               `hash:"blake2_128_concat,identity"`
+	TotalHotkeyShares       table2[AccountID, uint16, FixedU128]            `hash:"blake2_128_concat,identity"`                   // U64F64
+	Alpha                   table3[AccountID, AccountID, uint16, FixedU128] `hash:"blake2_128_concat,blake2_128_concat,identity"` // U64F64 shares
+	AlphaDividendsPerSubnet table2[uint16, AccountID, uint64]               `hash:"identity,blake2_128_concat"`
 
 	// Each subnet's pool and emission.
 	SubnetTAO                table[uint16, uint64]        `hash:"identity"`
@@ -92,7 +83,7 @@ type subtensorStorage struct {
 	SubnetAlphaOut           table[uint16, uint64]        `hash:"identity"`
 	SubnetProtocolAlpha      table[uint16, uint64]        `hash:"identity"`
 	SubnetVolume             table[uint16, scale.U128]    `hash:"identity"`
-	SubnetMovingPrice        table[uint16, scale.I128]    `hash:"identity"` // I96F32
+	SubnetMovingPrice        table[uint16, FixedI128]     `hash:"identity"` // I96F32
 	SubnetTaoInEmission      table[uint16, uint64]        `hash:"identity"`
 	SubnetAlphaInEmission    table[uint16, uint64]        `hash:"identity"`
 	SubnetAlphaOutEmission   table[uint16, uint64]        `hash:"identity"`
@@ -104,7 +95,7 @@ type subtensorStorage struct {
 	PendingValidatorEmission table[uint16, uint64]        `hash:"identity"`
 	PendingRootAlphaDivs     table[uint16, uint64]        `hash:"identity"`
 	PendingOwnerCut          table[uint16, uint64]        `hash:"identity"`
-	MinerBurned              table[uint16, scale.U128]    `hash:"identity"` // U96F32
+	MinerBurned              table[uint16, FixedU128]     `hash:"identity"` // U96F32
 	RecycleOrBurn            table[uint16, RecycleOrBurn] `hash:"identity" default:"0x00"`
 	OwnerCutEnabled          table[uint16, bool]          `hash:"identity" default:"true"`
 
@@ -140,12 +131,12 @@ type subtensorStorage struct {
 	AlphaSigmoidSteepness      table[uint16, int16]                        `hash:"identity" default:"1000"`
 
 	// The price of registration.
-	Burn                       table[uint16, uint64]     `hash:"identity" default:"1000000000"`
-	MinBurn                    table[uint16, uint64]     `hash:"identity" default:"500000"`
-	MaxBurn                    table[uint16, uint64]     `hash:"identity" default:"100000000000"`
-	BurnHalfLife               table[uint16, uint16]     `hash:"identity" default:"360"`
-	BurnIncreaseMult           table[uint16, scale.U128] `hash:"identity" default:"0x5c8fc2f5285c8f420100000000000000"` // 1.26 in U64F64
-	RAORecycledForRegistration table[uint16, uint64]     `hash:"identity"`
+	Burn                       table[uint16, uint64]    `hash:"identity" default:"1000000000"`
+	MinBurn                    table[uint16, uint64]    `hash:"identity" default:"500000"`
+	MaxBurn                    table[uint16, uint64]    `hash:"identity" default:"100000000000"`
+	BurnHalfLife               table[uint16, uint16]    `hash:"identity" default:"360"`
+	BurnIncreaseMult           table[uint16, FixedU128] `hash:"identity" default:"0x5c8fc2f5285c8f420100000000000000"` // 1.26 in U64F64
+	RAORecycledForRegistration table[uint16, uint64]    `hash:"identity"`
 
 	// The epoch clock.
 	LastEpochBlock         table[uint16, uint64] `hash:"identity"`

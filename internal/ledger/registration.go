@@ -104,7 +104,7 @@ func (l *Ledger) adopt(hotkey, coldkey AccountID) {
 
 // raiseBurn makes the next registration dearer, by 1.26 unless set otherwise.
 func (l *Ledger) raiseBurn(netuid uint16) {
-	mult := sub.BurnIncreaseMult.get(l.s, netuid)
+	mult := sub.BurnIncreaseMult.get(l.s, netuid).Bits
 	burn := sub.Burn.get(l.s, netuid)
 	raised := satAdd(mulDiv(burn, mult.Lo>>1, 1<<63), saturatingMul(burn, mult.Hi))
 	l.setBurn(netuid, raised)

@@ -147,7 +147,7 @@ func (l *Ledger) price(netuid uint16) fixed {
 // stakeOf returns a coldkey's alpha with a hotkey.
 func (l *Ledger) stakeOf(hotkey, coldkey AccountID, netuid uint16) uint64 {
 	share := sub.Alpha.get(l.s, hotkey, coldkey, netuid)
-	if share == (scale.U128{}) {
+	if share == (FixedU128{}) {
 		return 0
 	}
 	total := sub.TotalHotkeyShares.get(l.s, hotkey, netuid)
@@ -155,12 +155,12 @@ func (l *Ledger) stakeOf(hotkey, coldkey AccountID, netuid uint16) uint64 {
 }
 
 // portion returns alpha * share / total, rounded down.
-func portion(alpha uint64, share, total scale.U128) uint64 {
-	if total == (scale.U128{}) {
+func portion(alpha uint64, share, total FixedU128) uint64 {
+	if total == (FixedU128{}) {
 		return 0
 	}
 	n := new(big.Int).SetUint64(alpha)
-	n.Mul(n, share.Big()).Quo(n, total.Big())
+	n.Mul(n, share.Bits.Big()).Quo(n, total.Bits.Big())
 	return n.Uint64()
 }
 
@@ -173,12 +173,12 @@ func (l *Ledger) grow(hotkey, coldkey AccountID, netuid uint16, alpha uint64) {
 	total, pool := sub.TotalHotkeyShares.get(s, hotkey, netuid), sub.TotalHotkeyAlpha.get(s, hotkey, netuid)
 	// A new pool begins with a share for each RAO, as U64F64.
 	shares := new(big.Int).Lsh(new(big.Int).SetUint64(alpha), 64)
-	if pool > 0 && total != (scale.U128{}) {
+	if pool > 0 && total != (FixedU128{}) {
 		shares = new(big.Int).SetUint64(alpha)
-		shares.Mul(shares, total.Big()).Quo(shares, new(big.Int).SetUint64(pool))
+		shares.Mul(shares, total.Bits.Big()).Quo(shares, new(big.Int).SetUint64(pool))
 	}
 	own := sub.Alpha.get(s, hotkey, coldkey, netuid)
-	if own == (scale.U128{}) {
+	if own == (FixedU128{}) {
 		if list := sub.StakingHotkeys.get(s, coldkey); !contains(list, hotkey) {
 			sub.StakingHotkeys.set(s, coldkey, append(list, hotkey))
 		}
@@ -193,7 +193,7 @@ func (l *Ledger) growPool(hotkey AccountID, netuid uint16, alpha uint64) {
 	if alpha == 0 {
 		return
 	}
-	if sub.TotalHotkeyShares.get(l.s, hotkey, netuid) == (scale.U128{}) {
+	if sub.TotalHotkeyShares.get(l.s, hotkey, netuid) == (FixedU128{}) {
 		l.grow(hotkey, sub.Owner.get(l.s, hotkey), netuid, alpha)
 		return
 	}
@@ -205,18 +205,18 @@ func (l *Ledger) shrink(hotkey, coldkey AccountID, netuid uint16, alpha uint64) 
 	s := l.s
 	total, pool := sub.TotalHotkeyShares.get(s, hotkey, netuid), sub.TotalHotkeyAlpha.get(s, hotkey, netuid)
 	own := sub.Alpha.get(s, hotkey, coldkey, netuid)
-	gone := own.Big()
+	gone := own.Bits.Big()
 	if alpha < portion(pool, own, total) {
 		// Rounded up, so that nobody takes out more than the shares are worth.
 		p := new(big.Int).SetUint64(pool)
 		gone.SetUint64(alpha)
-		gone.Mul(gone, total.Big()).Add(gone, p).Sub(gone, big.NewInt(1)).Quo(gone, p)
-		if gone.Cmp(own.Big()) > 0 {
-			gone = own.Big()
+		gone.Mul(gone, total.Bits.Big()).Add(gone, p).Sub(gone, big.NewInt(1)).Quo(gone, p)
+		if gone.Cmp(own.Bits.Big()) > 0 {
+			gone = own.Bits.Big()
 		}
 	}
 	gone.Neg(gone)
-	if rest := sumShares(own, gone); rest == (scale.U128{}) {
+	if rest := sumShares(own, gone); rest == (FixedU128{}) {
 		sub.Alpha.delete(s, hotkey, coldkey, netuid)
 	} else {
 		sub.Alpha.set(s, hotkey, coldkey, netuid, rest)
@@ -226,17 +226,17 @@ func (l *Ledger) shrink(hotkey, coldkey AccountID, netuid uint16, alpha uint64) 
 }
 
 // sumShares returns a+b, kept within 128 bits.
-func sumShares(a scale.U128, b *big.Int) scale.U128 {
-	n := a.Big()
+func sumShares(a FixedU128, b *big.Int) FixedU128 {
+	n := a.Bits.Big()
 	n.Add(n, b)
 	if n.Sign() < 0 {
-		return scale.U128{}
+		return FixedU128{}
 	}
 	u, err := scale.U128FromBig(n)
 	if err != nil {
-		return scale.U128{Lo: 1<<64 - 1, Hi: 1<<64 - 1}
+		u = scale.U128{Lo: 1<<64 - 1, Hi: 1<<64 - 1}
 	}
-	return u
+	return FixedU128{u}
 }
 
 func contains(list []AccountID, who AccountID) bool {

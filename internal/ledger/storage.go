@@ -83,6 +83,11 @@ func decode[V any](b []byte) (v V) {
 			*p = binary.LittleEndian.Uint64(b)
 			return v
 		}
+	case *bool:
+		if len(b) == 1 {
+			*p = b[0] == 1
+			return v
+		}
 	case *AccountID:
 		if len(b) == 32 {
 			*p = AccountID(b)

@@ -129,3 +129,16 @@ type Signature struct {
 
 // ScaleName implements [scale.Named].
 func (Signature) ScaleName() string { return "sp_runtime::MultiSignature" }
+
+// FixedU128 is an unsigned fixed-point number by its bits. Which of them are
+// behind the point is for each item to say.
+type FixedU128 struct{ Bits scale.U128 }
+
+// ScaleName implements [scale.Named].
+func (FixedU128) ScaleName() string { return "substrate_fixed::FixedU128" }
+
+// FixedI128 is the same with a sign.
+type FixedI128 struct{ Bits scale.I128 }
+
+// ScaleName implements [scale.Named].
+func (FixedI128) ScaleName() string { return "substrate_fixed::FixedI128" }
