@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,9 @@ func eachRow(r io.ReaderAt, size int64, visit func(row int64, text string) bool)
 			err = fmt.Errorf("broken parquet: %v", p)
 		}
 	}()
+	if err := checkFooter(r, size); err != nil {
+		return fmt.Errorf("open parquet: %w", err)
+	}
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("open parquet: %w", err)
@@ -89,6 +93,27 @@ func eachRow(r io.ReaderAt, size int64, visit func(row int64, text string) bool)
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// maxFooterBytes bounds the description of a file. Ten thousand row groups of a
+// hundred columns need less.
+const maxFooterBytes = 256 << 20
+
+// checkFooter checks the length that the last bytes of the file give for its
+// description, which the library allocates unchecked.
+func checkFooter(r io.ReaderAt, size int64) error {
+	var end [8]byte // length u32 | "PAR1"
+	if size < int64(len(end)) {
+		return errors.New("the file is too short")
+	}
+	if _, err := r.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return err
+	}
+	n := int64(binary.LittleEndian.Uint32(end[:4]))
+	if string(end[4:]) != "PAR1" || n > size-int64(len(end)) || n > maxFooterBytes {
+		return errors.New("the file does not end as a parquet file does; it may be cut short")
 	}
 	return nil
 }
