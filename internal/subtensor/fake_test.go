@@ -75,7 +75,7 @@ func newFake(t *testing.T, salt byte) *fake {
 		t.Fatal(err)
 	}
 	f := &fake{t: t, md: md, spec: 424, state: map[string][]byte{}, nonces: map[[32]byte]uint32{}, counts: map[string]int{}}
-	f.blocks = []fakeBlock{{hash: hash32{0, salt}, state: map[string][]byte{}}}
+	f.blocks = []fakeBlock{{hash: hash32{1, salt}, state: map[string][]byte{}}}
 	f.srv = httptest.NewServer(http.HandlerFunc(f.serve))
 	f.url = "ws" + strings.TrimPrefix(f.srv.URL, "http")
 	t.Cleanup(func() {
