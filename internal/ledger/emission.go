@@ -70,9 +70,13 @@ func (l *Ledger) emissionShares(netuids []uint16) []fixed {
 	shares := make([]fixed, len(netuids))
 	for i, netuid := range netuids {
 		if sub.SubnetEmissionEnabled.get(l.s, netuid) {
-			burned := min(fixed(sub.MinerBurned.get(l.s, netuid).Bits.Lo), one)
-			shares[i] = l.movingPrice(netuid).mul(one - burned)
+			shares[i] = l.movingPrice(netuid)
 		}
+	}
+	normalise(shares)
+	for i, netuid := range netuids {
+		burned := min(fixed(sub.MinerBurned.get(l.s, netuid).Bits.Lo), one)
+		shares[i] = shares[i].mul(one - burned)
 	}
 	normalise(shares)
 	return shares

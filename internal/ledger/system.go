@@ -57,6 +57,7 @@ const blockHashCount = 2400
 func (l *Ledger) Begin(number uint32, parentHash [32]byte, unixMillis uint64) {
 	s := l.s
 	l.number = uint64(number)
+	l.hasSealed = false
 	l.extrinsics = 0
 	l.events = eventLog{records: l.events.records[:0], phase: []byte{2}}
 	system.Number.set(s, number)
