@@ -65,6 +65,7 @@ func run(args []string, t terminal) (status int) {
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"networkdir": defaultDir()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(t),
 	)

@@ -21,7 +21,6 @@ func (n *Network) writeConfig(m member) error {
 	path := filepath.Join(dir, "config.yaml")
 	if _, err := os.Stat(path); err == nil {
 		return nil
-		return n.follow(path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

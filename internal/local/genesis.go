@@ -58,22 +58,33 @@ func (n *Network) prepareText(ctx context.Context) (*data.Corpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	corpus, err := data.Prepare(ctx, n.plan.dataDir(n.dir), sources, data.Options{Vocab: vocabSize, Seed: n.plan.Seed}, func(p data.Progress) {
-		n.progress("text", p.Text, p.Fraction)
+	corpus, err := data.Prepare(ctx, n.plan.dataDir(n.dir), sources, data.Options{Vocab: vocabSize}, func(p data.Progress) {
+		n.progress("text", string(p.Stage), float64(p.Done)/float64(max(p.Total, 1)))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare text: %w", err)
 	}
 	n.state.update(func(s *Snapshot) {
-		if len(s.Groups) > 0 {
-			return // recalled
+		for g := len(s.Groups); g < len(names); g++ {
+			s.Groups = append(s.Groups, Group{ID: g, Domain: names[g]})
 		}
-		for g, name := range names {
-			s.Groups = append(s.Groups, Group{ID: g, Domain: name, Bigram: corpus.Bigram(g, sequenceLength)})
-		}
-		n.state.keep()
 	})
 	return corpus, nil
+}
+
+// fitBigrams computes, once, the losses that the network's are held against.
+func (n *Network) fitBigrams(corpus *data.Corpus) error {
+	for g := range n.plan.Groups {
+		if n.Snapshot().Groups[g].Bigram > 0 {
+			continue
+		}
+		loss, err := corpus.Bigram(g, sequenceLength)
+		if err != nil {
+			return fmt.Errorf("fit a bigram model: %w", err)
+		}
+		n.state.update(func(s *Snapshot) { s.Groups[g].Bigram = loss; n.state.keep() })
+	}
+	return nil
 }
 
 // trainGenesis makes the model that the network begins with, on the text of all

@@ -183,6 +183,7 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 	both, setupCtx := errgroup.WithContext(ctx)
 	both.Go(func() error { return n.trainGenesis(setupCtx, corpus) })
 	both.Go(func() error { return n.setUpChain(setupCtx) })
+	both.Go(func() error { return n.fitBigrams(corpus) })
 	if err := both.Wait(); err != nil {
 		return err
 	}

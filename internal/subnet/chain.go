@@ -40,8 +40,8 @@ type Commitment struct {
 
 // A Weight is one validator's opinion of one neuron.
 type Weight struct {
-	UID   UID
-	Value float64
+	UID   UID     `json:"uid"`
+	Value float64 `json:"value"`
 }
 
 // A Metagraph is the state of a subnet after a block.

@@ -50,6 +50,9 @@ type baseline struct {
 // downloadJob brings the group's newest baseline, trying until there is no time
 // left to train it.
 func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
+	if _, head, err := n.now(ctx); err != nil || head >= n.trainEnd(cycle) {
+		return err // entered too late in the cycle
+	}
 	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 	g := n.cfg.Task.Groups[0]
@@ -200,10 +203,8 @@ func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 		return err
 	}
 	_, to := s.commit2Window(cycle, MinerCommit1)
-	if _, head, err := n.now(ctx); err != nil {
-		return err
-	} else if head >= to {
-		return errWindow
+	if _, head, err := n.now(ctx); err != nil || head >= to {
+		return err // entered too late in the cycle
 	}
 	sub, err := n.choose(ctx, cycle)
 	if err != nil {

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"adit/internal/keys"
+	"adit/internal/ledger"
+	"adit/internal/local/chainnode"
+	"adit/internal/local/hub"
+	"adit/internal/subnet"
+)
+
+// ChainCommand is about the local chain.
+type ChainCommand struct {
+	Serve ChainServeCommand `cmd:"" help:"Run a local chain node."`
+}
+
+// ChainServeCommand runs a chain node.
+type ChainServeCommand struct {
+	Dir                string        `required:"" placeholder:"DIR" help:"Where the chain is kept."`
+	Port               int           `default:"9944" help:"Port on 127.0.0.1 for WebSocket and HTTP."`
+	BlockTime          time.Duration `default:"12s" help:"Time between blocks; 0 makes them on demand only, by engine_createBlock."`
+	AllowLoopbackAxons bool          `help:"Let neurons serve axons on 127.0.0.1, which the chain refuses."`
+	JSON               bool          `help:"Report in JSON, one object a line."`
+	Supervised         bool          `hidden:"" help:"Report in JSON, and end when standard input does."`
+}
+
+// Help shows examples.
+func (ChainServeCommand) Help() string {
+	return `A chain of its own, with the calls, the storage and the metadata of Subtensor.
+The development accounts //Alice to //Ferdie have a million TAO each; //Alice is
+its sudo key.
+
+Examples:
+  adit chain serve --dir chain
+  adit chain serve --dir chain --block-time 250ms --allow-loopback-axons`
+}
+
+// devAccounts are those of every development chain.
+var devAccounts = []string{"//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie"}
+
+// devBalance is what each of them begins with, in RAO.
+const devBalance = 1_000_000 * 1_000_000_000
+
+// Run serves until it is interrupted.
+func (c ChainServeCommand) Run(ctx context.Context, t terminal) error {
+	ctx, stop := supervised(ctx, t, c.Supervised)
+	defer stop()
+	bus, end := reports(t, c.JSON || c.Supervised)
+	defer end()
+	genesis := ledger.Genesis{Balances: make(map[[32]byte]uint64), AllowLoopbackAxons: c.AllowLoopbackAxons}
+	for i, uri := range devAccounts {
+		pair, err := keys.FromURI(uri)
+		if err != nil {
+			return err
+		}
+		genesis.Balances[pair.Public()] = devBalance
+		if i == 0 {
+			genesis.SudoKey = pair.Public()
+		}
+	}
+	listener, err := chainnode.Listen(c.Port)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	n, err := chainnode.Open(chainnode.Options{Dir: c.Dir, BlockTime: c.BlockTime, Genesis: genesis, Emit: bus.Emit})
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	bus.Emit(subnet.Event{Kind: "serving", Text: "chain node ready", Attrs: []slog.Attr{
+		slog.String("url", "ws://"+listener.Addr().String()), slog.String("dir", c.Dir), slog.Duration("block_time", c.BlockTime)}})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.Run(ctx) })
+	group.Go(func() error { return n.Serve(ctx, listener) })
+	return group.Wait()
+}
+
+// HubCommand is about the local model hub.
+type HubCommand struct {
+	Serve HubServeCommand `cmd:"" help:"Run a local model hub."`
+}
+
+// HubServeCommand runs a model hub.
+type HubServeCommand struct {
+	Dir        string `required:"" placeholder:"DIR" help:"Where the repositories are kept."`
+	Port       int    `default:"8600" help:"Port on 127.0.0.1."`
+	Tokens     string `placeholder:"FILE" help:"Who may write: lines of a token and its user. None means nobody."`
+	Keep       int    `default:"8" help:"For how many of its newest revisions a repository keeps large files; 0 for all."`
+	JSON       bool   `help:"Report in JSON, one object a line."`
+	Supervised bool   `hidden:"" help:"Report in JSON, and end when standard input does."`
+}
+
+// Help shows examples.
+func (HubServeCommand) Help() string {
+	return `A hub that speaks the Hugging Face Hub's HTTP API: clients find it by the
+environment variable HF_ENDPOINT.
+
+Examples:
+  adit hub serve --dir hub --tokens tokens.txt
+  HF_ENDPOINT=http://127.0.0.1:8600 HF_TOKEN=... hf download miner-0-0/co`
+}
+
+// Run serves until it is interrupted.
+func (c HubServeCommand) Run(ctx context.Context, t terminal) error {
+	ctx, stop := supervised(ctx, t, c.Supervised)
+	defer stop()
+	bus, end := reports(t, c.JSON || c.Supervised)
+	defer end()
+	tokens, err := readTokens(c.Tokens)
+	if err != nil {
+		return err
+	}
+	h, err := hub.Open(c.Dir, hub.Options{Tokens: tokens, Keep: c.Keep, Emit: bus.Emit})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
+	if err != nil {
+		return subnet.WithHint(err, "another hub may be running: end it, or choose another --port")
+	}
+	bus.Emit(subnet.Event{Kind: "serving", Text: "model hub ready", Attrs: []slog.Attr{
+		slog.String("url", "http://"+listener.Addr().String()), slog.String("dir", c.Dir)}})
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("hub: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return server.Close()
+	})
+	return group.Wait()
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"adit/internal/local"
+	"adit/internal/subnet"
+	"adit/internal/telemetry"
+	"adit/internal/tui"
+)
+
+// A dirFlag names a local network.
+type dirFlag struct {
+	Dir string `default:"${networkdir}" placeholder:"DIR" help:"The network's directory (${default})."`
+}
+
+// defaultDir is where a local network is unless a person says otherwise.
+func defaultDir() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "adit-local"
+	}
+	return filepath.Join(home, ".adit", "local")
+}
+
+// UpCommand runs a whole network.
+type UpCommand struct {
+	dirFlag
+	Data       []string      `sep:"none" placeholder:"PATH" help:"Text to train on: a file or folder of text, JSONL or Parquet, once for each group. The Go source tree, if none is given."`
+	Groups     int           `default:"2" help:"Expert groups."`
+	Miners     int           `default:"2" help:"Miners in each group."`
+	Validators int           `default:"1" help:"Validators."`
+	Cheats     []string      `placeholder:"KIND" help:"Add miners that break a rule: copy, late, mismatch, nan, random, silent."`
+	Cycles     int           `help:"End after so many cycles, with a summary."`
+	BlockTime  time.Duration `default:"500ms" help:"Time between blocks. A cycle has 90."`
+	Genesis    time.Duration `default:"45s" help:"How long the first model is trained."`
+	Seed       uint64        `help:"Of the first model and the order of the text."`
+	JSON       bool          `help:"Print the summary as JSON, and what happens before it as JSON lines on standard error."`
+	Plain      bool          `help:"Print log lines even on a terminal."`
+}
+
+// Help shows examples.
+func (UpCommand) Help() string {
+	return `Starts a chain node, a model hub, validators and miners on this machine, each a
+process of its own, and shows them at work. A first model is trained at the
+first start and kept. Ctrl-C ends all of them; the next start goes on from there.
+
+Examples:
+  adit up
+  adit up --cycles 3
+  adit up --data code/ --data prose.jsonl --miners 3 --dir /tmp/net
+  adit up --cheats random,copy --cycles 3 --json`
+}
+
+// Run runs the network until it is interrupted, told to end, or done.
+func (c UpCommand) Run(ctx context.Context, t terminal) error {
+	live := !c.JSON && !c.Plain && isTerminal(t.in) && isTerminal(t.out)
+	show := func(string, time.Time, subnet.Event) {}
+	switch {
+	case c.JSON:
+		show = named(telemetry.NewJSONWriter(t.err).Write)
+	case !live:
+		show = named(telemetry.NewLogWriter(t.out).Write)
+	}
+	n, err := local.Open(local.Options{
+		Dir: c.Dir, Data: c.Data, Groups: c.Groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
+		BlockTime: c.BlockTime, Cycles: c.Cycles, Seed: c.Seed, Genesis: c.Genesis,
+	}, show)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	group := new(errgroup.Group)
+	group.Go(func() error { defer end(); return n.Run(ctx) })
+	if live {
+		group.Go(func() error {
+			defer end() // whoever leaves the view ends the network
+			if err := tui.Run(ctx, t.in, t.out, n.Snapshot); !errors.Is(err, tui.ErrQuit) {
+				return err
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	if sumErr := printSnapshot(t, n.Snapshot(), c.JSON); err == nil {
+		err = sumErr
+	}
+	return err
+}
+
+// named adds to each event whose it is.
+func named(write func(time.Time, subnet.Event)) func(string, time.Time, subnet.Event) {
+	return func(name string, at time.Time, e subnet.Event) {
+		e.Attrs = append(e.Attrs[:len(e.Attrs):len(e.Attrs)], whose(name))
+		write(at, e)
+	}
+}
+
+// StatusCommand shows a running network.
+type StatusCommand struct {
+	dirFlag
+	JSON bool `help:"Print JSON."`
+}
+
+// Help shows examples.
+func (StatusCommand) Help() string {
+	return `Examples:
+  adit status
+  adit status --dir /tmp/net --json`
+}
+
+// Run prints the network's state.
+func (c StatusCommand) Run(ctx context.Context, t terminal) error {
+	s, err := local.Status(ctx, c.Dir)
+	if err != nil {
+		return err
+	}
+	return printSnapshot(t, s, c.JSON)
+}
+
+func printSnapshot(t terminal, s local.Snapshot, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(t.out).Encode(s)
+	}
+	width := 80
+	if f, ok := t.out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			width = w
+		}
+	}
+	tui.Summary(t.out, s, width)
+	return nil
+}
+
+// DownCommand ends a running network.
+type DownCommand struct {
+	dirFlag
+}
+
+// Help shows examples.
+func (DownCommand) Help() string {
+	return `Ends a network that 'adit up' started elsewhere, as Ctrl-C does there.
+
+Examples:
+  adit down
+  adit down --dir /tmp/net`
+}
+
+// downPatience is how long a network may take to end.
+const downPatience = 15 * time.Second
+
+// Run ends the network and waits until it has.
+func (c DownCommand) Run(ctx context.Context, t terminal) error {
+	ctx, cancel := context.WithTimeout(ctx, downPatience)
+	defer cancel()
+	if err := local.Down(ctx, c.Dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.err, "adit: the network in %s has ended\n", c.Dir)
+	return nil
+}
+
+// isTerminal says whether a person is at the other end.
+func isTerminal(v any) bool {
+	f, ok := v.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
