@@ -4,8 +4,8 @@ import "adit/internal/scale"
 
 // SetServingRateLimit sets after how many blocks a neuron may serve again.
 type SetServingRateLimit struct {
-	Netuid           uint16
-	ServingRateLimit uint64
+	Netuid           uint16 `type:"NetUid"`
+	ServingRateLimit uint64 `type:"u64"`
 }
 
 func (c *SetServingRateLimit) dispatch(l *Ledger, o origin) error {
@@ -17,8 +17,8 @@ func (c *SetServingRateLimit) dispatch(l *Ledger, o origin) error {
 
 // SetWeightsVersionKey sets the least version of weights that is accepted.
 type SetWeightsVersionKey struct {
-	Netuid            uint16
-	WeightsVersionKey uint64
+	Netuid            uint16 `type:"NetUid"`
+	WeightsVersionKey uint64 `type:"u64"`
 }
 
 func (c *SetWeightsVersionKey) dispatch(l *Ledger, o origin) error {
@@ -30,8 +30,8 @@ func (c *SetWeightsVersionKey) dispatch(l *Ledger, o origin) error {
 
 // SetWeightsSetRateLimit sets after how many blocks weights may be set again.
 type SetWeightsSetRateLimit struct {
-	Netuid              uint16
-	WeightsSetRateLimit uint64
+	Netuid              uint16 `type:"NetUid"`
+	WeightsSetRateLimit uint64 `type:"u64"`
 }
 
 func (c *SetWeightsSetRateLimit) dispatch(l *Ledger, o origin) error {
@@ -43,8 +43,8 @@ func (c *SetWeightsSetRateLimit) dispatch(l *Ledger, o origin) error {
 
 // SetImmunityPeriod sets for how many blocks a new neuron keeps its uid.
 type SetImmunityPeriod struct {
-	Netuid         uint16
-	ImmunityPeriod uint16
+	Netuid         uint16 `type:"NetUid"`
+	ImmunityPeriod uint16 `type:"u16"`
 }
 
 func (c *SetImmunityPeriod) dispatch(l *Ledger, o origin) error {
@@ -56,8 +56,8 @@ func (c *SetImmunityPeriod) dispatch(l *Ledger, o origin) error {
 
 // SetMinAllowedWeights sets how many weights there must be at least.
 type SetMinAllowedWeights struct {
-	Netuid            uint16
-	MinAllowedWeights uint16
+	Netuid            uint16 `type:"NetUid"`
+	MinAllowedWeights uint16 `type:"u16"`
 }
 
 func (c *SetMinAllowedWeights) dispatch(l *Ledger, o origin) error {
@@ -69,8 +69,8 @@ func (c *SetMinAllowedWeights) dispatch(l *Ledger, o origin) error {
 
 // SetKappa sets which part of the stake makes a consensus, of 65535.
 type SetKappa struct {
-	Netuid uint16
-	Kappa  uint16
+	Netuid uint16 `type:"NetUid"`
+	Kappa  uint16 `type:"u16"`
 }
 
 func (c *SetKappa) dispatch(l *Ledger, o origin) error {
@@ -82,8 +82,8 @@ func (c *SetKappa) dispatch(l *Ledger, o origin) error {
 
 // SetRho sets a parameter that the rules no longer use, but clients show.
 type SetRho struct {
-	Netuid uint16
-	Rho    uint16
+	Netuid uint16 `type:"NetUid"`
+	Rho    uint16 `type:"u16"`
 }
 
 func (c *SetRho) dispatch(l *Ledger, o origin) error {
@@ -95,8 +95,8 @@ func (c *SetRho) dispatch(l *Ledger, o origin) error {
 
 // SetMinBurn sets the lowest price of registration, in RAO.
 type SetMinBurn struct {
-	Netuid  uint16
-	MinBurn uint64
+	Netuid  uint16 `type:"NetUid"`
+	MinBurn uint64 `type:"TaoBalance"`
 }
 
 func (c *SetMinBurn) dispatch(l *Ledger, o origin) error {
@@ -111,8 +111,8 @@ func (c *SetMinBurn) dispatch(l *Ledger, o origin) error {
 
 // SetMaxBurn sets the highest price of registration, in RAO.
 type SetMaxBurn struct {
-	Netuid  uint16
-	MaxBurn uint64
+	Netuid  uint16 `type:"NetUid"`
+	MaxBurn uint64 `type:"TaoBalance"`
 }
 
 func (c *SetMaxBurn) dispatch(l *Ledger, o origin) error {
@@ -127,8 +127,8 @@ func (c *SetMaxBurn) dispatch(l *Ledger, o origin) error {
 
 // SetMaxAllowedValidators sets how many validators get a permit.
 type SetMaxAllowedValidators struct {
-	Netuid               uint16
-	MaxAllowedValidators uint16
+	Netuid               uint16 `type:"NetUid"`
+	MaxAllowedValidators uint16 `type:"u16"`
 }
 
 func (c *SetMaxAllowedValidators) dispatch(l *Ledger, o origin) error {
@@ -143,8 +143,8 @@ func (c *SetMaxAllowedValidators) dispatch(l *Ledger, o origin) error {
 
 // SetMaxAllowedUids sets how many neurons there may be.
 type SetMaxAllowedUids struct {
-	Netuid         uint16
-	MaxAllowedUids uint16
+	Netuid         uint16 `type:"NetUid"`
+	MaxAllowedUids uint16 `type:"u16"`
 }
 
 func (c *SetMaxAllowedUids) dispatch(l *Ledger, o origin) error {
@@ -162,8 +162,8 @@ func (c *SetMaxAllowedUids) dispatch(l *Ledger, o origin) error {
 
 // SetBondsMovingAverage sets how much of the old bonds an epoch keeps, of a million.
 type SetBondsMovingAverage struct {
-	Netuid             uint16
-	BondsMovingAverage uint64
+	Netuid             uint16 `type:"NetUid"`
+	BondsMovingAverage uint64 `type:"u64"`
 }
 
 func (c *SetBondsMovingAverage) dispatch(l *Ledger, o origin) error {
@@ -178,8 +178,8 @@ func (c *SetBondsMovingAverage) dispatch(l *Ledger, o origin) error {
 
 // SetBondsPenalty sets how much weights above the consensus cost in bonds, of 65535.
 type SetBondsPenalty struct {
-	Netuid       uint16
-	BondsPenalty uint16
+	Netuid       uint16 `type:"NetUid"`
+	BondsPenalty uint16 `type:"u16"`
 }
 
 func (c *SetBondsPenalty) dispatch(l *Ledger, o origin) error {
@@ -191,8 +191,8 @@ func (c *SetBondsPenalty) dispatch(l *Ledger, o origin) error {
 
 // SetTempo sets how many blocks lie between epochs, and starts counting anew.
 type SetTempo struct {
-	Netuid uint16
-	Tempo  uint16
+	Netuid uint16 `type:"NetUid"`
+	Tempo  uint16 `type:"u16"`
 }
 
 func (c *SetTempo) dispatch(l *Ledger, o origin) error {
@@ -205,8 +205,8 @@ func (c *SetTempo) dispatch(l *Ledger, o origin) error {
 
 // SetRegistrationAllowed opens or closes a subnet to new neurons.
 type SetRegistrationAllowed struct {
-	Netuid              uint16
-	RegistrationAllowed bool
+	Netuid              uint16 `type:"NetUid"`
+	RegistrationAllowed bool   `type:"bool"`
 }
 
 func (c *SetRegistrationAllowed) dispatch(l *Ledger, o origin) error {
@@ -220,8 +220,8 @@ func (c *SetRegistrationAllowed) dispatch(l *Ledger, o origin) error {
 // SetCommitRevealEnabled says whether weights must be committed before they are
 // shown. Where they must, plain weights are refused.
 type SetCommitRevealEnabled struct {
-	Netuid  uint16
-	Enabled bool
+	Netuid  uint16 `type:"NetUid"`
+	Enabled bool   `type:"bool"`
 }
 
 func (c *SetCommitRevealEnabled) dispatch(l *Ledger, o origin) error {
@@ -234,8 +234,8 @@ func (c *SetCommitRevealEnabled) dispatch(l *Ledger, o origin) error {
 
 // SetLiquidAlphaEnabled lets bonds follow weights at rates of their own.
 type SetLiquidAlphaEnabled struct {
-	Netuid  uint16
-	Enabled bool
+	Netuid  uint16 `type:"NetUid"`
+	Enabled bool   `type:"bool"`
 }
 
 func (c *SetLiquidAlphaEnabled) dispatch(l *Ledger, o origin) error {
@@ -248,9 +248,9 @@ func (c *SetLiquidAlphaEnabled) dispatch(l *Ledger, o origin) error {
 
 // SetAlphaValues sets the slowest and the fastest of those rates, of 65535.
 type SetAlphaValues struct {
-	Netuid    uint16
-	AlphaLow  uint16
-	AlphaHigh uint16
+	Netuid    uint16 `type:"NetUid"`
+	AlphaLow  uint16 `type:"u16"`
+	AlphaHigh uint16 `type:"u16"`
 }
 
 func (c *SetAlphaValues) dispatch(l *Ledger, o origin) error {
@@ -272,8 +272,8 @@ func (c *SetAlphaValues) dispatch(l *Ledger, o origin) error {
 
 // SetAlphaSteepness sets how sharply the rates rise, in hundredths.
 type SetAlphaSteepness struct {
-	Netuid    uint16
-	Steepness int16
+	Netuid    uint16 `type:"NetUid"`
+	Steepness int16  `type:"i16"`
 }
 
 func (c *SetAlphaSteepness) dispatch(l *Ledger, o origin) error {
@@ -291,8 +291,8 @@ func (c *SetAlphaSteepness) dispatch(l *Ledger, o origin) error {
 
 // SetYuma3Enabled chooses between Yuma 3 and Yuma 2.
 type SetYuma3Enabled struct {
-	Netuid  uint16
-	Enabled bool
+	Netuid  uint16 `type:"NetUid"`
+	Enabled bool   `type:"bool"`
 }
 
 func (c *SetYuma3Enabled) dispatch(l *Ledger, o origin) error {
@@ -306,8 +306,8 @@ func (c *SetYuma3Enabled) dispatch(l *Ledger, o origin) error {
 
 // SetSubtokenEnabled lets a subnet's alpha be traded, or stops that.
 type SetSubtokenEnabled struct {
-	Netuid          uint16
-	SubtokenEnabled bool
+	Netuid          uint16 `type:"NetUid"`
+	SubtokenEnabled bool   `type:"bool"`
 }
 
 func (c *SetSubtokenEnabled) dispatch(l *Ledger, o origin) error {
@@ -321,8 +321,8 @@ func (c *SetSubtokenEnabled) dispatch(l *Ledger, o origin) error {
 // SetRecycleOrBurn says what becomes of the emission that an owner's hotkey
 // earns as a miner.
 type SetRecycleOrBurn struct {
-	Netuid        uint16
-	RecycleOrBurn RecycleOrBurn
+	Netuid        uint16        `type:"NetUid"`
+	RecycleOrBurn RecycleOrBurn `type:"pallet_subtensor::RecycleOrBurnEnum"`
 }
 
 func (c *SetRecycleOrBurn) dispatch(l *Ledger, o origin) error {
@@ -335,8 +335,8 @@ func (c *SetRecycleOrBurn) dispatch(l *Ledger, o origin) error {
 
 // SetBurnHalfLife sets in how many blocks the price of registration halves.
 type SetBurnHalfLife struct {
-	Netuid       uint16
-	BurnHalfLife uint16
+	Netuid       uint16 `type:"NetUid"`
+	BurnHalfLife uint16 `type:"u16"`
 }
 
 func (c *SetBurnHalfLife) dispatch(l *Ledger, o origin) error {
@@ -353,8 +353,8 @@ func (c *SetBurnHalfLife) dispatch(l *Ledger, o origin) error {
 // SetBurnIncreaseMult sets by how much a registration raises the price of the
 // next, as U64F64.
 type SetBurnIncreaseMult struct {
-	Netuid           uint16
-	BurnIncreaseMult FixedU128
+	Netuid           uint16    `type:"NetUid"`
+	BurnIncreaseMult FixedU128 `type:"U64F64"`
 }
 
 func (c *SetBurnIncreaseMult) dispatch(l *Ledger, o origin) error {
@@ -370,8 +370,8 @@ func (c *SetBurnIncreaseMult) dispatch(l *Ledger, o origin) error {
 
 // SetOwnerCutEnabled gives the owner a part of the emission, or none.
 type SetOwnerCutEnabled struct {
-	Netuid  uint16
-	Enabled bool
+	Netuid  uint16 `type:"NetUid"`
+	Enabled bool   `type:"bool"`
 }
 
 func (c *SetOwnerCutEnabled) dispatch(l *Ledger, o origin) error {
@@ -384,8 +384,8 @@ func (c *SetOwnerCutEnabled) dispatch(l *Ledger, o origin) error {
 
 // SetEmissionEnabled gives a subnet a share of the TAO, or none.
 type SetEmissionEnabled struct {
-	Netuid  uint16
-	Enabled bool
+	Netuid  uint16 `type:"NetUid"`
+	Enabled bool   `type:"bool"`
 }
 
 func (c *SetEmissionEnabled) dispatch(l *Ledger, o origin) error {

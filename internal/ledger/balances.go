@@ -16,8 +16,8 @@ type BalancesCall struct {
 
 // TransferAllowDeath moves RAO, even if the sender's account is removed by it.
 type TransferAllowDeath struct {
-	Dest  MultiAddress
-	Value scale.Compact[uint64]
+	Dest  MultiAddress          `type:"AccountIdLookupOf<T>"`
+	Value scale.Compact[uint64] `type:"T::Balance"`
 }
 
 func (c *TransferAllowDeath) dispatch(l *Ledger, o origin) error {
@@ -26,8 +26,8 @@ func (c *TransferAllowDeath) dispatch(l *Ledger, o origin) error {
 
 // TransferKeepAlive moves RAO unless the sender's account would be removed.
 type TransferKeepAlive struct {
-	Dest  MultiAddress
-	Value scale.Compact[uint64]
+	Dest  MultiAddress          `type:"AccountIdLookupOf<T>"`
+	Value scale.Compact[uint64] `type:"T::Balance"`
 }
 
 func (c *TransferKeepAlive) dispatch(l *Ledger, o origin) error {
@@ -36,8 +36,8 @@ func (c *TransferKeepAlive) dispatch(l *Ledger, o origin) error {
 
 // TransferAll moves all there is, or all but the existential deposit.
 type TransferAll struct {
-	Dest      MultiAddress
-	KeepAlive bool
+	Dest      MultiAddress `type:"AccountIdLookupOf<T>"`
+	KeepAlive bool         `type:"bool"`
 }
 
 func (c *TransferAll) dispatch(l *Ledger, o origin) error {

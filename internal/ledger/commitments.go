@@ -19,8 +19,8 @@ const maxFields = 3
 
 // SetCommitment replaces what a neuron's hotkey has committed to a subnet.
 type SetCommitment struct {
-	Netuid uint16
-	Info   CommitmentInfo
+	Netuid uint16         `type:"NetUid"`
+	Info   CommitmentInfo `type:"Box<CommitmentInfo<T::MaxFields>>"`
 }
 
 // CommitmentInfo is what is committed.

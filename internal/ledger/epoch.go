@@ -160,7 +160,9 @@ func relative(v []fixed) []uint16 {
 
 // TriggerEpoch lets the owner have an epoch soon: when the window is over in
 // which settings are frozen.
-type TriggerEpoch struct{ Netuid uint16 }
+type TriggerEpoch struct {
+	Netuid uint16 `type:"NetUid"`
+}
 
 func (c *TriggerEpoch) dispatch(l *Ledger, o origin) error {
 	who, err := o.signer()
@@ -190,8 +192,8 @@ func (c *TriggerEpoch) dispatch(l *Ledger, o origin) error {
 // SetActivityCutoffFactor sets after how many tempos, in thousandths, a
 // validator without new weights is inactive.
 type SetActivityCutoffFactor struct {
-	Netuid      uint16
-	FactorMilli uint32
+	Netuid      uint16 `type:"NetUid"`
+	FactorMilli uint32 `type:"u32"`
 }
 
 func (c *SetActivityCutoffFactor) dispatch(l *Ledger, o origin) error {

@@ -42,6 +42,11 @@ func TestInterface(t *testing.T) {
 	}
 	for _, p := range m.Pallets {
 		for _, v := range variants(p.Calls) {
+			for _, f := range v.Fields {
+				if !f.TypeName.Some {
+					t.Errorf("%s.%s: %s has no type name, without which py-scale-codec reads no extrinsic", p.Name, v.Name, f.Name.V)
+				}
+			}
 			check("call", p.Name, v.Name, fmt.Sprintf("%d,%d (%s)", p.Index, v.Index, names(v.Fields)))
 		}
 		for _, v := range variants(p.Events) {

@@ -47,7 +47,9 @@ func (l *Ledger) subnets(f func(netuid uint16)) {
 
 // RegisterNetwork founds a subnet, for the price of its lock. The hotkey
 // becomes its first neuron.
-type RegisterNetwork struct{ Hotkey AccountID }
+type RegisterNetwork struct {
+	Hotkey AccountID `type:"T::AccountId"`
+}
 
 func (c *RegisterNetwork) precheck(l *Ledger, _ AccountID) error {
 	if last := l.lastNetwork(); last > 0 && satSub(l.number, last) < sub.NetworkRateLimit.get(l.s) {
@@ -168,7 +170,9 @@ func (l *Ledger) initNetwork(netuid uint16) {
 }
 
 // StartCall lets a subnet's emission and its alpha's trade begin.
-type StartCall struct{ Netuid uint16 }
+type StartCall struct {
+	Netuid uint16 `type:"NetUid"`
+}
 
 func (c *StartCall) dispatch(l *Ledger, o origin) error {
 	who, err := o.signer()

@@ -4,8 +4,8 @@ import "adit/internal/scale"
 
 // BurnedRegister buys a hotkey a uid in a subnet, at the price of the moment.
 type BurnedRegister struct {
-	Netuid uint16
-	Hotkey AccountID
+	Netuid uint16    `type:"NetUid"`
+	Hotkey AccountID `type:"T::AccountId"`
 }
 
 func (c *BurnedRegister) dispatch(l *Ledger, o origin) error {
@@ -19,12 +19,12 @@ func (c *BurnedRegister) dispatch(l *Ledger, o origin) error {
 // Register is [BurnedRegister] under its older name; the proof of work it once
 // asked for is ignored, and so is the coldkey: it is who signs.
 type Register struct {
-	Netuid      uint16
-	BlockNumber uint64
-	Nonce       uint64
-	Work        []byte
-	Hotkey      AccountID
-	Coldkey     AccountID
+	Netuid      uint16    `type:"NetUid"`
+	BlockNumber uint64    `type:"u64"`
+	Nonce       uint64    `type:"u64"`
+	Work        []byte    `type:"Vec<u8>"`
+	Hotkey      AccountID `type:"T::AccountId"`
+	Coldkey     AccountID `type:"T::AccountId"`
 }
 
 func (c *Register) dispatch(l *Ledger, o origin) error {
@@ -37,9 +37,9 @@ func (c *Register) dispatch(l *Ledger, o origin) error {
 
 // RegisterLimit is [BurnedRegister] unless the price is above LimitPrice RAO.
 type RegisterLimit struct {
-	Netuid     uint16
-	Hotkey     AccountID
-	LimitPrice uint64
+	Netuid     uint16    `type:"NetUid"`
+	Hotkey     AccountID `type:"T::AccountId"`
+	LimitPrice uint64    `type:"u64"`
 }
 
 func (c *RegisterLimit) dispatch(l *Ledger, o origin) error {

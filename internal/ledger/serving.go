@@ -4,14 +4,14 @@ import "adit/internal/scale"
 
 // ServeAxon tells where a neuron can be reached.
 type ServeAxon struct {
-	Netuid       uint16
-	Version      uint32
-	IP           scale.U128 `scale:"ip"`
-	Port         uint16
-	IPType       uint8 `scale:"ip_type"`
-	Protocol     uint8
-	Placeholder1 uint8 `scale:"placeholder1"`
-	Placeholder2 uint8 `scale:"placeholder2"`
+	Netuid       uint16     `type:"NetUid"`
+	Version      uint32     `type:"u32"`
+	IP           scale.U128 `scale:"ip" type:"u128"`
+	Port         uint16     `type:"u16"`
+	IPType       uint8      `scale:"ip_type" type:"u8"`
+	Protocol     uint8      `type:"u8"`
+	Placeholder1 uint8      `scale:"placeholder1" type:"u8"`
+	Placeholder2 uint8      `scale:"placeholder2" type:"u8"`
 }
 
 func (c *ServeAxon) free() {}
@@ -39,15 +39,15 @@ func (c *ServeAxon) dispatch(l *Ledger, o origin) error {
 // ServeAxonTLS is [ServeAxon] with the key of the endpoint's certificate: a
 // byte for the algorithm and up to 64 of key.
 type ServeAxonTLS struct {
-	Netuid       uint16
-	Version      uint32
-	IP           scale.U128 `scale:"ip"`
-	Port         uint16
-	IPType       uint8 `scale:"ip_type"`
-	Protocol     uint8
-	Placeholder1 uint8 `scale:"placeholder1"`
-	Placeholder2 uint8 `scale:"placeholder2"`
-	Certificate  []byte
+	Netuid       uint16     `type:"NetUid"`
+	Version      uint32     `type:"u32"`
+	IP           scale.U128 `scale:"ip" type:"u128"`
+	Port         uint16     `type:"u16"`
+	IPType       uint8      `scale:"ip_type" type:"u8"`
+	Protocol     uint8      `type:"u8"`
+	Placeholder1 uint8      `scale:"placeholder1" type:"u8"`
+	Placeholder2 uint8      `scale:"placeholder2" type:"u8"`
+	Certificate  []byte     `type:"Vec<u8>"`
 }
 
 func (c *ServeAxonTLS) free() {}
@@ -70,11 +70,11 @@ func (c *ServeAxonTLS) dispatch(l *Ledger, o origin) error {
 
 // ServePrometheus tells where a neuron's metrics can be read.
 type ServePrometheus struct {
-	Netuid  uint16
-	Version uint32
-	IP      scale.U128 `scale:"ip"`
-	Port    uint16
-	IPType  uint8 `scale:"ip_type"`
+	Netuid  uint16     `type:"NetUid"`
+	Version uint32     `type:"u32"`
+	IP      scale.U128 `scale:"ip" type:"u128"`
+	Port    uint16     `type:"u16"`
+	IPType  uint8      `scale:"ip_type" type:"u8"`
 }
 
 func (c *ServePrometheus) free() {}

@@ -12,9 +12,9 @@ const minStake = 2_000_000
 // AddStake buys a subnet's alpha for TAO and stakes it with a hotkey. In the
 // root network TAO are staked as they are.
 type AddStake struct {
-	Hotkey       AccountID
-	Netuid       uint16
-	AmountStaked uint64 // RAO of TAO
+	Hotkey       AccountID `type:"T::AccountId"`
+	Netuid       uint16    `type:"NetUid"`
+	AmountStaked uint64    `type:"TaoBalance"` // RAO of TAO
 }
 
 func (c *AddStake) dispatch(l *Ledger, o origin) error {
@@ -52,9 +52,9 @@ func (c *AddStake) dispatch(l *Ledger, o origin) error {
 
 // RemoveStake sells staked alpha for TAO.
 type RemoveStake struct {
-	Hotkey         AccountID
-	Netuid         uint16
-	AmountUnstaked uint64 // RAO of alpha
+	Hotkey         AccountID `type:"T::AccountId"`
+	Netuid         uint16    `type:"NetUid"`
+	AmountUnstaked uint64    `type:"AlphaBalance"` // RAO of alpha
 }
 
 func (c *RemoveStake) dispatch(l *Ledger, o origin) error {

@@ -10,7 +10,9 @@ type SudoCall struct {
 
 // Sudo runs a call with the powers of root. It is for the holder of the sudo
 // key alone, and succeeds whatever becomes of the call: the event tells.
-type Sudo struct{ Call *RuntimeCall }
+type Sudo struct {
+	Call *RuntimeCall `type:"Box<<T as Config>::RuntimeCall>"`
+}
 
 func (c *Sudo) dispatch(l *Ledger, o origin) error {
 	key, ok := sudo.Key.lookup(l.s)

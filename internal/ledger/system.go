@@ -16,12 +16,16 @@ type TimestampCall struct {
 }
 
 // Remark does nothing but stand in the block.
-type Remark struct{ Remark []byte }
+type Remark struct {
+	Remark []byte `type:"Vec<u8>"`
+}
 
 func (c *Remark) dispatch(*Ledger, origin) error { return nil }
 
 // RemarkWithEvent is a remark whose hash an event repeats.
-type RemarkWithEvent struct{ Remark []byte }
+type RemarkWithEvent struct {
+	Remark []byte `type:"Vec<u8>"`
+}
 
 func (c *RemarkWithEvent) dispatch(l *Ledger, o origin) error {
 	who, err := o.signer()
@@ -35,7 +39,7 @@ func (c *RemarkWithEvent) dispatch(l *Ledger, o origin) error {
 // SetTimestamp is the first extrinsic of every block, by nobody. Sent by
 // anybody it is refused.
 type SetTimestamp struct {
-	Now scale.Compact[uint64] // milliseconds since 1970
+	Now scale.Compact[uint64] `type:"T::Moment"` // milliseconds since 1970
 }
 
 func (c *SetTimestamp) dispatch(*Ledger, origin) error { return ErrBadOrigin }

@@ -14,7 +14,9 @@ type UtilityCall struct {
 }
 
 // Batch runs calls until one fails; those before it stand.
-type Batch struct{ Calls []RuntimeCall }
+type Batch struct {
+	Calls []RuntimeCall `type:"Vec<<T as Config>::RuntimeCall>"`
+}
 
 func (c *Batch) dispatch(l *Ledger, o origin) error {
 	if len(c.Calls) > maxBatch {
@@ -32,7 +34,9 @@ func (c *Batch) dispatch(l *Ledger, o origin) error {
 }
 
 // BatchAll runs calls, all or none.
-type BatchAll struct{ Calls []RuntimeCall }
+type BatchAll struct {
+	Calls []RuntimeCall `type:"Vec<<T as Config>::RuntimeCall>"`
+}
 
 func (c *BatchAll) dispatch(l *Ledger, o origin) error {
 	if len(c.Calls) > maxBatch {
@@ -49,7 +53,9 @@ func (c *BatchAll) dispatch(l *Ledger, o origin) error {
 }
 
 // ForceBatch runs calls, whatever becomes of each.
-type ForceBatch struct{ Calls []RuntimeCall }
+type ForceBatch struct {
+	Calls []RuntimeCall `type:"Vec<<T as Config>::RuntimeCall>"`
+}
 
 func (c *ForceBatch) dispatch(l *Ledger, o origin) error {
 	if len(c.Calls) > maxBatch {

@@ -5,10 +5,10 @@ import "adit/internal/scale"
 // SetWeights sets a validator's weights on the neurons of a subnet. They are
 // scaled so that the largest is 65535.
 type SetWeights struct {
-	Netuid     uint16
-	Dests      []uint16
-	Weights    []uint16
-	VersionKey uint64
+	Netuid     uint16   `type:"NetUid"`
+	Dests      []uint16 `type:"Vec<u16>"`
+	Weights    []uint16 `type:"Vec<u16>"`
+	VersionKey uint64   `type:"u64"`
 }
 
 func (c *SetWeights) free() {}
@@ -39,11 +39,11 @@ func (c *SetWeights) dispatch(l *Ledger, o origin) error {
 // SetMechanismWeights is [SetWeights] for one mechanism of a subnet. There is
 // one, number 0.
 type SetMechanismWeights struct {
-	Netuid     uint16
-	Mecid      uint8
-	Dests      []uint16
-	Weights    []uint16
-	VersionKey uint64
+	Netuid     uint16   `type:"NetUid"`
+	Mecid      uint8    `type:"MechId"`
+	Dests      []uint16 `type:"Vec<u16>"`
+	Weights    []uint16 `type:"Vec<u16>"`
+	VersionKey uint64   `type:"u64"`
 }
 
 func (c *SetMechanismWeights) free() {}
@@ -66,9 +66,9 @@ func (c *SetMechanismWeights) dispatch(l *Ledger, o origin) error {
 // BatchSetWeights sets weights in several subnets; what fails in one leaves
 // the others.
 type BatchSetWeights struct {
-	Netuids     []scale.Compact[uint16]
-	Weights     [][]scale.Tuple2[scale.Compact[uint16], scale.Compact[uint16]]
-	VersionKeys []scale.Compact[uint64]
+	Netuids     []scale.Compact[uint16]                                        `type:"Vec<Compact<NetUid>>"`
+	Weights     [][]scale.Tuple2[scale.Compact[uint16], scale.Compact[uint16]] `type:"Vec<Vec<(Compact<u16>, Compact<u16>)>>"`
+	VersionKeys []scale.Compact[uint64]                                        `type:"Vec<Compact<u64>>"`
 }
 
 func (c *BatchSetWeights) free() {}
