@@ -216,3 +216,37 @@ func TestHubPublishErrors(t *testing.T) {
 		})
 	}
 }
+
+// A hub's answer may lead elsewhere; the token must not go there.
+func TestHubVerifyElsewhere(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.URL.Path+r.Header.Get("Authorization"))
+		io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, "{}")
+	}))
+	t.Cleanup(elsewhere.Close)
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Objects []struct{ OID string } }
+		json.NewDecoder(r.Body).Decode(&in)
+		if len(in.Objects) == 0 {
+			fmt.Fprint(w, "{}")
+			return
+		}
+		fmt.Fprintf(w, `{"objects":[{"oid":%q,"size":1,"actions":{"upload":{"href":"%[2]s/put"},"verify":{"href":"%[2]s/verify"}}}]}`,
+			in.Objects[0].OID, elsewhere.URL)
+	}))
+	t.Cleanup(hub.Close)
+	store := open(t, "hf://a/b", exchange.Options{HubEndpoint: hub.URL, Token: "secret"})
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	if err := store.Stage(t.Context(), "m.pt", storetest.NewFile("m.pt", storetest.Noise(1, 5000))); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(asked, " "); got != "/put /verify" {
+		t.Errorf("asked elsewhere: %q", got)
+	}
+}

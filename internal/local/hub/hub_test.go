@@ -509,15 +509,21 @@ func TestKeep(t *testing.T) {
 	if got, err := fetch(t, store, last, "w.pt"); err != nil || !bytes.Equal(got, waiting) {
 		t.Errorf("upload that waited: %d bytes, %v", len(got), err)
 	}
-	// An old content that is uploaded anew is not removed between that and the commit.
+	// A content that the hub has, when it is staged, is not removed before the
+	// commit, though the commits that had it have become old.
+	publish(t, store, "m.pt", storetest.Noise(10, 5000))
 	age(t, dir, 2*time.Hour)
-	if err := store.Stage(t.Context(), "old.pt", storetest.NewFile("old.pt", storetest.Noise(4, 5000))); err != nil {
+	if err := store.Stage(t.Context(), "again.pt", storetest.NewFile("again.pt", storetest.Noise(10, 5000))); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, s.open(t, "alice/m", "token-a"), "x.pt", storetest.Noise(7, 5000))
-	publish(t, s.open(t, "alice/m", "token-a"), "x.pt", storetest.Noise(8, 5000))
-	if _, err := store.Publish(t.Context(), "old"); err != nil {
-		t.Errorf("publish what was staged before others published: %v", err)
+	other := s.open(t, "alice/m", "token-a")
+	publish(t, other, "m.pt", storetest.Noise(11, 5000))
+	publish(t, other, "m.pt", storetest.Noise(12, 5000))
+	if last, err = store.Publish(t.Context(), "again"); err != nil {
+		t.Fatalf("publish what was staged before others published: %v", err)
+	}
+	if got, err := fetch(t, store, last, "again.pt"); err != nil || !bytes.Equal(got, storetest.Noise(10, 5000)) {
+		t.Errorf("content staged before others published: %d bytes, %v", len(got), err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +95,73 @@ func TestKill(t *testing.T) {
 		t.Errorf("remains of uploads: %v %v", left, err)
 	}
 	publish(t, s.open(t, "alice/m", "token-a"), "m.pt", []byte("goes on"))
+}
+
+// A kill between any two writes leaves the old state or the new one. The writes
+// that a publish makes are counted first, then the hub is cut off at each.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	work := func(s *site) {
+		store := s.open(t, "alice/m", "token-a")
+		for _, data := range [][]byte{storetest.Noise(1, 50000), storetest.Noise(2, 50000)} {
+			for _, path := range []string{"m.pt", "a.txt"} {
+				content := data
+				if path == "a.txt" {
+					content = fmt.Appendf(nil, "%x", data[:20])
+				}
+				if store.Stage(t.Context(), path, storetest.NewFile(path, content)) != nil {
+					return
+				}
+			}
+			if _, err := store.Publish(t.Context(), "both"); err != nil {
+				return
+			}
+		}
+	}
+	var mu sync.Mutex
+	var writes, last int
+	attach := func(s *site) {
+		s.testOnlyWrite = func(f *os.File, p []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if writes++; last > 0 && writes >= last {
+				f.Write(p[:len(p)/2])
+				panic(http.ErrAbortHandler)
+			}
+			return f.Write(p)
+		}
+	}
+	s := newSite(t, t.TempDir(), Options{PartSize: 40000})
+	attach(s)
+	work(s)
+	all := writes
+	if all < 10 {
+		t.Fatalf("two publishes made %d writes", all)
+	}
+	for cut := range all {
+		dir := t.TempDir()
+		s := newSite(t, dir, Options{PartSize: 40000})
+		writes, last = 0, cut+1
+		attach(s)
+		work(s)
+		// As it is on disk, but for what the killed process cannot do any more.
+		again := newSite(t, dir, Options{PartSize: 40000})
+		if p := again.repos["alice/m"]; p != nil {
+			for _, f := range p.history[len(p.history)-1].Files {
+				got, err := fetch(t, again.open(t, "alice/m", ""), "", f.Path)
+				if err != nil || sumOf(got) != f.SHA256 {
+					t.Errorf("cut off at write %d of %d: %s: %d bytes, %v", cut+1, all, f.Path, len(got), err)
+				}
+			}
+			if n := len(p.history[len(p.history)-1].Files); n != 1 && n != 3 {
+				t.Errorf("cut off at write %d of %d: %d files", cut+1, all, n)
+			}
+		}
+		work(again)
+		if got, err := fetch(t, again.open(t, "alice/m", ""), "", "m.pt"); err != nil || !bytes.Equal(got, storetest.Noise(2, 50000)) {
+			t.Errorf("cut off at write %d of %d, then again: %d bytes, %v", cut+1, all, len(got), err)
+		}
+	}
 }
 
 func sumOf(data []byte) string {
