@@ -52,7 +52,7 @@ func TrainBPE(ctx context.Context, texts []string, vocab int, progress func(done
 		}
 		token := bytes[p.left] + bytes[p.right]
 		if known[token] {
-			continue // "a"+"bc" where there is "ab"+"c": two tokens cannot share a name
+			continue // unreachable: merges within the bytes of a token do not depend on what is around them
 		}
 		known[token] = true
 		into := int32(len(bytes))

@@ -103,6 +103,9 @@ func writeWhole(dir, name string, content []byte) error {
 	defer os.Remove(f.Name()) // gone already if all went well
 	_, err = f.Write(content)
 	if err == nil {
+		err = f.Chmod(0o644) // for the neuron's other processes, whoever runs them
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
