@@ -39,6 +39,8 @@ type site struct {
 	*Hub
 	url    string
 	client *http.Client
+	// attempts is how often stores try; many, since writers cross in tests.
+	attempts int
 
 	mu     sync.Mutex
 	events []subnet.Event
@@ -46,7 +48,7 @@ type site struct {
 
 func newSite(t *testing.T, dir string, opts Options) *site {
 	t.Helper()
-	s := new(site)
+	s := &site{attempts: 12}
 	if opts.Tokens == nil {
 		opts.Tokens = tokens
 	}
@@ -69,7 +71,7 @@ func newSite(t *testing.T, dir string, opts Options) *site {
 func (s *site) open(t *testing.T, repo, token string) subnet.Store {
 	t.Helper()
 	store, err := exchange.Open("hf://"+repo, exchange.Options{HubEndpoint: s.url, Token: token, TokenEnv: "NO_SUCH_TOKEN",
-		Client: s.client, Backoff: time.Millisecond, Attempts: 12})
+		Client: s.client, Backoff: time.Millisecond, Attempts: s.attempts})
 	if err != nil {
 		t.Fatal(err)
 	}

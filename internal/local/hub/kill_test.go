@@ -141,7 +141,7 @@ func TestCutOff(t *testing.T) {
 	for cut := range all {
 		dir := t.TempDir()
 		s := newSite(t, dir, Options{PartSize: 40000})
-		writes, last = 0, cut+1
+		writes, last, s.attempts = 0, cut+1, 1
 		attach(s)
 		work(s)
 		// As it is on disk, but for what the killed process cannot do any more.
