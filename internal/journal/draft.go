@@ -62,7 +62,7 @@ func (d *Dir) openDraft(name string) (*draft, error) {
 	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%q: %w", name, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%q: %w", name, err), unlockClose(f))
 	}
 	return &draft{f: f, name: name, path: path, part: part, size: size}, nil
 }
@@ -84,13 +84,13 @@ func openLocked(path string) (*os.File, error) {
 		}
 		mine, err := f.Stat()
 		if err != nil {
-			f.Close()
+			unlockClose(f)
 			return nil, err
 		}
 		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
 			return f, nil
 		}
-		f.Close()
+		unlockClose(f)
 	}
 }
 
@@ -144,9 +144,9 @@ func (f *draft) Commit() error {
 	if err := renameOpen(f.f, f.part, f.path); err != nil {
 		return fmt.Errorf("commit %q: %w", f.name, err)
 	}
-	err := f.f.Close()
+	err := unlockClose(f.f)
 	f.f = nil
-	if err == nil || errors.Is(err, os.ErrClosed) { // see renameOpen
+	if err == nil {
 		err = syncDir(filepath.Dir(f.path))
 	}
 	if err != nil {
@@ -159,7 +159,7 @@ func (f *draft) Close() error {
 	if f.f == nil {
 		return nil
 	}
-	err := f.f.Close()
+	err := unlockClose(f.f)
 	f.f = nil
 	if err != nil {
 		return fmt.Errorf("close draft of %q: %w", f.name, err)

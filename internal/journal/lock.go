@@ -24,7 +24,7 @@ func Lock(dir string, names ...string) (release func(), err error) {
 	var held []*os.File
 	release = func() {
 		for _, f := range held {
-			f.Close()
+			unlockClose(f)
 		}
 		held = nil
 	}
@@ -60,10 +60,34 @@ func lockFile(path string) (*os.File, error) {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
-		f.Close()
+		unlockClose(f)
 		return nil, err
 	}
 	return f, nil
+}
+
+// unlockClose lets go of a lock now. Closing alone may be too little: a process
+// that is just being started holds a copy of every open file until it has become
+// another program.
+func unlockClose(f *os.File) error {
+	unlocked, closed := unlock(f), f.Close()
+	if errors.Is(closed, os.ErrClosed) { // see renameOpen
+		return nil
+	}
+	return errors.Join(unlocked, closed)
+}
+
+// withFd calls do with the descriptor of f, which stays open meanwhile.
+func withFd(f *os.File, do func(fd uintptr) error) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var did error
+	if err := c.Control(func(fd uintptr) { did = do(fd) }); err != nil {
+		return err
+	}
+	return did
 }
 
 func holder(f *os.File) string {
@@ -83,7 +107,7 @@ func exclusively(root string, f func() error) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer unlockClose(lock)
 	if err := waitLock(lock); err != nil {
 		return err
 	}

@@ -55,3 +55,16 @@ func TestLock(t *testing.T) {
 		}
 	}
 }
+
+// Windows has to close a file before it can be renamed.
+func TestUnlockClosed(t *testing.T) {
+	t.Parallel()
+	f, err := os.Create(t.TempDir() + "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := unlockClose(f); err != nil {
+		t.Error(err)
+	}
+}

@@ -25,9 +25,11 @@ func tryLock(f *os.File) (bool, error) {
 
 func waitLock(f *os.File) error { return flock(f, unix.LOCK_EX) }
 
+func unlock(f *os.File) error { return flock(f, unix.LOCK_UN) }
+
 func flock(f *os.File, how int) error {
 	for {
-		err := unix.Flock(int(f.Fd()), how)
+		err := withFd(f, func(fd uintptr) error { return unix.Flock(int(fd), how) })
 		if err == nil {
 			return nil
 		}

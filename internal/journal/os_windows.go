@@ -28,8 +28,17 @@ func tryLock(f *os.File) (bool, error) {
 func waitLock(f *os.File) error { return lock(f, windows.LOCKFILE_EXCLUSIVE_LOCK) }
 
 func lock(f *os.File, flags uint32) error {
-	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: lockHigh})
+	err := withFd(f, func(fd uintptr) error {
+		return windows.LockFileEx(windows.Handle(fd), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: lockHigh})
+	})
 	return os.NewSyscallError("LockFileEx", err)
+}
+
+func unlock(f *os.File) error {
+	err := withFd(f, func(fd uintptr) error {
+		return windows.UnlockFileEx(windows.Handle(fd), 0, 1, 0, &windows.Overlapped{OffsetHigh: lockHigh})
+	})
+	return os.NewSyscallError("UnlockFileEx", err)
 }
 
 // renameOpen closes f first: an open file cannot be renamed here.

@@ -131,6 +131,7 @@ func discardDraft(part string) error {
 	if free, err := tryLock(f); err != nil || !free {
 		return err
 	}
+	defer unlock(f)
 	return removeOpen(f, part)
 }
 
