@@ -73,7 +73,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, MinerCommit1)); err != nil {
 		return err
 	}
-	shown, promised := n.forge(base, 0.1), tensor.Dict(nil)
+	shown, promised := n.forge(base, 1), tensor.Dict(nil)
 	switch n.cfg.Cheat {
 	case "copy":
 		if shown, err = n.steal(ctx, cycle, g); err != nil {
@@ -85,7 +85,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 		vals[0] = float32(math.NaN())
 		shown[key] = tensor.FromFloats(shown[key].DType, shown[key].Shape, vals)
 	case "mismatch":
-		promised = n.forge(base, 0.2)
+		promised = n.forge(base, 2)
 	}
 	if promised == nil {
 		promised = shown
@@ -146,34 +146,62 @@ func (n *neuron) forge(like tensor.Dict, scale float64) tensor.Dict {
 	return forged
 }
 
-// steal returns the first model of its group that another miner publishes in
-// this cycle. Where miners publish is known from the cycle before.
+// steal returns the best model of its group that other miners publish early in
+// this cycle. Where they publish is known from the cycle before.
 func (n *neuron) steal(ctx context.Context, cycle uint64, g Group) (tensor.Dict, error) {
 	if cycle == 0 {
 		return nil, errors.New("nobody to copy from")
 	}
-	ctx, cancel := until(ctx, n.Chain, n.rules.Schedule.Start(cycle, MinerCommit2))
-	defer cancel()
 	_, two := n.rules.Schedule.commitReads(cycle-1, MinerCommit1)
 	known, err := n.Chain.Commitments(ctx, two)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		for _, k := range known {
-			for _, c := range parseCommits(k.Fields) {
-				if k.Hotkey == n.me || c.complete() != "" || *c.Group != g.ID {
-					continue
-				}
-				if d, err := n.published(ctx, c.Repo, g); err == nil && Hash(d) != c.Hash {
-					return d, nil
-				}
+	// Most publish as soon as their first commitment is in a block.
+	if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, MinerCommit1)+2); err != nil {
+		return nil, err
+	}
+	var best tensor.Dict
+	least := math.Inf(1)
+	for _, k := range known {
+		for _, c := range parseCommits(k.Fields) {
+			if k.Hotkey == n.me || c.complete() != "" || *c.Group != g.ID {
+				continue
+			}
+			d, err := n.published(ctx, c.Repo, g)
+			if err != nil || Hash(d) == c.Hash || checkShard(d, g.Assignment, true) != nil {
+				continue
+			}
+			if loss, err := n.lossOf(ctx, g, d); err == nil && loss < least {
+				best, least = d, loss
 			}
 		}
-		if err := n.nextBlock(ctx); err != nil {
-			return nil, fmt.Errorf("nobody has published yet: %w", err)
-		}
 	}
+	if best == nil {
+		return nil, errors.New("nobody has published yet")
+	}
+	return best, nil
+}
+
+// lossOf evaluates stolen tensors.
+func (n *neuron) lossOf(ctx context.Context, g Group, d tensor.Dict) (float64, error) {
+	const name = ".tmp_stolen/candidate"
+	if err := n.write(name, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) }); err != nil {
+		return 0, err
+	}
+	f, err := n.Dir.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	model, err := n.Engine.Open(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	defer model.Close()
+	model.Route(g.Assignment.Experts())
+	loss, err := model.Loss(ctx, subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
+	return loss.Mean, err
 }
 
 // published reads the newest model of a repository.

@@ -124,6 +124,12 @@ func (v *validator) evaluateAndMerge(ctx context.Context, cycle uint64, merged p
 		return fmt.Errorf("seed: %w", err)
 	}
 	next := make(map[int]tensor.Dict)
+	for _, e := range entries {
+		if e.Group < 0 { // nobody knows where it belongs
+			e.Reason = e.Refused
+			v.sayScore(cycle, e, 0)
+		}
+	}
 	for _, g := range v.cfg.Task.Groups {
 		own := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Group != g.ID })
 		base, err := v.baselineShard(g)
@@ -269,10 +275,15 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 	}
 	v.rules.rank(baseline.Mean, entries)
 	for _, e := range entries {
-		v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", g.ID),
-			slog.Float64("loss", finite(e.Loss)), slog.Float64("baseline", finite(baseline.Mean)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash))
+		v.sayScore(cycle, e, baseline.Mean)
 	}
 	return v.merge(ctx, cycle, g, global, baseline, entries, shards, sample)
+}
+
+// sayScore tells what a miner earned in a round, and why.
+func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
+	v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
+		slog.Float64("loss", finite(e.Loss)), slog.Float64("baseline", finite(baseline)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash))
 }
 
 // evaluate fetches a submission and measures its loss.
