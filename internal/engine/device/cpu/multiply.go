@@ -30,7 +30,7 @@ func (o operand) from(i, j int) operand { return operand{o.x[i*o.rs+j*o.cs:], o.
 // scratch is the memory of one worker.
 type scratch struct {
 	b []float32 // packed panels
-	a []float32 // packed rows
+	a []float32 // rows brought together
 	attention
 }
 
@@ -57,7 +57,7 @@ func (k *kernel) multiply(s *scratch, c []float32, cs int, a, b operand, m, n, d
 			bp := k.panels(s, b.from(p, j), dep, cols, m)
 			for i := 0; i < m; i += rowBlock {
 				rows := min(rowBlock, m-i)
-				k.tiles(c[i*cs+j:], cs, a.from(i, p), bp, rows, cols, dep, acc || p > 0)
+				k.tiles(c[i*cs+j:], cs, k.compact(s, a.from(i, p), rows, dep), bp, rows, cols, dep, acc || p > 0)
 			}
 		}
 	}
@@ -136,4 +136,21 @@ func (k *kernel) tiles(c []float32, cs int, a operand, b packed, m, n, depth int
 			k.tile[rows-1](depth, &a.x[i*a.rs], a.rs, a.cs, &panel[0], row, &c[i*cs+j], cs, cols, add)
 		}
 	}
+}
+
+// compact returns the first (rows, depth) of a as they are, or copied if they
+// are columns whose elements fall on the same few sets of every cache: a tile
+// of few rows would come back to each cache line again and again, and find it
+// gone.
+func (k *kernel) compact(s *scratch, a operand, rows, depth int) operand {
+	const awkward, line = 512, 16
+	if a.rs != 1 || a.cs%awkward != 0 || k.mr >= line/2 {
+		return a
+	}
+	stride := (pieces(rows, line) | 1) * line // an odd number of cache lines
+	s.a = grow(s.a, depth*stride)
+	for p := range depth {
+		copy(s.a[p*stride:][:rows], a.x[p*a.cs:])
+	}
+	return operand{s.a, 1, stride}
 }
