@@ -32,6 +32,8 @@ type fake struct {
 	md  *scale.Metadata
 	wg  sync.WaitGroup
 
+	scripting sync.Mutex // held while script runs
+
 	mu      sync.Mutex
 	spec    uint32
 	blocks  []fakeBlock
@@ -155,7 +157,9 @@ func (f *fake) answer(c *fakeConn, b []byte) {
 	var rerr *RPCError
 	handled := false
 	if script != nil {
+		f.scripting.Lock()
 		result, rerr, handled = script(c, q.Method, q.Params)
+		f.scripting.Unlock()
 	}
 	if !handled {
 		result, rerr, after = f.handle(c, q.Method, q.Params)
@@ -223,9 +227,10 @@ func (f *fake) handle(c *fakeConn, method string, params []json.RawMessage) (res
 		return map[string]any{"block": map[string]any{"header": f.header(b.hash), "extrinsics": xs}}, rerr, nil
 	case "chain_subscribeNewHeads":
 		f.lastSub++
-		c.heads = fmt.Sprint("heads", f.lastSub)
+		sub := fmt.Sprint("heads", f.lastSub)
+		c.heads = sub
 		h := f.header(f.blocks[head].hash)
-		return c.heads, nil, func() { c.notify(c.heads, h) }
+		return sub, nil, func() { c.notify(sub, h) }
 	case "state_getRuntimeVersion":
 		return map[string]any{"specVersion": f.spec, "transactionVersion": 1}, nil, nil
 	case "state_getMetadata":
@@ -334,9 +339,11 @@ func (f *fake) submit(c *fakeConn, b []byte) (any, *RPCError, func()) {
 	}
 	f.lastSub++
 	sub := fmt.Sprint("watch", f.lastSub)
-	f.pool = append(f.pool, fakeTx{b, from, x.Nonce.V, c, sub})
-	auto := f.auto
-	return sub, nil, func() {
+	return sub, nil, func() { // once the answer is out: no update may come before it
+		f.mu.Lock()
+		f.pool = append(f.pool, fakeTx{b, from, x.Nonce.V, c, sub})
+		auto := f.auto
+		f.mu.Unlock()
 		c.notify(sub, map[string]any{"ready": nil})
 		if auto {
 			f.produce()
@@ -411,13 +418,16 @@ func (f *fake) produce() {
 		b.state[k] = v
 	}
 	f.blocks = append(f.blocks, b)
-	conns := slices.Clone(f.conns)
+	feeds := map[*fakeConn]string{}
+	for _, c := range f.conns {
+		if c.heads != "" {
+			feeds[c] = c.heads
+		}
+	}
 	h := f.header(b.hash)
 	f.mu.Unlock()
-	for _, c := range conns {
-		if c.heads != "" {
-			c.notify(c.heads, h)
-		}
+	for c, sub := range feeds {
+		c.notify(sub, h)
 	}
 	for _, tx := range included {
 		tx.conn.notify(tx.sub, map[string]any{"inBlock": b.hash})
@@ -428,6 +438,13 @@ func (f *fake) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
+}
+
+// take handles a submission whose answer gets lost.
+func (f *fake) take(c *fakeConn, method string, params []json.RawMessage) {
+	if _, _, after := f.handle(c, method, params); after != nil {
+		after()
+	}
 }
 
 func (f *fake) count(method string) int {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"adit/internal/scale"
 	"adit/internal/subnet"
@@ -35,18 +37,31 @@ func update(b json.RawMessage) (state string, block hash32) {
 	return "", block
 }
 
+// An ending is why following an extrinsic by its watch ended.
+type ending int
+
+const (
+	settled ending = iota // it is known what became of it
+	silent                // the node no longer follows it, or says nothing
+	lost                  // the connection broke
+)
+
 // follow waits until an extrinsic is in a block, by what the node says of it
 // and, where no node says anything, by looking into every block. It outlasts
-// connections.
+// connections. Once a node has taken an extrinsic, others may have it, so it is
+// given up only when no block can take it any more.
 func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOptions) (Inclusion, error) {
 	next := x.sent + 1 // the first block that has not been looked into
-	var refused error  // why the pool does not take it again
+	end := lost
+	var refused error // why the pool does not take it again
 	for {
 		if w != nil {
-			in, done, err := c.listen(ctx, x, w, o)
-			if done {
+			var in Inclusion
+			var err error
+			if in, end, err = c.listen(ctx, x, w, o); end == settled {
 				return in, err
 			}
+			w = nil
 		}
 		_, changed := c.heads.get()
 		in, err := c.search(ctx, x, &next)
@@ -57,7 +72,6 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOption
 		case ctx.Err() != nil:
 			return in, unsettled(x, ctx.Err())
 		case errors.Is(err, subnet.ErrTemporary):
-			w = nil
 			continue // the reads wait for the next connection
 		case err != nil:
 			return in, unsettled(x, err)
@@ -68,19 +82,25 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOption
 		case refused != nil:
 			return in, refused
 		}
-		// The same bytes again: the pool of this node may not have them, and
-		// the chain takes them but once.
-		w, err = c.watch(ctx, x)
-		_, pool := errors.AsType[*PoolError](err)
-		switch {
-		case isKnown(err): // then it will be in a block soon
-		case pool:
-			refused = err // perhaps since it was included just now: look once more
-		case err == nil, errors.Is(err, subnet.ErrTemporary):
-			continue
-		default:
-			return in, unsettled(x, err)
+		if end == lost {
+			// The same bytes again: the pool of this node may not have them,
+			// and the chain takes them but once.
+			w, err = c.watch(ctx, x)
+			e, pool := errors.AsType[*PoolError](err)
+			switch {
+			case pool && e.outdated():
+				// Its nonce is used. If not by itself just now, it is dead.
+				refused = err
+			case pool && !e.passing():
+				refused = unsettled(x, err)
+			case pool: // it may be in another node's pool
+			case err == nil, errors.Is(err, subnet.ErrTemporary):
+				continue
+			default:
+				return in, unsettled(x, err)
+			}
 		}
+		end = lost
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -91,61 +111,62 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOption
 	}
 }
 
-// listen follows an extrinsic by its watch. It is not done if the connection
-// broke, or if the node has let the extrinsic grow too old without a word.
-func (c *Client) listen(ctx context.Context, x *signed, w *watch, o SubmitOptions) (in Inclusion, done bool, err error) {
+// outdated reports whether the nonce is used already.
+func (e *PoolError) outdated() bool {
+	return e.Code == poolInvalid && strings.Contains(e.Text, "outdated")
+}
+
+// passing reports whether a pool refused an extrinsic only because of what else
+// it holds.
+func (e *PoolError) passing() bool {
+	return e.Code == poolKnown || e.Code == poolPriority || e.Code == poolFull || e.Code == poolBanned
+}
+
+// patience is for how many blocks a watch is believed to be still alive.
+const patience = 8
+
+// listen follows an extrinsic by its watch.
+func (c *Client) listen(ctx context.Context, x *signed, w *watch, o SubmitOptions) (Inclusion, ending, error) {
 	defer w.drop(ctx)
+	since, _ := c.heads.get()
 	for {
 		_, changed := c.heads.get()
 		select {
 		case b := <-w.updates:
-			in, done, err := c.updated(ctx, x, b, o)
-			if err != nil && ctx.Err() == nil && isLost(err) {
-				return Inclusion{}, false, nil
-			}
-			if done {
-				return in, true, err
+			switch state, block := update(b); {
+			case state == "finalized", state == "inBlock" && !o.Finalized:
+				in, err := c.included(ctx, x, block)
+				if isLost(err) && in.Hash == "" {
+					return in, lost, nil
+				}
+				return in, settled, err
+			case slices.Contains([]string{"dropped", "invalid", "usurped", "finalityTimeout"}, state):
+				// Of this pool, that is: sent again, it gets a reason.
+				return Inclusion{}, silent, nil
 			}
 		case <-w.link.done:
 			c.rpc.down(ctx, w.link)
-			return Inclusion{}, false, nil
+			return Inclusion{}, lost, nil
 		case <-changed:
-			// A little later than it dies: the update may be on its way.
-			if head, _ := c.heads.get(); head > x.dies+eraMargin && !o.Finalized {
-				return Inclusion{}, false, nil
+			if head, _ := c.heads.get(); head > since+patience {
+				return Inclusion{}, silent, nil
 			}
 		case <-ctx.Done():
-			return Inclusion{}, true, unsettled(x, ctx.Err())
+			return Inclusion{}, settled, unsettled(x, ctx.Err())
 		}
 	}
 }
 
-// updated acts on one update. Done means that this was the last.
-func (c *Client) updated(ctx context.Context, x *signed, b json.RawMessage, o SubmitOptions) (in Inclusion, done bool, err error) {
-	state, block := update(b)
-	switch state {
-	case "inBlock":
-		if o.Finalized {
-			return in, false, nil
-		}
-	case "finalized":
-	case "finalityTimeout":
-		return in, true, temporary(fmt.Errorf("extrinsic %v is in block %v, which does not become final", x.hash, block))
-	case "dropped":
-		return in, true, temporary(fmt.Errorf("extrinsic %v was dropped from a full pool", x.hash))
-	case "invalid", "usurped":
-		return in, true, fmt.Errorf("extrinsic %v became %s in the pool", x.hash, state)
-	default: // future, ready, broadcast, retracted
-		return in, false, nil
-	}
-	if in, err = c.inBlock(ctx, x, block); err != nil {
-		return in, true, unsettled(x, err)
+// included returns the inclusion of which a node has told.
+func (c *Client) included(ctx context.Context, x *signed, block hash32) (Inclusion, error) {
+	in, err := c.inBlock(ctx, x, block)
+	if err != nil {
+		return in, unsettled(x, err)
 	}
 	if in.Hash == "" {
-		return in, true, fmt.Errorf("the node says that block %v holds extrinsic %v, but it does not", block, x.hash)
+		return in, unsettled(x, fmt.Errorf("the node says that block %v holds it, but it does not", block))
 	}
-	in, err = c.settle(ctx, in)
-	return in, true, err
+	return c.settle(ctx, in)
 }
 
 // search looks into the blocks from next to the head, and moves next behind

@@ -184,7 +184,7 @@ func (r *rpc) up(ctx context.Context) (*link, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-limit.C:
-			return nil, temporary(fmt.Errorf("no endpoint answers: %w", err))
+			return nil, temporary(errors.Join(errors.New("no endpoint answers in time"), err))
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (c *Client) curable(ctx context.Context, err error) bool {
 	switch {
 	case e.Code == poolPriority:
 		return true // another with the same nonce is in the pool
-	case e.Code == poolInvalid && strings.Contains(e.Text, "outdated"):
+	case e.outdated():
 		return true // another with the same nonce is on chain
 	case e.Code == 1002, e.Code == poolInvalid && strings.Contains(e.Text, "bad signature"):
 		// The runtime may have been upgraded, or the era's block replaced.

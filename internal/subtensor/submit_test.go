@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -174,12 +175,12 @@ func TestSubmitLosesConnection(t *testing.T) {
 			return true
 		},
 		"before the node has answered": func(f *fake, c *fakeConn, method string, params []json.RawMessage) bool {
-			f.handle(c, method, params)
+			f.take(c, method, params)
 			c.ws.CloseNow()
 			return true
 		},
 		"and it is included meanwhile": func(f *fake, c *fakeConn, method string, params []json.RawMessage) bool {
-			f.handle(c, method, params)
+			f.take(c, method, params)
 			c.ws.CloseNow()
 			f.produce()
 			return true
@@ -299,5 +300,53 @@ func TestSubmitCancelled(t *testing.T) {
 	_, err := c.Submit(ctx, account(t, "//Alice"), remark(t, c, "x"), SubmitOptions{})
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "may be on its way") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A pool that throws an extrinsic out says why when it gets it again, and one that
+// has no room may have passed it on.
+func TestSubmitThrownOut(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, 0)
+	c := dialFakes(t, Options{}, f)
+	for state, want := range map[string]string{"invalid": "RateLimitExceeded", "dropped": ""} {
+		result := make(chan error)
+		go func() {
+			_, err := c.Submit(t.Context(), account(t, "//Alice"), remark(t, c, state), SubmitOptions{})
+			result <- err
+		}()
+		var tx fakeTx
+		f.until("it is in the pool", func() bool {
+			if len(f.pool) > 0 {
+				tx, f.pool = f.pool[0], nil
+			}
+			return tx.conn != nil
+		})
+		again := 0
+		f.set(func() {
+			f.script = func(_ *fakeConn, method string, _ []json.RawMessage) (any, *RPCError, bool) {
+				if method != "author_submitAndWatchExtrinsic" {
+					return nil, nil, false
+				}
+				if again++; state == "dropped" {
+					return nil, &RPCError{Code: poolFull, Message: "Immediately dropped"}, again < 3
+				}
+				return nil, &RPCError{Code: poolInvalid, Message: "Custom error: 6"}, true
+			}
+		})
+		tx.conn.notify(tx.sub, state)
+		var err error
+		for done := false; !done; {
+			f.produce()
+			select {
+			case err = <-result:
+				done = true
+			case <-time.After(time.Millisecond):
+			}
+		}
+		if e, ok := errors.AsType[*PoolError](err); want == "" && err != nil || want != "" && (!ok || e.Name != want) {
+			t.Errorf("%s: %v, want %q", state, err, want)
+		}
+		f.set(func() { f.script = nil })
 	}
 }
