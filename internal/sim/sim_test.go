@@ -160,3 +160,14 @@ func said(v *Neuron, kind string) (list []string) {
 	}
 	return list
 }
+
+// TestSpeed says how many cycles of a network with one validator and eight
+// miners are simulated in a second of wall time.
+func TestSpeed(t *testing.T) {
+	const cycles = 100
+	began := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		simulate(t, Options{Rules: connito.Local, Groups: 2, Miners: 4, Validators: 1, BlockTime: 12 * time.Second}, cycles)
+	})
+	t.Logf("%.0f cycles a second", cycles/time.Since(began).Seconds())
+}
