@@ -53,7 +53,7 @@ func (o operand) transposed() operand { return operand{o.x, o.cs, o.rs} }
 // Attend gives each head of each sequence to one worker.
 func (d *Device) Attend(o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Attention) {
 	h := openHeads(o, lse, q, k, v, a)
-	d.blocks(a.B*a.H, a.B*a.H*a.T*a.T*(a.Dim+a.DimV)/8, func(w, i int) {
+	d.pool.run(a.B*a.H, a.B*a.H*a.T*a.T*(a.Dim+a.DimV)/multiplications, func(w, i int) {
 		d.attend(&d.workers[w], &h, i/a.H, i%a.H)
 	})
 }

@@ -16,7 +16,7 @@ func (d *Device) AttendGrad(dq, dk, dv, do, o device.Mat, lse device.Buf, q, k, 
 	if !g.dq.fits(g.q.rows, g.q.cols) || !g.dk.fits(g.k.rows, g.k.cols) || !g.dv.fits(g.v.rows, g.v.cols) || !g.do.fits(g.o.rows, g.o.cols) {
 		misfit("attention gradient", g.dq.rows, g.dq.cols, g.dk.rows, g.dk.cols, g.dv.rows, g.dv.cols, g.do.rows, g.do.cols)
 	}
-	d.blocks(a.B*a.KV, a.B*a.H*a.T*a.T*(a.Dim+a.DimV)/4, func(w, i int) {
+	d.pool.run(a.B*a.KV, 2*a.B*a.H*a.T*a.T*(a.Dim+a.DimV)/multiplications, func(w, i int) {
 		b, kv := i/a.KV, i%a.KV
 		for t := b * a.T; t < (b+1)*a.T; t++ {
 			clear(g.dk.row(t)[kv*a.Dim:][:a.Dim])

@@ -34,18 +34,10 @@ func (d *Device) EmbedGrad(dtable, dx device.Mat, ids device.Ints) {
 	}
 	rowsIn("embed gradient: token", id, tv.rows)
 	const width = 64 // columns of a worker
-	some := func(_, part int) {
+	d.pool.run(pieces(xv.cols, width), len(id)*xv.cols, func(_, part int) {
 		lo, hi := part*width, min(xv.cols, (part+1)*width)
 		for i, t := range id {
 			d.add(tv.row(int(t))[lo:hi], xv.row(i)[lo:hi])
 		}
-	}
-	parts := pieces(xv.cols, width)
-	if len(id)*xv.cols < worthSharing {
-		for i := range parts {
-			some(0, i)
-		}
-		return
-	}
-	d.pool.run(parts, some)
+	})
 }

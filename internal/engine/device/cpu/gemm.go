@@ -13,6 +13,10 @@ type task struct {
 // some ten microseconds of one core.
 const worthSplitting = 1 << 20
 
+// multiplications is about how many of them in a product take the time of an
+// addition of vectors.
+const multiplications = 4
+
 // split appends the tasks of one product. A part of the columns costs nothing
 // more than the whole; a part of the rows has to pack b again.
 func (d *Device) split(tasks []task, group, m, n, depth, total int) []task {
@@ -49,7 +53,7 @@ func (d *Device) Gemm(c, a device.Mat, ta bool, b device.Mat, tb bool, acc bool)
 		misfit("gemm", m, depth, depth2, n, cv.rows, cv.cols)
 	}
 	d.tasks = d.split(d.tasks[:0], 0, m, n, depth, m*n*depth)
-	d.pool.run(len(d.tasks), func(w, i int) {
+	d.pool.run(len(d.tasks), m*n*depth/multiplications, func(w, i int) {
 		t := d.tasks[i]
 		d.multiply(&d.workers[w], cv.x[t.row*cv.stride+t.column:], cv.stride,
 			av.from(t.row, 0), bv.from(0, t.column), t.rows, t.columns, depth, acc)

@@ -21,7 +21,7 @@ func (d *Device) Grouped(c, a device.Mat, offsets device.Ints, b device.Buf, tb 
 	if tb {
 		rows, cols = n, depth
 	}
-	d.pool.run(len(d.tasks), func(w, i int) {
+	d.pool.run(len(d.tasks), total/multiplications, func(w, i int) {
 		t := d.tasks[i]
 		row := int(off[t.group]) + t.row
 		bm, _, _ := view{x[t.group*size:][:size], rows, cols, cols}.of(tb)
@@ -45,7 +45,7 @@ func (d *Device) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Int
 			d.tasks = d.split(d.tasks, e, n, k, depth, total)
 		}
 	}
-	d.pool.run(len(d.tasks), func(w, i int) {
+	d.pool.run(len(d.tasks), total/multiplications, func(w, i int) {
 		t := d.tasks[i]
 		row := int(off[t.group])
 		c := x[t.group*n*k:][:n*k]

@@ -53,7 +53,7 @@ func (d *Device) RMSNormGrad(dx device.Mat, dw device.Buf, dy, x device.Mat, w, 
 			d.normGrad(dxv.row(i), g, row, ww, r, c)
 		}
 	}
-	d.blocks(pieces(n, normRows), n*width, block)
+	d.pool.run(pieces(n, normRows), 2*n*width, block)
 	if weight != nil && n > 0 {
 		sum := d.partial[:width]
 		for b := 1; b < pieces(n, normRows); b++ {
@@ -61,17 +61,6 @@ func (d *Device) RMSNormGrad(dx device.Mat, dw device.Buf, dy, x device.Mat, w, 
 		}
 		d.add(weight, sum)
 	}
-}
-
-// blocks calls do for every block, in turn if all the work is not worth sharing.
-func (d *Device) blocks(n, work int, do func(worker, block int)) {
-	if work < worthSharing {
-		for b := range n {
-			do(0, b)
-		}
-		return
-	}
-	d.pool.run(n, do)
 }
 
 // Rope turns head by head.

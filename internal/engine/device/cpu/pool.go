@@ -36,11 +36,16 @@ func newPool(threads int) pool {
 	return pool{threads, j}
 }
 
+// worthSharing is the number of additions, about, that are done before another
+// thread is awake.
+const worthSharing = 1 << 17
+
 // run calls do for every piece below pieces, some at the same time, and returns
-// when all are done. The caller works too, as worker 0.
-func (p pool) run(pieces int, do func(worker, piece int)) {
+// when all are done. The caller works too, as worker 0; alone if all the work,
+// counted in additions of elements, is not worth sharing.
+func (p pool) run(pieces, work int, do func(worker, piece int)) {
 	n := min(p.threads, pieces)
-	if n <= 1 {
+	if n <= 1 || work < worthSharing {
 		for i := range pieces {
 			do(0, i)
 		}
@@ -78,29 +83,18 @@ func (j *job) work(worker int) {
 	}
 }
 
-// Work of fewer elements than this is done before another thread is awake.
-const worthSharing = 1 << 15
-
-// pieceLen is about how many elements one piece has.
+// pieceLen is about how many additions one piece of the work on vectors has.
 const pieceLen = 1 << 13
 
 // elements calls do for parts of the n elements of a vector.
 func (p pool) elements(n int, do func(lo, hi int)) {
-	if n < worthSharing || p.threads == 1 {
-		do(0, n)
-		return
-	}
-	p.run(pieces(n, pieceLen), func(_, i int) { do(i*pieceLen, min(n, (i+1)*pieceLen)) })
+	p.run(pieces(n, pieceLen), n, func(_, i int) { do(i*pieceLen, min(n, (i+1)*pieceLen)) })
 }
 
-// rows calls do for parts of n rows, each of about width elements of work.
+// rows calls do for parts of n rows, each of about width additions.
 func (p pool) rows(n, width int, do func(worker, lo, hi int)) {
-	if n*width < worthSharing || p.threads == 1 {
-		do(0, 0, n)
-		return
-	}
 	step := max(1, pieceLen/max(width, 1))
-	p.run(pieces(n, step), func(w, i int) { do(w, i*step, min(n, (i+1)*step)) })
+	p.run(pieces(n, step), n*width, func(w, i int) { do(w, i*step, min(n, (i+1)*step)) })
 }
 
 // pieces is how many parts of at most size n falls into.

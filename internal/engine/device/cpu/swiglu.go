@@ -3,7 +3,7 @@ package cpu
 import "adit/internal/engine/device"
 
 // expCost is about how many additions an exponential takes the time of.
-const expCost = 8
+const expCost = 4
 
 // SwiGLU works row by row.
 func (d *Device) SwiGLU(h, gu device.Mat) {

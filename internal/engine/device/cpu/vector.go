@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"sync/atomic"
 
 	"adit/internal/engine/device"
 )
@@ -43,14 +44,9 @@ func (d *Device) Scale(x device.Buf, a float32) {
 func (d *Device) SumSquares(x device.Buf) float64 {
 	v := x.(buf)
 	sums := make([]float64, pieces(len(v), pieceLen))
-	piece := func(_, i int) { sums[i] = d.sumSquares(v[i*pieceLen : min(len(v), (i+1)*pieceLen)]) }
-	if len(v) < worthSharing {
-		for i := range sums {
-			piece(0, i)
-		}
-	} else {
-		d.pool.run(len(sums), piece)
-	}
+	d.pool.run(len(sums), len(v), func(_, i int) {
+		sums[i] = d.sumSquares(v[i*pieceLen : min(len(v), (i+1)*pieceLen)])
+	})
 	total := 0.0
 	for _, s := range sums {
 		total += s
@@ -62,19 +58,13 @@ func (d *Device) SumSquares(x device.Buf) float64 {
 // alone are not 0.
 func (d *Device) Finite(x device.Buf) bool {
 	v := x.(buf)
-	for lo := 0; lo < len(v); lo += 32 * pieceLen {
-		part := v[lo:min(len(v), lo+32*pieceLen)]
-		sums := [32]float32{}
-		d.pool.run(pieces(len(part), pieceLen), func(_, i int) {
-			sums[i] = d.timesZero(part[i*pieceLen : min(len(part), (i+1)*pieceLen)])
-		})
-		for _, s := range sums {
-			if s != 0 {
-				return false
-			}
+	var found atomic.Bool
+	d.pool.elements(len(v), func(lo, hi int) {
+		if !found.Load() && d.timesZero(v[lo:hi]) != 0 {
+			found.Store(true)
 		}
-	}
-	return true
+	})
+	return !found.Load()
 }
 
 // adam holds the constants of an update as the kernels want them.
