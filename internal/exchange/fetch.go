@@ -104,7 +104,7 @@ func (f *fetcher) transfer(ctx context.Context, have int64) (progressed bool, er
 	default:
 		return false, fmt.Errorf("%s: asked for the bytes from %d, got those from %d", f.src.path, have, at)
 	}
-	buf := make([]byte, blockBytes)
+	buf := make([]byte, max(1, min(blockBytes, f.src.size-f.summed)))
 	for f.summed < f.src.size {
 		if err := ctx.Err(); err != nil {
 			return progressed, fmt.Errorf("download %s: %w", f.src.path, err)

@@ -9,9 +9,11 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"adit/internal/checkpoint"
+	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -20,23 +22,51 @@ import (
 // the loss is their mean square distance from a target that no one sees, and a
 // step takes virtual time and moves them towards it, with noise.
 type Engine struct {
-	Base     tensor.Dict   // the parameters of the base model
 	StepTime time.Duration // that a step takes
 	Rate     float64       // the part of the way that a step goes
 	Noise    float64       // of a step
+
+	params []param
+	index  map[string]int
+}
+
+// A param is one parameter of the base model.
+type param struct {
+	name          string
+	layer, expert int // of a routed expert
+	base          []float32
+	target        []float64 // where it is best
 }
 
 var _ subnet.Engine = (*Engine)(nil)
 
+// newEngine returns an engine whose base model has these experts' tensors, of
+// size values each, all nought.
+func newEngine(experts []connito.Group, size int) *Engine {
+	e := &Engine{Rate: 0.02, Noise: 0.01, index: make(map[string]int)}
+	for _, g := range experts {
+		for layer, numbers := range g.Assignment.Experts() {
+			for _, expert := range numbers {
+				for _, part := range []string{"gate_up_proj", "down_proj"} {
+					p := param{name: fmt.Sprintf("model.layers.%d.mlp.experts.%d.%s", layer, expert, part), layer: layer, expert: expert, base: make([]float32, size)}
+					sum := sha256.Sum256([]byte(p.name))
+					for _, b := range sum[:size] {
+						p.target = append(p.target, float64(b)/128-1)
+					}
+					e.index[p.name] = len(e.params)
+					e.params = append(e.params, p)
+				}
+			}
+		}
+	}
+	return e
+}
+
 // Open implements [subnet.Engine].
 func (e *Engine) Open(_ context.Context, files ...subnet.File) (subnet.Model, error) {
-	m := &costModel{engine: e, params: make(map[string][]float32)}
-	for key, t := range e.Base {
-		vals, err := t.Floats(nil)
-		if err != nil {
-			return nil, err
-		}
-		m.params[key] = vals
+	m := &costModel{engine: e, values: make([][]float32, len(e.params))}
+	for i, p := range e.params {
+		m.values[i] = slices.Clone(p.base)
 	}
 	for _, f := range files {
 		if err := m.Load(f); err != nil {
@@ -48,7 +78,7 @@ func (e *Engine) Open(_ context.Context, files ...subnet.File) (subnet.Model, er
 
 type costModel struct {
 	engine  *Engine
-	params  map[string][]float32
+	values  [][]float32 // by parameter
 	experts subnet.Experts
 }
 
@@ -60,28 +90,28 @@ func (m *costModel) Load(f subnet.File) error {
 	if err != nil {
 		return err
 	}
-	loaded := make(map[string][]float32, len(d))
+	values := slices.Clone(m.values)
 	for key, t := range d {
-		vals, err := t.Floats(nil)
-		if err != nil {
+		i, ok := m.engine.index[key]
+		if !ok {
+			return fmt.Errorf("%s: no parameter %q", f.Name(), key)
+		}
+		if values[i], err = t.Floats(nil); err != nil {
 			return err
 		}
-		if len(vals) != len(m.params[key]) {
-			return fmt.Errorf("%s: tensor %q has %d values, want %d", f.Name(), key, len(vals), len(m.params[key]))
+		if len(values[i]) != len(m.values[i]) {
+			return fmt.Errorf("%s: tensor %q has %d values, want %d", f.Name(), key, len(values[i]), len(m.values[i]))
 		}
-		loaded[key] = vals
 	}
-	for key, vals := range loaded {
-		m.params[key] = vals
-	}
+	m.values = values
 	return nil
 }
 
 func (m *costModel) Save(w io.Writer, format subnet.Format, keep func(string) bool) error {
 	d := make(tensor.Dict)
-	for key, vals := range m.params {
-		if keep(key) {
-			d[key] = tensor.FromFloats(tensor.F32, []int{len(vals)}, vals)
+	for i, p := range m.engine.params {
+		if keep(p.name) {
+			d[p.name] = tensor.FromFloats(tensor.F32, []int{len(p.base)}, m.values[i])
 		}
 	}
 	return checkpoint.Write(w, format, d)
@@ -90,7 +120,13 @@ func (m *costModel) Save(w io.Writer, format subnet.Format, keep func(string) bo
 func (m *costModel) Route(experts subnet.Experts) { m.experts = experts }
 
 func (m *costModel) Train(o subnet.TrainOptions) (subnet.Trainer, error) {
-	return &costTrainer{model: m, opts: o, random: newRand(o.Seed)}, nil
+	t := &costTrainer{model: m, opts: o, random: newRand(o.Seed)}
+	for i, p := range m.engine.params {
+		if o.Params(p.name) {
+			t.trained = append(t.trained, i)
+		}
+	}
+	return t, nil
 }
 
 // Loss adds to the distance what the sample's text happens to be like, the same
@@ -98,12 +134,12 @@ func (m *costModel) Train(o subnet.TrainOptions) (subnet.Trainer, error) {
 func (m *costModel) Loss(_ context.Context, s subnet.Sample) (subnet.Loss, error) {
 	var sum float64
 	var count int
-	for key, vals := range m.params {
-		if !m.routed(key) {
+	for i, p := range m.engine.params {
+		if !slices.Contains(m.experts[p.layer], p.expert) {
 			continue
 		}
-		for i, v := range vals {
-			d := float64(v) - target(key, i)
+		for j, v := range m.values[i] {
+			d := float64(v) - p.target[j]
 			sum += d * d
 			count++
 		}
@@ -118,31 +154,13 @@ func (m *costModel) Loss(_ context.Context, s subnet.Sample) (subnet.Loss, error
 
 func (m *costModel) Close() error { return nil }
 
-// routed says whether a tensor is that of an expert in use.
-func (m *costModel) routed(key string) bool {
-	var layer, expert int
-	if n, _ := fmt.Sscanf(key, "model.layers.%d.mlp.experts.%d.", &layer, &expert); n < 2 || m.experts == nil {
-		return true
-	}
-	for _, e := range m.experts[layer] {
-		if e == expert {
-			return true
-		}
-	}
-	return false
-}
-
-// target is where a parameter is best.
-func target(key string, i int) float64 {
-	sum := sha256.Sum256(fmt.Append(nil, key, i))
-	return float64(sum[0])/128 - 1
-}
-
 type costTrainer struct {
 	model  *costModel
 	opts   subnet.TrainOptions
 	random *rand.Rand
 	steps  int
+
+	trained []int // parameters
 }
 
 func (t *costTrainer) Step(ctx context.Context) (subnet.Step, error) {
@@ -154,13 +172,11 @@ func (t *costTrainer) Step(ctx context.Context) (subnet.Step, error) {
 	case <-timer.C:
 	}
 	t.steps++
-	for key, vals := range t.model.params {
-		if !t.opts.Params(key) {
-			continue
-		}
-		for i, v := range vals {
-			way := target(key, i) - float64(v)
-			vals[i] = v + float32(t.model.engine.Rate*way+t.model.engine.Noise*t.random.NormFloat64())
+	e := t.model.engine
+	for _, i := range t.trained {
+		for j, v := range t.model.values[i] {
+			way := e.params[i].target[j] - float64(v)
+			t.model.values[i][j] = v + float32(e.Rate*way+e.Noise*t.random.NormFloat64())
 		}
 	}
 	loss, err := t.model.Loss(ctx, subnet.Sample{Seed: t.opts.Seed, Sequences: t.opts.Batch})

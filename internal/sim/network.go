@@ -13,7 +13,6 @@ import (
 	"adit/internal/journal"
 	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
-	"adit/internal/tensor"
 )
 
 // Options say what network to simulate.
@@ -34,7 +33,6 @@ type Network struct {
 	opts    Options
 	hub     exchange.Mem
 	experts []connito.Group
-	base    tensor.Dict
 }
 
 // A Neuron is one of its neurons.
@@ -54,25 +52,21 @@ type Neuron struct {
 	log    []subnet.Event
 }
 
-// expertsPerGroup and layers of the cost model.
+// The size of the cost model.
 const (
 	expertsPerGroup = 2
 	layers          = 1
+	tensorSize      = 16
 )
 
 // New makes a network, whose time has not begun.
 func New(o Options) (*Network, error) {
-	n := &Network{opts: o, base: make(tensor.Dict)}
+	n := &Network{opts: o}
 	for g := range o.Groups {
 		a := make(connito.Assignment)
 		for l := range layers {
 			for i := range expertsPerGroup {
-				org := g*expertsPerGroup + i
-				a[l] = append(a[l], [2]int{i, org})
-				for _, part := range []string{"gate_up_proj", "down_proj"} {
-					key := fmt.Sprintf("model.layers.%d.mlp.experts.%d.%s", l, org, part)
-					n.base[key] = tensor.FromFloats(tensor.F32, []int{4}, make([]float32, 4))
-				}
+				a[l] = append(a[l], [2]int{i, g*expertsPerGroup + i})
 			}
 		}
 		n.experts = append(n.experts, connito.Group{ID: g, Assignment: a})
@@ -155,12 +149,14 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 	if !ok {
 		return fmt.Errorf("no role %q", v.Role)
 	}
+	engine := newEngine(n.experts, tensorSize)
+	engine.StepTime = n.stepTime(v)
 	return role.Run(ctx, subnet.Env{
 		NetUID:  1,
 		Config:  v.config,
 		Signer:  signer{v.Hotkey},
 		Chain:   v.chain,
-		Engine:  &Engine{Base: n.base, StepTime: n.stepTime(v), Rate: 0.02, Noise: 0.01},
+		Engine:  engine,
 		Dir:     v.Memory,
 		Journal: v.Memory,
 		Open: func(url string) (subnet.Store, error) {
