@@ -25,13 +25,15 @@ type GenesisOptions struct {
 	train.Rules
 }
 
-// DefaultGenesis returns what suits model.Small.
+// DefaultGenesis returns what suits [model.Small]: of the rates from 1.5e-3 to
+// 6e-3 and the batches from 1 to 4 that were tried on 400,000 tokens, this was
+// among the best and the fastest.
 func DefaultGenesis() GenesisOptions {
 	return GenesisOptions{
 		Seed:        "genesis",
 		Batch:       4,
-		LR:          3e-3,
-		WarmupSteps: 20,
+		LR:          2e-3,
+		WarmupSteps: 40,
 		Rules:       train.Rules{Beta1: 0.9, Beta2: 0.95, WeightDecay: 0.1, ClipNorm: 1},
 	}
 }
