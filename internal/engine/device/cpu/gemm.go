@@ -15,7 +15,7 @@ const worthSplitting = 1 << 20
 
 // multiplications is about how many of them in a product take the time of an
 // addition of vectors.
-const multiplications = 4
+const multiplications = 6
 
 // split appends the tasks of one product. A part of the columns costs nothing
 // more than the whole; a part of the rows has to pack b again.

@@ -12,7 +12,7 @@ func (d *Device) RMSNorm(y, x device.Mat, w, rstd device.Buf, eps float32) {
 	if !yv.fits(xv.rows, xv.cols) || len(ww) != xv.cols || len(rr) != xv.rows {
 		misfit("rmsnorm", yv.rows, yv.cols, xv.rows, xv.cols, len(ww), len(rr))
 	}
-	d.pool.rows(xv.rows, xv.cols, func(_, lo, hi int) {
+	d.pool.rows(xv.rows, 2*xv.cols, func(_, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			row := xv.row(i)
 			rr[i] = float32(1 / math.Sqrt(d.sumSquares(row)/float64(len(row))+float64(eps)))
@@ -53,7 +53,7 @@ func (d *Device) RMSNormGrad(dx device.Mat, dw device.Buf, dy, x device.Mat, w, 
 			d.normGrad(dxv.row(i), g, row, ww, r, c)
 		}
 	}
-	d.pool.run(pieces(n, normRows), 2*n*width, block)
+	d.pool.run(pieces(n, normRows), 4*n*width, block)
 	if weight != nil && n > 0 {
 		sum := d.partial[:width]
 		for b := 1; b < pieces(n, normRows); b++ {
@@ -73,7 +73,7 @@ func (d *Device) Rope(x device.Mat, t, heads, dim int, cos, sin device.Buf, inve
 	if inverse {
 		sign = -1
 	}
-	d.pool.rows(xv.rows, xv.cols, func(_, lo, hi int) {
+	d.pool.rows(xv.rows, 3*xv.cols, func(_, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			at, row := i%t*half, xv.row(i)
 			co, si := c[at:at+half], s[at:at+half]

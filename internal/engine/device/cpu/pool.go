@@ -36,9 +36,9 @@ func newPool(threads int) pool {
 	return pool{threads, j}
 }
 
-// worthSharing is the number of additions, about, that are done before another
-// thread is awake.
-const worthSharing = 1 << 17
+// worthSharing is about the number of additions, of elements in vectors, that
+// are done in the time that it takes two threads to wake, meet and sleep.
+const worthSharing = 1 << 18
 
 // run calls do for every piece below pieces, some at the same time, and returns
 // when all are done. The caller works too, as worker 0; alone if all the work,

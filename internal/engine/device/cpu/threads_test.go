@@ -13,7 +13,7 @@ import (
 // those of one.
 func TestThreads(t *testing.T) {
 	const (
-		n, width, heads, experts, k = 1400, 96, 3, 7, 2
+		n, width, heads, experts, k = 1400, 192, 3, 7, 2
 		vocabulary                  = 50
 	)
 	r := source()
