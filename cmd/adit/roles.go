@@ -60,11 +60,15 @@ func reports(t terminal, asJSON bool) (bus *telemetry.Bus, end func()) {
 	} else {
 		bus.Subscribe(reportQueue, telemetry.NewLogWriter(t.out).Write)
 	}
-	return bus, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = bus.Stop(ctx) // nobody reads: nothing can be done about it
-	}
+	return bus, func() { stopBus(bus) }
+}
+
+// stopBus lets what was emitted be written. If nobody reads, nothing can be done
+// about it.
+func stopBus(bus *telemetry.Bus) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = bus.Stop(ctx)
 }
 
 // MineCommand mines.

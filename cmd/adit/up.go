@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,21 +65,29 @@ Examples:
 // Run runs the network until it is interrupted, told to end, or done.
 func (c UpCommand) Run(ctx context.Context, t terminal) error {
 	live := !c.JSON && !c.Plain && isTerminal(t.in) && isTerminal(t.out)
-	show := func(string, time.Time, subnet.Event) {}
+	// Events go through a queue: the network does not wait for whoever reads.
+	bus := telemetry.NewBus()
+	defer stopBus(bus)
 	switch {
 	case c.JSON:
-		show = named(telemetry.NewJSONWriter(t.err).Write)
+		bus.Subscribe(reportQueue, telemetry.NewJSONWriter(t.err).Write)
 	case !live:
-		show = named(telemetry.NewLogWriter(t.out).Write)
+		bus.Subscribe(reportQueue, thinned(telemetry.NewLogWriter(t.out).Write))
 	}
 	n, err := local.Open(local.Options{
 		Dir: c.Dir, Data: c.Data, Groups: c.Groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
 		BlockTime: c.BlockTime, Cycles: c.Cycles, Seed: c.Seed, Genesis: c.Genesis,
-	}, show)
+	}, func(name string, at time.Time, e subnet.Event) {
+		e.Attrs = append(e.Attrs[:len(e.Attrs):len(e.Attrs)], whose(name))
+		bus.Forward(at, e)
+	})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
+	if !live && !c.JSON {
+		fmt.Fprintf(t.err, "adit: watch it with 'adit status --dir %[1]s' and 'adit logs --dir %[1]s', end it with Ctrl-C or 'adit down --dir %[1]s'\n", c.Dir)
+	}
 
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -94,16 +103,28 @@ func (c UpCommand) Run(ctx context.Context, t terminal) error {
 		})
 	}
 	err = group.Wait()
-	if sumErr := printSnapshot(t, n.Snapshot(), c.JSON); err == nil {
-		err = sumErr
+	stopBus(bus) // the summary comes last
+	if s := n.Snapshot(); c.JSON || s.FirstCycle > 0 {
+		err = cmp.Or(err, printSnapshot(t, s, c.JSON))
 	}
 	return err
 }
 
-// named adds to each event whose it is.
-func named(write func(time.Time, subnet.Event)) func(string, time.Time, subnet.Event) {
-	return func(name string, at time.Time, e subnet.Event) {
-		e.Attrs = append(e.Attrs[:len(e.Attrs):len(e.Attrs)], whose(name))
+// stepEvery is how often a miner's steps are shown among log lines: its own log
+// has all of them.
+const stepEvery = 2 * time.Second
+
+// thinned leaves out most of the steps, which would drown everything else.
+func thinned(write telemetry.Reader) telemetry.Reader {
+	shown := make(map[string]time.Time)
+	return func(at time.Time, e subnet.Event) {
+		if e.Kind == "step" {
+			from := e.Attrs[len(e.Attrs)-1].Value.String() // which was put there last
+			if at.Sub(shown[from]) < stepEvery {
+				return
+			}
+			shown[from] = at
+		}
 		write(at, e)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"adit/internal/journal"
 	"adit/internal/subnet"
 )
 
@@ -39,19 +40,24 @@ func socketPath(dir string) (string, error) {
 	return "", subnet.WithHint(fmt.Errorf("directory %s: the name is too long for a control socket", dir), "choose a --dir with a shorter name")
 }
 
-// serveControl answers `adit status` and `adit down` until ctx is done.
-func (n *Network) serveControl(ctx context.Context) error {
+// A controlServer answers `adit status` and `adit down`.
+type controlServer struct {
+	listener net.Listener
+	http     http.Server
+}
+
+func (n *Network) listenControl() (*controlServer, error) {
 	path, err := socketPath(n.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The directory's lock is held: a socket that is there is a dead one.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	listener, err := net.Listen("unix", path)
 	if err != nil {
-		return fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -62,18 +68,18 @@ func (n *Network) serveControl(ctx context.Context) error {
 		w.WriteHeader(http.StatusAccepted)
 		n.down()
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
-	select {
-	case err := <-done:
-		return fmt.Errorf("control socket: %w", err)
-	case <-ctx.Done():
-		_ = server.Close()
-		<-done
-		return nil
-	}
+	return &controlServer{listener, http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
 }
+
+// serve answers until close.
+func (c *controlServer) serve() error {
+	if err := c.http.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+func (c *controlServer) close() { _ = c.http.Close() }
 
 // ErrNotRunning is why a network does not answer.
 var ErrNotRunning = errors.New("no network is running there")
@@ -93,7 +99,8 @@ func Status(ctx context.Context, dir string) (Snapshot, error) {
 	return s, nil
 }
 
-// Down tells the network that runs in dir to end, and waits until it has.
+// Down tells the network that runs in dir to end, and waits until it has and
+// the directory is free.
 func Down(ctx context.Context, dir string) error {
 	body, err := control(ctx, dir, http.MethodPost, "/down")
 	if err != nil {
@@ -101,17 +108,14 @@ func Down(ctx context.Context, dir string) error {
 	}
 	body.Close()
 	for {
-		body, err := control(ctx, dir, http.MethodGet, "/status")
-		if errors.Is(err, ErrNotRunning) {
+		if release, err := journal.Lock(dir, "up"); err == nil {
+			release()
 			return nil
-		} else if err != nil {
-			return err
 		}
-		body.Close()
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the network to end: %w", context.Cause(ctx))
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }

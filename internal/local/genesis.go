@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,54 +27,81 @@ const (
 
 // sources returns the text of each group: what the person named, or the Go
 // source tree, code and prose.
-func (n *Network) sources() ([]data.Source, []string, error) {
+func sources(paths []string, groups int) ([]data.Source, error) {
+	if len(paths) == 0 {
+		root, err := data.FindGoRoot()
+		if err != nil {
+			return nil, err
+		}
+		code, prose, err := data.GoTree(root)
+		if err != nil {
+			return nil, err
+		}
+		return []data.Source{code, prose}[:groups], nil
+	}
 	var list []data.Source
-	var names []string
-	for _, path := range n.plan.Data {
+	for _, path := range paths {
 		s, err := data.Files(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		list, names = append(list, s), append(names, filepath.Base(path))
+		list = append(list, s)
 	}
-	if len(list) > 0 {
-		return list, names, nil
-	}
-	root, err := data.FindGoRoot()
-	if err != nil {
-		return nil, nil, err
-	}
-	code, prose, err := data.GoTree(root)
-	if err != nil {
-		return nil, nil, err
-	}
-	return []data.Source{code, prose}[:n.plan.Groups], []string{"Go code", "Go prose"}[:n.plan.Groups], nil
+	return list, nil
 }
 
 // prepareText makes tokens of the text, or takes those that are there.
 func (n *Network) prepareText(ctx context.Context) (*data.Corpus, error) {
-	sources, names, err := n.sources()
+	corpus, err := n.corpus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	corpus, err := data.Prepare(ctx, n.plan.dataDir(n.dir), sources, data.Options{Vocab: vocabSize}, func(p data.Progress) {
-		n.progress("text", string(p.Stage), float64(p.Done)/float64(max(p.Total, 1)))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("prepare text: %w", err)
-	}
 	n.state.update(func(s *Snapshot) {
-		for g := len(s.Groups); g < len(names); g++ {
-			s.Groups = append(s.Groups, Group{ID: g, Domain: names[g]})
+		for g := len(s.Groups); g < n.plan.Groups; g++ {
+			s.Groups = append(s.Groups, Group{ID: g, Domain: corpus.Domain(g).Name})
 		}
 	})
 	return corpus, nil
 }
 
+// corpus returns the tokens of the text. Once there is a model they stay as they
+// are, whatever became of the text since: it knows the tokens it was made with.
+func (n *Network) corpus(ctx context.Context) (*data.Corpus, error) {
+	opts := data.Options{Vocab: vocabSize}
+	if n.hasGenesis() {
+		if c, err := data.OpenCorpus(n.plan.dataDir(n.dir)); err == nil {
+			return c, nil
+		}
+		var err error // a damaged one is made again, of the same tokens
+		if opts.Tokenizer, err = readTokenizer(filepath.Join(n.plan.genesisDir(n.dir), tokenizerFile)); err != nil {
+			return nil, fmt.Errorf("prepare text: %w", err)
+		}
+	}
+	list, err := sources(n.plan.Data, n.plan.Groups)
+	if err != nil {
+		return nil, err
+	}
+	return data.Prepare(ctx, n.plan.dataDir(n.dir), list, opts, func(p data.Progress) {
+		n.progress("text", string(p.Stage), "", float64(p.Done)/float64(max(p.Total, 1)))
+	})
+}
+
+// tokenizerFile is the name of a tokenizer's file, as Hugging Face has it.
+const tokenizerFile = "tokenizer.json"
+
+func readTokenizer(path string) (*data.Tokenizer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return data.LoadTokenizer(f)
+}
+
 // fitBigrams computes, once, the losses that the network's are held against.
-func (n *Network) fitBigrams(corpus *data.Corpus) error {
+func (n *Network) fitBigrams(ctx context.Context, corpus *data.Corpus) error {
 	for g := range n.plan.Groups {
-		if n.Snapshot().Groups[g].Bigram > 0 {
+		if n.Snapshot().Groups[g].Bigram > 0 || ctx.Err() != nil {
 			continue
 		}
 		loss, err := corpus.Bigram(g, sequenceLength)
@@ -87,15 +113,19 @@ func (n *Network) fitBigrams(corpus *data.Corpus) error {
 	return nil
 }
 
+// hasGenesis says whether the first model was made already.
+func (n *Network) hasGenesis() bool {
+	_, err := os.Stat(filepath.Join(n.plan.genesisDir(n.dir), node.ModelFile))
+	return err == nil
+}
+
 // trainGenesis makes the model that the network begins with, on the text of all
 // groups, and keeps it for the next time. Nothing pretrained is at hand, and
 // experts on a backbone that knows nothing would learn nothing.
 func (n *Network) trainGenesis(ctx context.Context, corpus *data.Corpus) error {
 	dir := n.plan.genesisDir(n.dir)
-	if _, err := os.Stat(filepath.Join(dir, node.ModelFile)); err == nil {
+	if n.hasGenesis() {
 		return nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	cfg := model.Small(corpus.VocabSize(), n.plan.Groups)
 	opts := engine.DefaultGenesis()
@@ -109,7 +139,7 @@ func (n *Network) trainGenesis(ctx context.Context, corpus *data.Corpus) error {
 	defer cancel()
 	began := time.Now()
 	m, err := e.Genesis(timed, opts, func(s subnet.Step) {
-		n.progress("genesis", fmt.Sprintf("step %d  loss %.3f", s.Number, s.Loss), time.Since(began).Seconds()/n.plan.Genesis.Seconds())
+		n.progress("genesis", "step", fmt.Sprintf("%d  loss %.3f", s.Number, s.Loss), time.Since(began).Seconds()/n.plan.Genesis.Seconds())
 	})
 	if err != nil {
 		return err
@@ -126,7 +156,7 @@ func (n *Network) trainGenesis(ctx context.Context, corpus *data.Corpus) error {
 	}
 	err = errors.Join(
 		writeFile(filepath.Join(tmp, node.ConfigFile), text),
-		copyFile(filepath.Join(tmp, "tokenizer.json"), filepath.Join(n.plan.dataDir(n.dir), "tokenizer.json")),
+		copyFile(filepath.Join(tmp, tokenizerFile), filepath.Join(n.plan.dataDir(n.dir), tokenizerFile)),
 		saveModel(filepath.Join(tmp, node.ModelFile), m),
 	)
 	if err != nil {

@@ -1,11 +1,13 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,12 +36,16 @@ type Network struct {
 	mu    sync.Mutex
 	procs []*process
 	end   context.CancelFunc
+	// What progress was told last, and when.
+	told   string
+	toldAt time.Time
 
 	release func()
 }
 
 // Open makes a network of the options, or opens the one that is in the
-// directory. No other process can open it until it is closed.
+// directory. No other process can open it until it is closed. If it fails, what
+// the directory holds is as it was.
 func Open(o Options, emit func(name string, at time.Time, e subnet.Event)) (*Network, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -48,21 +54,45 @@ func Open(o Options, emit func(name string, at time.Time, e subnet.Event)) (*Net
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{opts: o, dir: dir, emit: emit, rules: connito.Local}
-	if n.plan, err = readPlan(dir); err != nil {
+	if _, err := socketPath(dir); err != nil {
 		return nil, err
+	}
+	before, err := readPlan(dir)
+	if err != nil {
+		return nil, err
+	}
+	if before == nil {
+		// Text that is not there is found out before anything is made.
+		if _, err := sources(o.Data, o.Groups); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o755); err != nil {
-		return nil, err
+		return nil, subnet.WithHint(fmt.Errorf("make the network's directory: %w", err), "choose another --dir")
 	}
+	n := &Network{opts: o, dir: dir, emit: emit, rules: connito.Local}
 	if n.release, err = journal.Lock(dir, "up"); err != nil {
-		return nil, subnet.WithHint(fmt.Errorf("a network is running in %s", dir), "see it with 'adit status', end it with 'adit down', or choose another --dir")
+		return nil, inUse(dir, err)
 	}
-	if err := n.settle(); err != nil {
+	// Now that nobody else can change it.
+	if n.plan, err = readPlan(dir); err == nil {
+		err = n.settle()
+	}
+	if err != nil {
 		n.release()
 		return nil, err
 	}
 	return n, nil
+}
+
+// inUse says why a directory could not be locked.
+func inUse(dir string, err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, statusErr := Status(ctx, dir); statusErr != nil {
+		return fmt.Errorf("open the network in %s: %w", dir, err) // the lock's own advice names the process
+	}
+	return subnet.WithHint(fmt.Errorf("a network is running in %s", dir), "see it with 'adit status', end it with 'adit down', or choose another --dir")
 }
 
 // Close lets others open the network.
@@ -70,17 +100,22 @@ func (n *Network) Close() { n.release() }
 
 // settle makes the plan what it is to be now, and the first snapshot of it.
 func (n *Network) settle() error {
-	if n.plan == nil {
-		n.plan = &plan{Version: planVersion, Groups: n.opts.Groups, Seed: n.opts.Seed, Genesis: n.opts.Genesis, BlockTime: n.opts.BlockTime}
-		for _, d := range n.opts.Data {
-			abs, err := filepath.Abs(d)
-			if err != nil {
-				return err
-			}
-			n.plan.Data = append(n.plan.Data, abs)
+	given, err := absolute(n.opts.Data)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.plan == nil:
+		n.plan = &plan{Version: planVersion, Groups: n.opts.Groups, Seed: n.opts.Seed, Genesis: n.opts.Genesis, Data: given}
+	case n.plan.Groups != n.opts.Groups:
+		return subnet.WithHint(fmt.Errorf("the network in %s has --groups %d, not %d", n.dir, n.plan.Groups, n.opts.Groups),
+			"its model was made for them: choose another --dir for a network with other groups")
+	case len(given) > 0 && !slices.Equal(given, n.plan.Data):
+		if n.hasGenesis() {
+			return subnet.WithHint(fmt.Errorf("the network in %s was made with other text than this --data", n.dir),
+				"leave --data out to go on with the text that it has, or choose another --dir")
 		}
-	} else if n.plan.Groups != n.opts.Groups {
-		return subnet.WithHint(fmt.Errorf("the network in %s has %d groups", n.dir, n.plan.Groups), "its model was made for them; choose another --dir for a network with other groups")
+		n.plan.Data = given // nothing was made of the other
 	}
 	n.plan.extend(n.opts, token)
 	n.plan.BlockTime = n.opts.BlockTime
@@ -96,13 +131,25 @@ func (n *Network) settle() error {
 	n.state.update(func(s *Snapshot) {
 		s.Dir, s.Started, s.Rules, s.Stage = n.dir, time.Now(), n.rules.Name, "text"
 		s.ChainURL, s.HubURL, s.BlockTime, s.Goal = n.plan.chainURL(), n.plan.hubURL(), n.plan.BlockTime, n.opts.Cycles
-		s.FirstCycle = n.plan.FirstCycle
+		s.NetUID, s.FirstCycle = n.plan.NetUID, n.plan.FirstCycle
 		for _, m := range n.plan.Neurons {
 			s.Neurons = append(s.Neurons, Neuron{Name: m.Name, Role: m.Role, UID: -1, Hotkey: m.Hotkey, Group: m.Group, Cheat: m.Cheat,
 				Dir: n.plan.neuronDir(n.dir, m), Log: n.plan.logFile(n.dir, m.Name)})
 		}
 	})
 	return n.plan.save(n.dir)
+}
+
+func absolute(paths []string) ([]string, error) {
+	var all []string
+	for _, p := range paths {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, abs)
+	}
+	return all, nil
 }
 
 // token returns a secret that nobody guesses.
@@ -148,26 +195,63 @@ func (n *Network) down() {
 
 // Run starts the network and keeps it running until ctx is done, or somebody
 // says `adit down`, or the cycles that were asked for are over. It returns when
-// no process of it is left.
+// no process of it is left. An error is also in the snapshot, from the moment it
+// ends the network.
 func (n *Network) Run(ctx context.Context) error {
-	ctx, end := context.WithCancel(ctx)
+	asked, end := context.WithCancel(ctx)
 	defer end()
 	n.mu.Lock()
 	n.end = end
 	n.mu.Unlock()
 
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return n.serveControl(ctx) })
+	control, err := n.listenControl()
+	if err != nil {
+		return n.ended(err)
+	}
+	// It answers until all else has ended: so `adit status` can say that, and
+	// `adit down` wait for it.
+	served := make(chan error, 1)
+	go func() { defer end(); served <- control.serve() }()
+
+	n.emit("up", time.Now(), subnet.Event{Kind: "places", Text: "starting a network", Attrs: []slog.Attr{
+		slog.String("dir", n.dir), slog.String("chain", n.plan.chainURL()), slog.String("hub", n.plan.hubURL()), slog.String("logs", filepath.Join(n.dir, "logs"))}})
+	group, ctx := errgroup.WithContext(asked)
 	group.Go(func() error { // the story, as the package tells it
 		defer end()
-		return n.story(ctx, group)
+		err := n.story(ctx, group)
+		if asked.Err() != nil {
+			return nil // asked to end: what broke off by that is no failure
+		}
+		return err
 	})
-	err := group.Wait()
-	n.state.update(func(s *Snapshot) { s.Stage = "ended" })
-	if errors.Is(err, context.Canceled) {
+	group.Go(func() error {
+		<-ctx.Done()
+		n.state.update(func(s *Snapshot) { s.Stage = stageEnding })
 		return nil
-	}
+	})
+	err = n.ended(group.Wait())
+	control.close()
+	return cmp.Or(err, <-served)
+}
+
+// ended notes how the network ended.
+func (n *Network) ended(err error) error {
+	n.state.update(func(s *Snapshot) {
+		s.Stage = stageEnded
+		if err != nil {
+			s.Error, s.Hint = err.Error(), subnet.Hint(err)
+		}
+	})
 	return err
+}
+
+// enter notes that a stage has begun.
+func (n *Network) enter(stage string, p Progress) {
+	n.state.update(func(s *Snapshot) {
+		if s.Stage != stageEnding { // which none follows but the end
+			s.Stage, s.Progress = stage, p
+		}
+	})
 }
 
 // story brings the network up, step by step, and watches it.
@@ -182,12 +266,12 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 	// The chain is set up while the first model is trained.
 	both, setupCtx := errgroup.WithContext(ctx)
 	both.Go(func() error { return n.trainGenesis(setupCtx, corpus) })
-	both.Go(func() error { return n.setUpChain(setupCtx) })
-	both.Go(func() error { return n.fitBigrams(corpus) })
+	both.Go(func() error { return persistently(setupCtx, n.setUpChain) })
+	both.Go(func() error { return n.fitBigrams(setupCtx, corpus) })
 	if err := both.Wait(); err != nil {
 		return err
 	}
-	if err := n.firstCycle(ctx); err != nil {
+	if err := persistently(ctx, n.firstCycle); err != nil {
 		return err
 	}
 	for _, m := range n.plan.Neurons {
@@ -195,9 +279,9 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 			return err
 		}
 		args := append([]string{m.Role, connito.Protocol.Name, "--path", n.plan.neuronDir(n.dir, m)}, n.settings()...)
-		n.start(ctx, group, m.Name, []string{"HF_TOKEN=" + m.Token}, args...)
+		n.start(ctx, group, &process{name: m.Name, env: []string{"HF_TOKEN=" + m.Token}, args: args, vital: m.Role == "validate"})
 	}
-	n.state.update(func(s *Snapshot) { s.Stage = "running" })
+	n.enter(stageRunning, Progress{})
 	return n.watch(ctx)
 }
 
@@ -214,15 +298,16 @@ func (n *Network) startServices(ctx context.Context, group *errgroup.Group) erro
 	if err := writeFile(tokens, []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 		return err
 	}
-	n.start(ctx, group, "chain", nil, "chain", "serve", "--dir", n.plan.chainDir(n.dir), "--port", fmt.Sprint(n.plan.ChainPort),
-		"--block-time", n.plan.BlockTime.String(), "--allow-loopback-axons")
-	n.start(ctx, group, "hub", nil, "hub", "serve", "--dir", n.plan.hubDir(n.dir), "--port", fmt.Sprint(n.plan.HubPort), "--tokens", tokens)
+	n.start(ctx, group, &process{name: "chain", vital: true, args: []string{"chain", "serve", "--dir", n.plan.chainDir(n.dir),
+		"--port", fmt.Sprint(n.plan.ChainPort), "--block-time", n.plan.BlockTime.String(), "--allow-loopback-axons"}})
+	n.start(ctx, group, &process{name: "hub", vital: true, args: []string{"hub", "serve", "--dir", n.plan.hubDir(n.dir),
+		"--port", fmt.Sprint(n.plan.HubPort), "--tokens", tokens}})
 	return nil
 }
 
 // start keeps a process of this program running.
-func (n *Network) start(ctx context.Context, group *errgroup.Group, name string, env []string, args ...string) {
-	p := &process{name: name, args: args, env: env, log: n.plan.logFile(n.dir, name), event: n.event}
+func (n *Network) start(ctx context.Context, group *errgroup.Group, p *process) {
+	p.pace, p.log, p.event = usual, n.plan.logFile(n.dir, p.name), n.event
 	n.mu.Lock()
 	n.procs = append(n.procs, p)
 	n.mu.Unlock()
@@ -235,10 +320,25 @@ func (n *Network) event(name string, at time.Time, e subnet.Event) {
 	n.emit(name, at, e)
 }
 
+// tellEvery is how often a stage's progress is told; the snapshot always has it.
+const tellEvery = 2 * time.Second
+
 // progress tells how far a stage has come.
-func (n *Network) progress(stage, text string, fraction float64) {
-	n.state.update(func(s *Snapshot) { s.Stage, s.Progress = stage, Progress{text, min(fraction, 1)} })
-	n.emit("up", time.Now(), subnet.Event{Kind: "progress", Text: stage + ": " + text})
+func (n *Network) progress(stage, what, detail string, fraction float64) {
+	p := Progress{what, min(fraction, 1)}
+	if detail != "" {
+		p.Text += " " + detail
+	}
+	n.enter(stage, p)
+	n.mu.Lock()
+	tell := n.told != what || time.Since(n.toldAt) >= tellEvery
+	if tell {
+		n.told, n.toldAt = what, time.Now()
+	}
+	n.mu.Unlock()
+	if tell {
+		n.emit("up", time.Now(), subnet.Event{Kind: "progress", Text: stage + ": " + p.Text})
+	}
 }
 
 // miners and validators of the plan.

@@ -30,12 +30,15 @@ type Options struct {
 	Genesis    time.Duration // how long the first model is trained
 }
 
+// maxGroups is for how many a validator can commit to a baseline: one JSON each,
+// in three fields of 512 bytes.
+const maxGroups = 12
+
 // Validate says what is wrong with the options.
 func (o Options) Validate() error {
 	var errs []error
-	if o.Groups < 1 || o.Groups > 12 {
-		// A validator commits one JSON per group, in three fields of 512 bytes.
-		errs = append(errs, errors.New("--groups must be 1 to 12"))
+	if o.Groups < 1 || o.Groups > maxGroups {
+		errs = append(errs, fmt.Errorf("--groups must be 1 to %d", maxGroups))
 	}
 	if o.Miners < 0 || o.Miners*o.Groups > 100 {
 		errs = append(errs, errors.New("--miners must be 0 or more, and at most 100 in all groups"))
@@ -117,7 +120,28 @@ func readPlan(dir string) (*plan, error) {
 		return nil, subnet.WithHint(fmt.Errorf("%s: %w: it has %d, this program writes %d", path, errOtherVersion, p.Version, planVersion),
 			"choose another --dir, or run the version that made it")
 	}
+	if err := p.check(); err != nil {
+		return nil, subnet.WithHint(fmt.Errorf("%s: %w", path, err), "choose another --dir, or mend the file")
+	}
 	return &p, nil
+}
+
+// check says what no plan can be, whoever wrote it.
+func (p *plan) check() error {
+	if p.Groups < 1 || p.Groups > maxGroups {
+		return fmt.Errorf("groups: %d is not 1 to %d", p.Groups, maxGroups)
+	}
+	for i, m := range p.Neurons {
+		switch {
+		case m.Name == "" || strings.ContainsAny(m.Name, `/\:`) || !filepath.IsLocal(m.Name) || m.Name == ".":
+			return fmt.Errorf("neurons: number %d has the name %q", i, m.Name)
+		case m.Role != "mine" && m.Role != "validate":
+			return fmt.Errorf("neurons: %s has the role %q", m.Name, m.Role)
+		case m.Group < 0 || m.Group >= p.Groups:
+			return fmt.Errorf("neurons: %s is in group %d of %d", m.Name, m.Group, p.Groups)
+		}
+	}
+	return nil
 }
 
 // save writes the plan so that it is there whole, or as it was.

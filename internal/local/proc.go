@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +24,9 @@ type process struct {
 	args []string
 	env  []string
 	log  string
+	pace pace
+	// vital says that the network cannot do without it.
+	vital bool
 	// event is told of everything the child reports.
 	event func(name string, at time.Time, e subnet.Event)
 
@@ -29,41 +34,76 @@ type process struct {
 	state Proc
 }
 
-// grace is how long a child may take to end by itself. It leaves a second of
-// the five in which the whole network must be gone.
-const grace = 4 * time.Second
+// A pace says how soon a child that died is started again, and how it is ended.
+type pace struct {
+	first, last time.Duration // waits between restarts, doubled from one to the next
+	longLife    time.Duration // after which a death starts the count anew
+	deaths      int           // in a row, by its own doing, after which it is given up
+	grace       time.Duration // how long it may take to end by itself
+}
 
-// Waits between restarts: a child that dies at once is not to eat the machine.
-const (
-	firstRestart = 500 * time.Millisecond
-	lastRestart  = 10 * time.Second
-	longLife     = 30 * time.Second // after which a death starts the count anew
-)
+// usual keeps a child that dies at once from eating the machine, and one that
+// cannot live, with a full disk or a setting gone wrong, from dying for ever.
+// The grace leaves a second of the five in which the whole network must be gone.
+var usual = pace{
+	first: 500 * time.Millisecond, last: 10 * time.Second,
+	longLife: 30 * time.Second, deaths: 8, grace: 4 * time.Second,
+}
 
-// run keeps the child running until ctx is done, and then ends it.
+// run keeps the child running until ctx is done, and then ends it. If it gives up
+// on a vital child, that is an error.
 func (p *process) run(ctx context.Context) error {
-	wait := firstRestart
+	wait, deaths := p.pace.first, 0
 	for {
 		began := time.Now()
 		err := p.once(ctx)
+		p.change(func(s *Proc) { s.Running = false })
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) > longLife {
-			wait = firstRestart
+		if time.Since(began) > p.pace.longLife {
+			wait, deaths = p.pace.first, 0
 		}
-		p.report(subnet.Event{Level: 4, Kind: "died", Text: fmt.Sprintf("process ended (%v), starting it again", err)})
-		p.change(func(s *Proc) { s.Running = false; s.Restarts++ })
+		if !killed(err) {
+			deaths++
+		}
+		if deaths >= p.pace.deaths {
+			err = subnet.WithHint(fmt.Errorf("%s ended %d times in a row, at last with: %w", p.name, deaths, err), p.advice(err))
+			if p.vital {
+				return err
+			}
+			p.report(subnet.Event{Level: slog.LevelError, Kind: "given-up", Text: "not started again: the network goes on without it",
+				Attrs: []slog.Attr{slog.String("error", err.Error()), slog.String("hint", subnet.Hint(err))}})
+			return nil
+		}
+		p.report(subnet.Event{Level: slog.LevelWarn, Kind: "died", Text: "process ended, starting it again",
+			Attrs: []slog.Attr{slog.String("error", fmt.Sprint(err)), slog.Duration("wait", wait)}})
+		p.change(func(s *Proc) { s.Restarts++ })
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(wait):
 		}
-		wait = min(2*wait, lastRestart)
+		wait = min(2*wait, p.pace.last)
 	}
 }
 
-// once runs the child until it ends or ctx is done.
+// advice is what the child advised, or else where to read on.
+func (p *process) advice(err error) string {
+	if h := subnet.Hint(err); h != "" {
+		return h
+	}
+	return "its log is " + p.log
+}
+
+// killed says whether a process was ended from outside.
+func killed(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.ExitCode() == -1
+}
+
+// once runs the child until it ends or ctx is done. If it died, the error says
+// its last words.
 func (p *process) once(ctx context.Context) error {
 	exe, err := os.Executable()
 	if err != nil {
@@ -81,14 +121,15 @@ func (p *process) once(ctx context.Context) error {
 	// The child ends when its input does: even if this process is killed.
 	cmd := exec.CommandContext(ctx, exe, append(p.args, "--supervised")...)
 	cmd.Env = append(os.Environ(), p.env...)
-	cmd.Stderr = log
+	words := &tail{to: log}
+	cmd.Stderr = words
 	detach(cmd)
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
 	cmd.Cancel = func() error { return errors.Join(input.Close(), terminate(cmd.Process)) }
-	cmd.WaitDelay = grace
+	cmd.WaitDelay = p.pace.grace
 	output, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -96,31 +137,83 @@ func (p *process) once(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	p.change(func(s *Proc) {
-		s.Name, s.PID, s.Started, s.Running, s.Log = p.name, cmd.Process.Pid, time.Now(), true, p.log
-	})
+	p.change(func(s *Proc) { s.PID, s.Started, s.Running = cmd.Process.Pid, time.Now(), true })
 	p.read(output, log)
-	return cmd.Wait()
+	if err := cmd.Wait(); err != nil {
+		return words.last(err)
+	}
+	return errors.New("exit status 0")
 }
 
-// maxLine is the longest report of a child that is read as one.
-const maxLine = 1 << 20
+// maxLine is more than the longest report of a child.
+const maxLine = 128 << 10
 
 // read hands on what the child reports, and writes it to its log for people.
+// What is no report goes to the log as it is.
 func (p *process) read(output io.Reader, log io.Writer) {
-	lines := bufio.NewScanner(output)
-	lines.Buffer(nil, maxLine)
+	r := bufio.NewReaderSize(output, maxLine)
 	human := telemetry.NewLogWriter(log)
-	for lines.Scan() {
-		at, e, err := telemetry.ParseJSONLine(lines.Bytes())
-		if err != nil {
-			fmt.Fprintf(log, "%s\n", lines.Bytes())
-			continue
+	for {
+		line, err := r.ReadSlice('\n')
+		if at, e, parseErr := telemetry.ParseJSONLine(line); parseErr == nil {
+			human.Write(at, e)
+			p.event(p.name, at, e)
+		} else if len(line) > 0 {
+			_, _ = log.Write(line)
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+				_, _ = io.WriteString(log, "\n") // cut off in the middle
+			}
 		}
-		human.Write(at, e)
-		p.event(p.name, at, e)
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
 	}
-	_, _ = io.Copy(log, output) // what the scanner would not take
+}
+
+// A tail hands on what is written and remembers the end of it. It takes
+// everything: a full disk must not become a child's broken pipe.
+type tail struct {
+	to  io.Writer
+	end []byte
+}
+
+// tailSize is more than an error and its advice need.
+const tailSize = 8 << 10
+
+func (t *tail) Write(b []byte) (int, error) {
+	_, _ = t.to.Write(b)
+	t.end = append(t.end, b...)
+	t.end = t.end[max(0, len(t.end)-tailSize):]
+	return len(b), nil
+}
+
+// last adds to err what the program said of itself at the end: an error and its
+// advice, or else how a panic began, or else its last line.
+func (t *tail) last(err error) error {
+	var said, advice, line string
+	for l := range strings.Lines(string(t.end)) {
+		l = strings.TrimSpace(l)
+		switch {
+		case strings.HasPrefix(l, "adit: "):
+			said, advice = strings.TrimPrefix(l, "adit: "), ""
+		case strings.HasPrefix(l, "hint: "):
+			advice = strings.TrimPrefix(l, "hint: ")
+		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
+			said = l
+		case l != "":
+			line = l
+		}
+	}
+	if said == "" {
+		said = line
+	}
+	if said != "" {
+		err = fmt.Errorf("%w: %s", err, said)
+	}
+	if advice != "" {
+		err = subnet.WithHint(err, advice)
+	}
+	return err
 }
 
 func (p *process) report(e subnet.Event) { p.event(p.name, time.Now(), e) }
@@ -135,5 +228,7 @@ func (p *process) change(f func(*Proc)) {
 func (p *process) snapshot() Proc {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.state
+	s := p.state
+	s.Name, s.Log = p.name, p.log
+	return s
 }

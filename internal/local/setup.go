@@ -51,6 +51,26 @@ func (n *Network) client(ctx context.Context) (*subtensor.Client, error) {
 	}
 }
 
+// patience is for how long the chain may not answer: a node that is being
+// started again answers sooner.
+const patience = time.Minute
+
+// persistently repeats a step that broke off because the node did.
+func persistently(ctx context.Context, step func(context.Context) error) error {
+	began := time.Now()
+	for {
+		err := step(ctx)
+		if err == nil || !errors.Is(err, subnet.ErrTemporary) || time.Since(began) > patience {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // setUpChain makes the accounts, the subnet and its settings, registers the
 // neurons and stakes. What is there already stays as it is.
 func (n *Network) setUpChain(ctx context.Context) error {
@@ -235,13 +255,14 @@ func (n *Network) tune(ctx context.Context, c *subtensor.Client, root subtensor.
 	})
 }
 
-// tempo is a third of a cycle: weights set in Validate are turned into incentive
-// before the cycle is over.
-func tempo(r connito.Rules) subnet.Block { return r.Schedule.Cycle() / 3 }
+// tempo is a ninth of a cycle: that long before a cycle is over its weights are
+// set, and an epoch turns them into incentive, wherever epochs fall.
+func tempo(r connito.Rules) subnet.Block { return r.Schedule.Cycle() / 9 }
 
 // register makes every neuron of the plan one of the subnet, and the validators'
 // stake enough for a permit.
 func (n *Network) register(ctx context.Context, c *subtensor.Client) error {
+	var fresh []*member
 	for i := range n.plan.Neurons {
 		m := &n.plan.Neurons[i]
 		a, err := n.wallet(m.Name)
@@ -258,6 +279,7 @@ func (n *Network) register(ctx context.Context, c *subtensor.Client) error {
 			if err := c.BurnedRegister(ctx, a.cold, netuid, a.hot.Public()); err != nil {
 				return fmt.Errorf("register %s: %w", m.Name, err)
 			}
+			fresh = append(fresh, m)
 		}
 		if m.Role == "validate" && neuron.Stake == 0 {
 			if err := c.AddStake(ctx, a.cold, netuid, a.hot.Public(), validatorStake*rao); err != nil {
@@ -265,7 +287,23 @@ func (n *Network) register(ctx context.Context, c *subtensor.Client) error {
 			}
 		}
 	}
-	return nil
+	if len(fresh) == 0 {
+		return nil
+	}
+	return n.noteStakes(ctx, c, fresh)
+}
+
+// noteStakes keeps what members have before they earn anything.
+func (n *Network) noteStakes(ctx context.Context, c *subtensor.Client, members []*member) error {
+	meta, err := c.Subnet(subnet.NetUID(n.plan.NetUID), nil).Metagraph(ctx, subnet.Latest)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		v, _ := meta.ByHotkey(subnet.Hotkey(m.Hotkey))
+		m.Stake = v.Stake
+	}
+	return n.plan.save(n.dir)
 }
 
 // firstCycle brings a new chain to where a cycle needs no miners: the validators
@@ -291,7 +329,7 @@ func (n *Network) firstCycle(ctx context.Context) error {
 	if permits > s.Start(cycle, startPhase) {
 		cycle++
 	}
-	n.progress("chain", fmt.Sprintf("on to block %d", s.Start(cycle, startPhase)), 1)
+	n.progress("chain", fmt.Sprintf("on to block %d", s.Start(cycle, startPhase)), "", 1)
 	for ; head < s.Start(cycle, startPhase); head++ {
 		if err := n.createBlock(ctx); err != nil {
 			return err
@@ -306,13 +344,17 @@ func (n *Network) firstCycle(ctx context.Context) error {
 			return fmt.Errorf("%s has no validator permit after an epoch", m.Name)
 		}
 	}
+	var all []*member
 	for i := range n.plan.Neurons {
-		v, _ := meta.ByHotkey(subnet.Hotkey(n.plan.Neurons[i].Hotkey))
-		n.plan.Neurons[i].Stake = v.Stake
+		all = append(all, &n.plan.Neurons[i])
 	}
 	n.plan.FirstCycle = cycle + 1
+	if err := n.noteStakes(ctx, c, all); err != nil {
+		n.plan.FirstCycle = 0
+		return err
+	}
 	n.state.update(func(s *Snapshot) { s.FirstCycle = n.plan.FirstCycle })
-	return n.plan.save(n.dir)
+	return nil
 }
 
 // startPhase is the phase at whose start the neurons of a new network are started:
@@ -329,14 +371,14 @@ func (n *Network) createBlock(ctx context.Context) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return fmt.Errorf("make a block: %w", errors.Join(err, subnet.ErrTemporary))
 	}
 	defer resp.Body.Close()
 	var answer struct {
 		Error *struct{ Message string }
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return err
+		return fmt.Errorf("make a block: %w", errors.Join(err, subnet.ErrTemporary))
 	}
 	if answer.Error != nil {
 		return fmt.Errorf("make a block: %s", answer.Error.Message)

@@ -11,9 +11,13 @@ type Snapshot struct {
 	Started time.Time `json:"started"`
 	Rules   string    `json:"rules"`
 	// Stage is what is being done: "text", "genesis", "chain", "running",
-	// "ending".
+	// "ending", "ended".
 	Stage    string   `json:"stage"`
 	Progress Progress `json:"progress"` // of the stages before "running"
+	// Error is what ended the network, and Hint what may help, if it was not
+	// asked to end.
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
 
 	ChainURL string `json:"chain_url"`
 	HubURL   string `json:"hub_url"`
@@ -25,8 +29,9 @@ type Snapshot struct {
 	Phase      string        `json:"phase"`
 	PhaseStart uint64        `json:"phase_start"`
 	PhaseEnd   uint64        `json:"phase_end"` // included
-	// FirstCycle is the first cycle with miners, Cycles how many are over, and
-	// Goal how many were asked for, or 0.
+	// FirstCycle is the first cycle with miners, Cycles how many are over since,
+	// and Goal after how many the network ends, or 0. All count from when the
+	// network was made, not from when it was last started.
 	FirstCycle uint64 `json:"first_cycle"`
 	Cycles     int    `json:"cycles"`
 	Goal       int    `json:"goal"`
@@ -37,6 +42,13 @@ type Snapshot struct {
 	Procs   []Proc      `json:"processes"`
 	Notices []Notice    `json:"notices"` // the latest things a person should know, newest last
 }
+
+// The stages that are more than a word to show.
+const (
+	stageRunning = "running"
+	stageEnding  = "ending"
+	stageEnded   = "ended"
+)
 
 // Progress is how far a preparation has come.
 type Progress struct {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -40,10 +39,14 @@ func (s *state) snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.snap
-	c.Genesis = slices.Clone(c.Genesis)
+	c.Genesis = nil
 	c.Groups = slices.Clone(c.Groups)
 	for i := range c.Groups {
-		c.Groups[i].Losses = slices.Clone(c.Groups[i].Losses)
+		losses := slices.Clone(c.Groups[i].Losses)
+		c.Groups[i].Losses = losses
+		if len(losses) > 0 && losses[0].Cycle < c.FirstCycle {
+			c.Genesis = append(c.Genesis, losses[0])
+		}
 	}
 	c.Neurons = slices.Clone(c.Neurons)
 	c.Notices = slices.Clone(c.Notices)
@@ -93,8 +96,12 @@ func (s *state) meter(name string) *meter {
 	return s.speed[name]
 }
 
-// scored takes in a validator's judgement of a miner.
+// scored takes in a validator's judgement of a miner. Of the cycle before the
+// first there is none: it had no miners.
 func (s *state) scored(a attributes) {
+	if uint64(a.number("cycle")) < s.snap.FirstCycle {
+		return
+	}
 	for i := range s.snap.Neurons {
 		n := &s.snap.Neurons[i]
 		if n.Hotkey == a.text("hotkey") {
@@ -162,7 +169,7 @@ func (s *state) recall() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := json.Unmarshal(data, &s.snap.Groups); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(s.file), err)
+		return subnet.WithHint(fmt.Errorf("read %s: %w", s.file, err), "remove the file: only the losses of earlier cycles are lost")
 	}
 	return nil
 }

@@ -2,9 +2,10 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
+	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
 	"adit/internal/subtensor"
 )
@@ -17,25 +18,63 @@ func (n *Network) watch(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
+	if err := persistently(ctx, func(ctx context.Context) error { return n.aim(ctx, c) }); err != nil {
+		return err
+	}
+	var head subnet.Block
+	answered := time.Now()
 	for {
-		head, err := c.Head(ctx)
+		now, err := c.Head(ctx)
 		if err == nil {
+			head = now
 			err = n.look(ctx, c, head)
 		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		// A node that is being restarted will answer again.
-		if err != nil && !errors.Is(err, subnet.ErrTemporary) {
+		case err == nil:
+			answered = time.Now()
+		case time.Since(answered) > patience:
 			return fmt.Errorf("watch the chain: %w", err)
 		}
 		if s := n.state.snapshot(); s.Goal > 0 && s.Cycles >= s.Goal {
 			return nil
 		}
-		if err := c.Wait(ctx, head+1); err != nil && ctx.Err() == nil && !errors.Is(err, subnet.ErrTemporary) {
+		if err != nil { // Wait may know more blocks than the node answers for
+			select {
+			case <-ctx.Done():
+			case <-time.After(n.plan.BlockTime):
+			}
+			continue
+		}
+		if err := c.Wait(ctx, head+1); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("watch the chain: %w", err)
 		}
 	}
+}
+
+// aim sets the goal: so many cycles more, from the next one that the network
+// takes part in from its beginning.
+func (n *Network) aim(ctx context.Context, c *subtensor.Client) error {
+	if n.opts.Cycles == 0 {
+		return nil
+	}
+	head, err := c.Head(ctx)
+	if err != nil {
+		return err
+	}
+	pos := n.rules.Schedule.At(head)
+	first := pos.Cycle
+	if pos.Phase != connito.Distribute {
+		first++
+	}
+	n.state.update(func(s *Snapshot) {
+		s.Goal = n.opts.Cycles
+		if first > s.FirstCycle {
+			s.Goal += int(first - s.FirstCycle)
+		}
+	})
+	return nil
 }
 
 // look takes in what stands on chain after a block.
