@@ -22,6 +22,7 @@ type theme struct {
 	faint  lipgloss.Style // labels, and what is over or yet to come
 	strong lipgloss.Style // the numbers to look at first
 	accent lipgloss.Style // where the network is
+	done   lipgloss.Style // what of the cycle is over
 	good   lipgloss.Style
 	warn   lipgloss.Style
 	bad    lipgloss.Style
@@ -34,6 +35,7 @@ func colours() theme {
 		faint:  s.Faint(true),
 		strong: s.Bold(true),
 		accent: s.Bold(true).Foreground(lipgloss.Cyan),
+		done:   s.Foreground(lipgloss.Cyan),
 		good:   s.Foreground(lipgloss.Green),
 		warn:   s.Foreground(lipgloss.Yellow),
 		bad:    s.Foreground(lipgloss.Red),

@@ -57,7 +57,7 @@ func groupLines(s *local.Snapshot, width int, th theme) []string {
 		{head: "vs genesis", short: "vs gen", min: 7, right: true},
 		{head: "bigram", min: 6, right: true},
 		{head: "", min: 11},
-		{head: "trend", min: 8, drop: 1},
+		{head: "trend", min: 5, drop: 1},
 		{head: "genesis, then each cycle", short: "genesis, cycles", min: 12, drop: 2},
 	}}
 	history := len(t.cols) - 1
@@ -79,7 +79,7 @@ func groupLines(s *local.Snapshot, width int, th theme) []string {
 			if last < g.Bigram {
 				r.cells[4].style = th.good
 			}
-			r.cells[5] = cell{sparkline(xs, 12), th.accent}
+			r.cells[5] = cell{sparkline(xs, 12), th.done}
 		}
 		t.rows = append(t.rows, r)
 	}

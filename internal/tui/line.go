@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"adit/internal/local"
 )
-
-func joined(lines []string) string { return strings.Join(lines, "\n") }
 
 // tell writes a line for each thing that happens, until ctx is done.
 func tell(ctx context.Context, out io.Writer, snapshot func() local.Snapshot) error {

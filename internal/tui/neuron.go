@@ -18,33 +18,33 @@ func neuronName(n *local.Neuron, th theme) cell {
 
 // verdict says why a miner was paid in the last round, or was not. A miner that
 // got nothing is never left without a reason.
-func verdict(n *local.Neuron, th theme) (note cell, quiet bool) {
-	text, style := clean(n.Reason), th.faint
-	got := n.Score > 0 && n.Weight > 0
+func verdict(n *local.Neuron, th theme) (cell, worth) {
+	text, style, worth := clean(n.Reason), th.faint, ifRoom
+	paid := n.Score > 0 && n.Weight > 0
 	switch {
 	case !n.Scored:
-		text, got = "not scored yet", true
+		text, worth = "not scored yet", ifEmpty
 		if doing := clean(n.Doing); doing != "" {
 			text += ", " + doing
 		}
-	case text == "" && n.Score > 0:
-		text = "scored"
-	case text == "":
-		text = "no score, no reason given"
-	}
-	switch {
-	case n.Scored && !got && n.Cheat == "":
-		style = th.warn
-	case n.Scored && got && n.Cheat != "":
-		style = th.bad
-	}
-	if n.Scored && n.Score > 0 && n.Weight == 0 {
-		text += ", but no weight"
+	case !paid:
+		worth = always
+		if text == "" {
+			text = "no reason was given"
+		}
+		if n.Score > 0 {
+			text += ", but no weight"
+		}
+		if n.Cheat == "" {
+			style = th.warn
+		}
+	case n.Cheat != "":
+		style, worth = th.bad, always
 	}
 	if n.Cheat != "" {
 		text = fmt.Sprintf("cheat (%s): %s", clean(n.Cheat), text)
 	}
-	return cell{text, style}, got
+	return cell{text, style}, worth
 }
 
 // part formats what a neuron has of something, strong unless it has nothing.
@@ -71,10 +71,11 @@ func earned(n *local.Neuron, th theme) cell {
 	return cell{amount(n.Earned), th.faint}
 }
 
-// minerTable is what the live view says of the miners.
-func minerTable(s *local.Snapshot, th theme) table {
+// minerTable is what the live view says of the miners, with the notes that are
+// worth it.
+func minerTable(s *local.Snapshot, least worth, th theme) table {
 	const training, round, chain = "training", "last round", "on chain"
-	t := table{indent: 1, notes: "why", cols: []column{
+	t := table{indent: 1, notes: "why", worth: least, maxNote: 2, cols: []column{
 		{head: "MINERS", min: 12, max: 22},
 		{head: "uid", min: 3, right: true},
 		{head: "group", short: "grp", min: 3, right: true, drop: 4},
@@ -92,8 +93,8 @@ func minerTable(s *local.Snapshot, th theme) table {
 		if n.Role != "mine" {
 			continue
 		}
-		note, quiet := verdict(n, th)
-		r := row{note: note, quiet: quiet, cells: []cell{
+		note, worth := verdict(n, th)
+		r := row{note: note, worth: worth, cells: []cell{
 			neuronName(n, th), {text: uid(n)}, {text: fmt.Sprint(n.Group)},
 			{none, th.faint}, {none, th.faint}, {none, th.faint},
 			{none, th.faint}, {none, th.faint}, {none, th.faint},
@@ -130,7 +131,7 @@ func validatorTable(s *local.Snapshot, th theme) table {
 		if n.Permit {
 			permit = cell{text: "yes"}
 		}
-		t.rows = append(t.rows, row{quiet: true, note: cell{clean(n.Doing), th.faint}, cells: []cell{
+		t.rows = append(t.rows, row{note: cell{clean(n.Doing), th.faint}, cells: []cell{
 			neuronName(n, th), {text: uid(n)}, permit, {text: amount(n.Stake)}, {text: share(n.Dividends)},
 		}})
 	}

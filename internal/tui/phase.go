@@ -119,7 +119,7 @@ func phaseLines(s *local.Snapshot, width int, low bool, th theme) []string {
 func phaseBars(s *local.Snapshot, now int, short bool, gap string, th theme) (names, bars string) {
 	var ns, bs []string
 	for i, p := range phases {
-		text, style, fraction := p.name, th.faint, 0.0
+		text, style, drawn, fraction := p.name, th.faint, th.done, 0.0
 		if short {
 			text = p.short
 		}
@@ -127,13 +127,13 @@ func phaseBars(s *local.Snapshot, now int, short bool, gap string, th theme) (na
 		case i < now:
 			fraction = 1
 		case i == now:
-			style = th.accent
+			style, drawn = th.accent, th.accent
 			if pos, ok := at(s); ok {
 				fraction = float64(pos.done) / float64(pos.blocks)
 			}
 		}
 		ns = append(ns, style.Render(text))
-		bs = append(bs, bar(fraction, ansi.StringWidth(text), style, th.faint))
+		bs = append(bs, bar(fraction, ansi.StringWidth(text), drawn, th.faint))
 	}
 	return strings.Join(ns, gap), strings.Join(bs, gap)
 }

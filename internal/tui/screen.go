@@ -50,8 +50,11 @@ func layout(s *local.Snapshot, now time.Time, width, height, top int, th theme) 
 	blank()
 
 	var sc screen
-	body := sc.middle(s, width, low, th)
 	rest := max(0, height-len(head)-1)
+	body := sc.middle(s, width, low, ifRoom, th)
+	if len(body)+2+min(len(s.Notices), 3) > rest {
+		body = sc.middle(s, width, low, always, th)
+	}
 	least := min(4, rest/4) // also when there is more of the middle than room
 	if low {
 		least = min(1, rest/4)
@@ -104,7 +107,8 @@ func headLines(s *local.Snapshot, now time.Time, width int, low bool, th theme) 
 }
 
 // middle draws the part that scrolls, and notes where its sections begin.
-func (sc *screen) middle(s *local.Snapshot, width int, low bool, th theme) []string {
+func (sc *screen) middle(s *local.Snapshot, width int, low bool, least worth, th theme) []string {
+	sc.starts = nil
 	var body []string
 	section := func(lines []string) {
 		if len(body) > 0 && !low {
@@ -116,7 +120,7 @@ func (sc *screen) middle(s *local.Snapshot, width int, low bool, th theme) []str
 	if len(s.Groups) > 0 && !preparing(s) {
 		section(groupLines(s, width, th))
 	}
-	for _, t := range []table{minerTable(s, th), validatorTable(s, th)} {
+	for _, t := range []table{minerTable(s, least, th), validatorTable(s, th)} {
 		if len(t.rows) > 0 && !preparing(s) {
 			section(t.lines(width, th))
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"adit/internal/local"
 )
@@ -67,17 +66,6 @@ func summaryHead(s *local.Snapshot, width int) []string {
 			text += ", restarted " + strings.Join(restarts, ", ")
 		}
 		lines = append(lines, wrapped("  procs  ", text, width)...)
-	}
-	return lines
-}
-
-// wrapped breaks a text into lines of at most width columns, after a lead.
-func wrapped(lead, text string, width int) []string {
-	indent := ansi.StringWidth(lead)
-	lines := strings.Split(ansi.Wrap(text, max(width-indent, 20), ""), "\n")
-	for i, line := range lines {
-		lines[i] = cut(lead+line, width)
-		lead = strings.Repeat(" ", indent)
 	}
 	return lines
 }
@@ -157,7 +145,7 @@ func lossRow(s *local.Snapshot, groups []local.Group, c, label, each int) string
 // summaryMiners lists what each miner got in the last round and from the last
 // epoch, and why.
 func summaryMiners(s *local.Snapshot, width int) []string {
-	t := table{indent: 0, notes: "why", all: true, cols: []column{
+	t := table{indent: 0, notes: "why", maxNote: 8, cols: []column{
 		{head: "Miners", min: 12, max: 24},
 		{head: "uid", min: 3, right: true},
 		{head: "group", short: "grp", min: 3, right: true, drop: 2},
@@ -173,8 +161,8 @@ func summaryMiners(s *local.Snapshot, width int) []string {
 		if n.Role != "mine" {
 			continue
 		}
-		note, _ := verdict(n, theme{})
-		r := row{note: note, cells: texts(neuronName(n, theme{}).text, uid(n), fmt.Sprint(n.Group), none, none, none,
+		note, worth := verdict(n, theme{})
+		r := row{note: note, worth: worth, cells: texts(neuronName(n, theme{}).text, uid(n), fmt.Sprint(n.Group), none, none, none,
 			share(n.Incentive), amount(n.Emission), amount(n.Earned))}
 		if n.Scored {
 			r.cells[3].text, r.cells[4].text, r.cells[5].text = loss(n.ValLoss), share(n.Score), share(n.Weight)

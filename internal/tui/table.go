@@ -14,14 +14,24 @@ type table struct {
 	indent int
 	cols   []column
 	rows   []row
-	// notes heads the rows' notes, which stand at the end of the line if there
-	// is room for the longest, and otherwise below their rows.
-	notes string
-	// all says that every note is worth a line of its own, and may take several.
-	all bool
+	// notes heads the rows' notes. A note stands at the end of its line if there
+	// is room, and otherwise below, if it is worth at least that much, in at
+	// most so many lines.
+	notes   string
+	worth   worth
+	maxNote int
 	// brief notes are cut at the end of the line and never stand below.
 	brief bool
 }
+
+// A worth says what room a note deserves.
+type worth int
+
+const (
+	ifEmpty worth = iota // nobody misses it
+	ifRoom
+	always
+)
 
 type column struct {
 	head  string
@@ -36,7 +46,7 @@ type column struct {
 type row struct {
 	cells []cell
 	note  cell
-	quiet bool // the note may be left out
+	worth worth // of the note
 }
 
 type cell struct {
@@ -50,9 +60,13 @@ type fit struct {
 	widths []int // by column
 	gap    int
 	short  bool
-	inline bool // notes stand in the line
-	total  int  // width without notes
+	total  int // width without notes
+	room   int // for a note in the line, or 0
 }
+
+// minNote is the least room for notes that is used: that of most reasons for a
+// score.
+const minNote = 19
 
 // fit finds the layout that shows most in width cells.
 func (t *table) fit(width int) fit {
@@ -61,15 +75,16 @@ func (t *table) fit(width int) fit {
 		f.shown = append(f.shown, c)
 	}
 	for {
-		for _, f.short = range []bool{false, true} {
-			f.gap = 2
-			if f.short {
-				f.gap = 1
-			}
+		for _, try := range []struct {
+			short bool
+			gap   int
+		}{{false, 2}, {true, 2}, {true, 1}} {
+			f.short, f.gap = try.short, try.gap
 			t.measure(&f)
 			if f.total <= width {
-				room := width - f.total - 2
-				f.inline = t.longest() <= room || t.brief && room >= 8
+				if room := width - f.total - 2; room >= minNote || t.brief && room >= minNote/2 {
+					f.room = room
+				}
 				return f
 			}
 		}
@@ -110,15 +125,6 @@ func (t *table) head(c int, f *fit) string {
 	return t.cols[c].head
 }
 
-// longest is the width of the longest note.
-func (t *table) longest() int {
-	w := 0
-	for _, r := range t.rows {
-		w = max(w, ansi.StringWidth(r.note.text))
-	}
-	return w
-}
-
 // lines draws the table. The first column's head is its title.
 func (t *table) lines(width int, th theme) []string {
 	f := t.fit(width)
@@ -131,18 +137,20 @@ func (t *table) lines(width int, th theme) []string {
 		heads[c] = cell{t.head(c, &f), th.faint}
 	}
 	heads[0].style = th.title
-	head := t.line(&f, heads)
-	if f.inline && t.longest() > 0 {
-		head += "  " + th.faint.Render(t.notes)
-	}
-	lines = append(lines, head)
+	title, said := len(lines), false
+	lines = append(lines, t.line(&f, heads))
 	for _, r := range t.rows {
-		line := t.line(&f, r.cells)
-		if f.inline && r.note.text != "" {
-			line += "  " + r.note.style.Render(r.note.text)
+		line, note := t.line(&f, r.cells), r.note.text
+		inline := note != "" && f.room > 0 && (t.brief || ansi.StringWidth(note) <= f.room)
+		if inline {
+			line += "  " + r.note.style.Render(cut(note, f.room))
 		}
 		lines = append(lines, line)
-		if !f.inline && r.note.text != "" && (t.all || !r.quiet) {
+		switch {
+		case inline && !said:
+			lines[title] += "  " + th.faint.Render(t.notes)
+			said = true
+		case note != "" && !inline && !t.brief && r.worth >= t.worth:
 			lines = append(lines, t.below(r.note, width)...)
 		}
 	}
@@ -152,20 +160,29 @@ func (t *table) lines(width int, th theme) []string {
 	return lines
 }
 
-// below draws a note under its row. On a screen it has one line.
+// below draws a note under its row.
 func (t *table) below(note cell, width int) []string {
 	lead := strings.Repeat(" ", t.indent) + "  └ "
-	texts := []string{note.text}
-	if t.all {
-		texts = strings.Split(ansi.Wrap(note.text, max(width-t.indent-4, 10), ""), "\n")
+	lines := wrapped(lead, note.text, width)
+	if over := len(lines) - t.maxNote; over > 0 {
+		lines = lines[:t.maxNote]
+		lines[len(lines)-1] = cut(lines[len(lines)-1]+" …", width)
 	}
-	for i, text := range texts {
-		if i > 0 {
-			lead = strings.Repeat(" ", t.indent+4)
-		}
-		texts[i] = note.style.Render(lead + text)
+	for i, line := range lines {
+		lines[i] = note.style.Render(line)
 	}
-	return texts
+	return lines
+}
+
+// wrapped breaks a text into lines of at most width columns, after a lead.
+func wrapped(lead, text string, width int) []string {
+	indent := ansi.StringWidth(lead)
+	lines := strings.Split(ansi.Wrap(text, max(width-indent, 20), ""), "\n")
+	for i, line := range lines {
+		lines[i] = cut(lead+line, width)
+		lead = strings.Repeat(" ", indent)
+	}
+	return lines
 }
 
 func (t *table) line(f *fit, cells []cell) string {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -149,7 +150,7 @@ func (m model) screen() screen {
 
 // View draws the screen.
 func (m model) View() tea.View {
-	v := tea.NewView(joined(m.screen().lines))
+	v := tea.NewView(strings.Join(m.screen().lines, "\n"))
 	v.AltScreen = true
 	return v
 }
