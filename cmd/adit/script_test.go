@@ -13,8 +13,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(runAdit) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"adit": main})
 }
+
+// runAdit in the environment makes the test binary the program itself, and so
+// of its children.
+const runAdit = "ADIT_TEST_RUN"
 
 // TestScripts plays the scripts in testdata/script: command lines, what they
 // print, and how they end. UPDATE=1 writes the compared outputs anew.

@@ -323,14 +323,13 @@ func (n *Network) firstCycle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := n.rules.Schedule
 	permits := head + tempo(n.rules) + 2
-	cycle := s.At(permits).Cycle
-	if permits > s.Start(cycle, startPhase) {
+	cycle := n.rules.Schedule.At(permits).Cycle
+	if permits > n.startBlock(cycle) {
 		cycle++
 	}
-	n.progress("chain", fmt.Sprintf("on to block %d", s.Start(cycle, startPhase)), "", 1)
-	for ; head < s.Start(cycle, startPhase); head++ {
+	n.progress("chain", fmt.Sprintf("on to block %d", n.startBlock(cycle)), "", 1)
+	for ; head < n.startBlock(cycle); head++ {
 		if err := n.createBlock(ctx); err != nil {
 			return err
 		}
@@ -357,9 +356,18 @@ func (n *Network) firstCycle(ctx context.Context) error {
 	return nil
 }
 
-// startPhase is the phase at whose start the neurons of a new network are started:
-// early enough to evaluate the genesis model before it is published.
-const startPhase = connito.Validate
+// genesisEvaluation is the time in which a validator on a busy machine starts and
+// evaluates the genesis model.
+const genesisEvaluation = 5 * time.Second
+
+// startBlock is where the neurons of a new network are started: early enough to
+// evaluate the genesis model before it is published, though not before Submission,
+// when validators begin.
+func (n *Network) startBlock(cycle uint64) subnet.Block {
+	s := n.rules.Schedule
+	lead := subnet.Block(genesisEvaluation / n.plan.BlockTime)
+	return max(s.Start(cycle, connito.Submission), s.Start(cycle, connito.ValidatorCommit1)-lead)
+}
 
 // createBlock makes the node produce a block now.
 func (n *Network) createBlock(ctx context.Context) error {
