@@ -50,6 +50,8 @@ func (n *Network) writeConfig(m member) error {
 	// miners' mean as it is: with momentum a local network's few cycles would
 	// only overshoot.
 	c.Opt.OuterLR, c.Opt.OuterMomentum = 1, 0
+	c.Opt.LR = 3e-3
+	c.Sched.TotalSteps = 0
 	c.Evaluation.TopKMinersMerged = 2
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -19,10 +19,13 @@ import (
 	"adit/internal/subnet"
 )
 
-// Of the model that a local network trains.
+// Of the model that a local network trains, and its text. With a small
+// vocabulary it has much to learn from context, and soon does better than a
+// bigram model of the same text.
 const (
-	vocabSize      = 2048
+	vocabSize      = 512
 	sequenceLength = 128
+	trainBytes     = 4 << 20 // of each group
 )
 
 // sources returns the text of each group: what the person named, or the Go
@@ -67,7 +70,7 @@ func (n *Network) prepareText(ctx context.Context) (*data.Corpus, error) {
 // corpus returns the tokens of the text. Once there is a model they stay as they
 // are, whatever became of the text since: it knows the tokens it was made with.
 func (n *Network) corpus(ctx context.Context) (*data.Corpus, error) {
-	opts := data.Options{Vocab: vocabSize}
+	opts := data.Options{Vocab: vocabSize, MaxBytes: trainBytes}
 	if n.hasGenesis() {
 		if c, err := data.OpenCorpus(n.plan.dataDir(n.dir)); err == nil {
 			return c, nil
@@ -104,7 +107,7 @@ func (n *Network) fitBigrams(ctx context.Context, corpus *data.Corpus) error {
 		if n.Snapshot().Groups[g].Bigram > 0 || ctx.Err() != nil {
 			continue
 		}
-		loss, err := corpus.Bigram(g, sequenceLength)
+		loss, err := corpus.Bigram(g, sequenceLength+1)
 		if err != nil {
 			return fmt.Errorf("fit a bigram model: %w", err)
 		}

@@ -45,7 +45,7 @@ const (
 type Experts map[int][]int
 
 // TrainOptions says what to train, on what, and how. The schedule is a linear
-// warmup to LR and half a cosine down to nought at TotalSteps.
+// warmup to LR and half a cosine down to nought.
 type TrainOptions struct {
 	Params      func(name string) bool // which parameters are trained
 	Domain      int                    // whose text
@@ -53,7 +53,10 @@ type TrainOptions struct {
 	Batch       int                    // sequences per optimizer step
 	LR          float64
 	WarmupSteps int
-	TotalSteps  int
+	TotalSteps  int // at which the rate has come down; 0 if Spent says
+	// Spent returns how much of the time to train is over, from 0 to 1. It is
+	// for those who know when they must end, and not how far they will get.
+	Spent       func() float64
 	Beta1       float64
 	Beta2       float64
 	WeightDecay float64

@@ -59,7 +59,7 @@ type Config struct {
 
 	Sched struct {
 		WarmupSteps int `yaml:"warmup_steps"` // of each cycle
-		TotalSteps  int `yaml:"total_steps"`  // at which half a cosine reaches nought
+		TotalSteps  int `yaml:"total_steps"`  // at which half a cosine reaches nought; 0 for the end of each Train phase
 	} `yaml:"sched"`
 
 	Ckpt struct {
@@ -176,7 +176,7 @@ func (c *Config) Validate() error {
 		value float64
 	}{
 		{"opt.lr", c.Opt.LR}, {"opt.batch_size", float64(c.Opt.BatchSize)}, {"opt.outer_lr", c.Opt.OuterLR},
-		{"task.sequence_length", float64(c.Task.SequenceLength)}, {"sched.total_steps", float64(c.Sched.TotalSteps)},
+		{"task.sequence_length", float64(c.Task.SequenceLength)},
 		{"ckpt.checkpoint_interval", float64(c.Ckpt.CheckpointInterval)},
 		{"ckpt.checkpoint_topk", float64(c.Ckpt.CheckpointTopK)},
 		{"ckpt.eval_sequences", float64(c.Ckpt.EvalSequences)}, {"ckpt.max_bytes", float64(c.Ckpt.MaxBytes)},
@@ -187,6 +187,9 @@ func (c *Config) Validate() error {
 		if !(v.value > 0) {
 			bad(v.path, "must be above 0")
 		}
+	}
+	if c.Sched.WarmupSteps < 0 || c.Sched.TotalSteps < 0 {
+		bad("sched", "neither warmup_steps nor total_steps may be below 0")
 	}
 	if c.Opt.OuterMomentum < 0 || c.Opt.OuterMomentum >= 1 {
 		bad("opt.outer_momentum", "must be in [0, 1)")

@@ -83,6 +83,7 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
 		Seed:   fmt.Sprintf("%s/%d", n.me, base.version),
 		Batch:  n.cfg.Opt.BatchSize,
 		LR:     n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
+		Spent: n.spent(ctx, cycle),
 		Beta1: 0.9, Beta2: 0.95, WeightDecay: n.cfg.Opt.WeightDecay, ClipNorm: 1,
 	})
 	if err != nil {
@@ -116,6 +117,25 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
 		return n.saveOwn(cycle, base.version, group, model, trainer, last)
 	}
 	return nil
+}
+
+// spent returns what tells how much of the cycle's time to train is over, by the
+// block. With total_steps set, the schedule counts steps instead: nil.
+//
+// Unlike upstream, whose cosine over 88,000 steps never comes down, as each
+// cycle begins it anew.
+func (n *neuron) spent(ctx context.Context, cycle uint64) func() float64 {
+	if n.cfg.Sched.TotalSteps > 0 {
+		return nil
+	}
+	start, end := n.rules.Schedule.Start(cycle, Train), n.trainEnd(cycle)
+	return func() float64 {
+		head, err := n.Chain.Head(ctx)
+		if err != nil || head < start {
+			return 0 // the next step will know
+		}
+		return float64(head-start) / float64(end-start)
+	}
 }
 
 // waitForBaseline returns the newest baseline of the group, once the one of the
