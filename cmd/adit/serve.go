@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"adit/internal/keys"
 	"adit/internal/ledger"
 	"adit/internal/local/chainnode"
 	"adit/internal/local/hub"
@@ -45,29 +44,14 @@ Examples:
   adit chain serve --dir chain --block-time 250ms --allow-loopback-axons`
 }
 
-// devAccounts are those of every development chain.
-var devAccounts = []string{"//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie"}
-
-// devBalance is what each of them begins with, in RAO.
-const devBalance = 1_000_000 * 1_000_000_000
-
 // Run serves until it is interrupted.
 func (c ChainServeCommand) Run(ctx context.Context, t terminal) error {
 	ctx, stop := supervised(ctx, t, c.Supervised)
 	defer stop()
 	bus, end := reports(t, c.JSON || c.Supervised)
 	defer end()
-	genesis := ledger.Genesis{Balances: make(map[[32]byte]uint64), AllowLoopbackAxons: c.AllowLoopbackAxons}
-	for i, uri := range devAccounts {
-		pair, err := keys.FromURI(uri)
-		if err != nil {
-			return err
-		}
-		genesis.Balances[pair.Public()] = devBalance
-		if i == 0 {
-			genesis.SudoKey = pair.Public()
-		}
-	}
+	genesis := ledger.DevGenesis()
+	genesis.AllowLoopbackAxons = c.AllowLoopbackAxons
 	listener, err := chainnode.Listen(c.Port)
 	if err != nil {
 		return err

@@ -15,11 +15,10 @@ type header struct {
 	Number         scale.Compact[uint32]
 	StateRoot      hash
 	ExtrinsicsRoot hash
-	Digest         []digestItem
+	Digest         []scale.Unit // always empty: there are no seals here
 }
 
-// A digestItem would carry a seal. There are none here.
-type digestItem struct{ Raw []byte }
+func (h header) number() uint32 { return h.Number.V }
 
 func (h header) hash() hash {
 	b, err := scale.Marshal(h)
@@ -29,7 +28,7 @@ func (h header) hash() hash {
 	return scale.Blake2b256(b)
 }
 
-// A block is all that is kept of one.
+// A block is one as it is stored.
 type block struct {
 	Header     header
 	Millis     uint64 // its time
@@ -75,4 +74,12 @@ func roots(parent hash, changes []change, extrinsics [][]byte) (state, xts hash)
 		all = append(all, x...)
 	}
 	return state, scale.Blake2b256(all)
+}
+
+// A kept block is what is held in memory of one; the rest is read from disk.
+type kept struct {
+	header header
+	hash   hash
+	millis uint64
+	place  place // of its record; zero if only the state after it is kept
 }

@@ -2,13 +2,12 @@ package chainnode
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,44 +16,68 @@ import (
 	"adit/internal/subnet"
 )
 
-// Blocks are kept in segments: files of up to segmentBlocks blocks, each of
-// which begins with the whole storage before them, so that old ones can be
-// removed. A segment is a line that tells what it is, then records of length,
-// checksum and SCALE bytes.
+// Blocks are kept in segments: files of up to so many blocks, each of which
+// begins with the whole storage before them, so that old ones can be removed. A
+// segment is a line that tells what it is, a snapshot, and blocks.
 const (
-	segmentMagic  = "adit chain 1\n"
-	segmentBlocks = 4096
-	keptSegments  = 3
-	maxRecord     = 1 << 30
+	segmentKind    = "adit chain "
+	segmentMagic   = segmentKind + "2\n"
+	segmentSuffix  = ".blocks"
+	draftSuffix    = ".tmp"
+	segmentDefault = 4096 // blocks
+	keptSegments   = 3
 )
+
+// A file is what a segment is written to: an [os.File], or one in a test that
+// fails.
+type file interface {
+	io.WriterAt
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+}
+
+func openFile(path string, flag int) (file, error) { return os.OpenFile(path, flag, 0o600) }
 
 // A disk appends blocks to the newest segment.
 type disk struct {
-	dir    string
-	file   *os.File
-	blocks int // in the newest segment
+	dir  string
+	full int // blocks in a segment
+	open func(path string, flag int) (file, error)
+
+	file   file   // of the newest segment; nil until it is written to
+	first  uint32 // the newest segment's
+	end    int64  // of what is good in it
+	ragged bool   // behind end there may be something
+	blocks int    // in it
 }
 
-// A snapshot opens a segment: the storage after block Number.
+// A snapshot opens a segment: the storage after the block with Header.
 type snapshot struct {
-	Number uint32
-	Hash   hash
-	State  hash // root
-	Millis uint64
-	Values []change
+	Genesis header
+	Header  header
+	Millis  uint64
+	Values  []change
 }
 
-// segments returns the first block numbers of the segments, the oldest first.
-func (d *disk) segments() ([]uint64, error) {
+// A place is where a block's record lies.
+type place struct {
+	segment uint32
+	at      int64
+	size    int // with its head
+}
+
+// segments returns the numbers in the segments' names, the oldest first.
+func (d *disk) segments() ([]uint32, error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return nil, err
 	}
-	var list []uint64
+	var list []uint32
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".blocks"); ok {
+		if name, ok := strings.CutSuffix(e.Name(), segmentSuffix); ok {
 			if n, err := strconv.ParseUint(name, 10, 32); err == nil {
-				list = append(list, n)
+				list = append(list, uint32(n))
 			}
 		}
 	}
@@ -62,171 +85,207 @@ func (d *disk) segments() ([]uint64, error) {
 	return list, nil
 }
 
-func (d *disk) path(first uint64) string {
-	return filepath.Join(d.dir, fmt.Sprintf("%010d.blocks", first))
+func (d *disk) path(first uint32) string {
+	return filepath.Join(d.dir, fmt.Sprintf("%010d%s", first, segmentSuffix))
 }
 
-// read hands over the snapshot of the oldest segment and every block since. The
-// last record may be cut short by a kill; it is dropped.
-func (d *disk) read(begin func(snapshot) error, add func(block) error) error {
+// read hands over the snapshot of each segment, and every block with its place.
+func (d *disk) read(begin func(snapshot) error, add func(block, place) error) error {
+	drafts, err := filepath.Glob(filepath.Join(d.dir, "*"+segmentSuffix+draftSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range drafts { // what a kill left of a new segment
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
 	list, err := d.segments()
 	if err != nil {
 		return err
 	}
 	for i, first := range list {
-		if err := d.readSegment(first, i == 0, i == len(list)-1, begin, add); err != nil {
+		if err := d.readSegment(first, i == len(list)-1, begin, add); err != nil {
 			return fmt.Errorf("read %s: %w", d.path(first), err)
 		}
 	}
 	return nil
 }
 
-func (d *disk) readSegment(first uint64, oldest, newest bool, begin func(snapshot) error, add func(block) error) error {
-	f, err := os.OpenFile(d.path(first), os.O_RDWR, 0)
+func (d *disk) readSegment(first uint32, newest bool, begin func(snapshot) error, add func(block, place) error) error {
+	f, err := os.Open(d.path(first))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	r := bufio.NewReaderSize(f, 1<<20)
-	magic := make([]byte, len(segmentMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != segmentMagic {
-		f.Close()
-		return subnet.WithHint(errors.New("not a chain of this version"), "choose another directory")
+	if err := readMagic(r); err != nil {
+		return err
 	}
-	good := int64(len(magic))
-	d.blocks = 0
+	d.first, d.end, d.blocks, d.ragged = first, int64(len(segmentMagic)), 0, false
 	for n := 0; ; n++ {
-		record, err := readRecord(r)
-		if err != nil {
-			if err != io.EOF && !newest {
-				f.Close()
-				return fmt.Errorf("record %d: %w", n, err)
-			}
-			break
-		}
-		if n == 0 {
+		record, err := readRecord(r, info.Size()-d.end)
+		switch {
+		case err == io.EOF && n > 0:
+			return nil
+		case err == errTorn && n > 0 && newest:
+			d.ragged = true
+			return nil
+		case err == io.EOF:
+			err = errTorn // a segment appears with its snapshot
+		case err == nil && n == 0:
 			var s snapshot
-			if err = scale.Unmarshal(record, &s); err == nil && oldest {
+			if err = scale.Unmarshal(record, &s); err == nil {
 				err = begin(s)
 			}
-		} else {
+		case err == nil:
 			var b block
 			if err = scale.Unmarshal(record, &b); err == nil {
-				err = add(b)
+				err = add(b, place{first, d.end, recordHead + len(record)})
 				d.blocks++
 			}
 		}
 		if err != nil {
-			f.Close()
-			return fmt.Errorf("record %d: %w", n, err)
+			return subnet.WithHint(fmt.Errorf("record %d: %w", n, err), "the file is damaged: restore it from a copy, or begin a new chain in another directory")
 		}
-		good += int64(len(record)) + recordHead
+		d.end += recordHead + int64(len(record))
 	}
-	if !newest {
-		return f.Close()
-	}
-	if err := f.Truncate(good); err != nil {
-		f.Close()
-		return err
-	}
-	if _, err := f.Seek(good, io.SeekStart); err != nil {
-		f.Close()
-		return err
-	}
-	d.file = f
-	return nil
 }
 
-const recordHead = 8
+// readMagic reads the line that tells what a file is.
+func readMagic(r io.Reader) error {
+	line := make([]byte, len(segmentMagic))
+	_, err := io.ReadFull(r, line)
+	switch {
+	case string(line) == segmentMagic:
+		return nil
+	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
+		return err
+	case strings.HasPrefix(string(line), segmentKind):
+		err = fmt.Errorf("written by another version: it says %q, not %q", line, segmentMagic)
+	default:
+		err = errors.New("no file of a chain")
+	}
+	return subnet.WithHint(err, "begin a new chain in another directory, or remove this one")
+}
 
-func readRecord(r io.Reader) ([]byte, error) {
-	var head [recordHead]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+// body returns the extrinsics of a block.
+func (d *disk) body(p place) ([][]byte, error) {
+	f, err := os.Open(d.path(p.segment))
+	if err != nil {
 		return nil, err
 	}
-	n := binary.LittleEndian.Uint32(head[:4])
-	if n > maxRecord {
-		return nil, fmt.Errorf("length %d is absurd", n)
+	defer f.Close()
+	record, err := readRecord(io.NewSectionReader(f, p.at, int64(p.size)), int64(p.size))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: record at byte %d: %w", d.path(p.segment), p.at, err)
 	}
-	record, err := io.ReadAll(io.LimitReader(r, int64(n)))
-	if err == nil && len(record) < int(n) {
-		err = io.ErrUnexpectedEOF
-	}
-	if err == nil && crc32.ChecksumIEEE(record) != binary.LittleEndian.Uint32(head[4:]) {
-		err = errors.New("checksum differs")
-	}
-	return record, err
+	var b block
+	err = scale.Unmarshal(record, &b)
+	return b.Extrinsics, err
 }
 
-// begin starts a segment with a snapshot, and removes those that are too old.
-// It returns the number of the oldest block whose state is still kept.
-func (d *disk) begin(s snapshot) (oldest uint64, err error) {
-	record, err := scale.Marshal(s)
+// append writes a block, and returns when it is safe. After an error it is as if
+// the block had not been written.
+func (d *disk) append(b block) (place, error) {
+	record, err := appendRecord(nil, b)
 	if err != nil {
-		return 0, err
+		return place{}, err
 	}
-	path := d.path(uint64(s.Number))
-	f, err := os.Create(path + ".tmp")
+	if d.file == nil {
+		if d.file, err = d.open(d.path(d.first), os.O_RDWR); err != nil {
+			d.file = nil
+			return place{}, err
+		}
+	}
+	if d.ragged {
+		if err := d.file.Truncate(d.end); err != nil {
+			return place{}, err
+		}
+	}
+	d.ragged = true
+	if _, err = d.file.WriteAt(record, d.end); err == nil {
+		err = d.file.Sync()
+	}
 	if err != nil {
-		return 0, err
+		d.ragged = d.file.Truncate(d.end) != nil
+		return place{}, err
 	}
-	if _, err = f.WriteString(segmentMagic); err == nil {
-		err = writeRecord(f, record)
-	}
-	if err = errors.Join(err, f.Sync()); err == nil {
-		err = os.Rename(path+".tmp", path)
-	}
+	p := place{d.first, d.end, len(record)}
+	d.end += int64(len(record))
+	d.blocks++
+	d.ragged = false
+	return p, nil
+}
+
+// begin starts a segment with a snapshot. After an error the one before is still
+// the newest.
+func (d *disk) begin(s snapshot) error {
+	b, err := appendRecord([]byte(segmentMagic), s)
 	if err != nil {
-		return 0, errors.Join(err, f.Close())
+		return err
 	}
-	if d.file != nil {
-		d.file.Close()
+	path := d.path(s.Header.number())
+	if err := d.write(path+draftSuffix, b); err != nil {
+		return errors.Join(err, os.Remove(path+draftSuffix))
 	}
-	d.file, d.blocks = f, 0
+	if err := os.Rename(path+draftSuffix, path); err != nil {
+		return err
+	}
+	err = errors.Join(d.close(), syncDir(d.dir))
+	d.first, d.end, d.blocks, d.ragged = s.Header.number(), int64(len(b)), 0, false
+	return err
+}
+
+func (d *disk) write(path string, b []byte) error {
+	f, err := d.open(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(b, 0); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// prune removes the segments that are too old, and returns the first block
+// whose state is still there.
+func (d *disk) prune() (oldest uint32, err error) {
 	list, err := d.segments()
 	if err != nil {
 		return 0, err
 	}
 	for len(list) > keptSegments {
 		if err := os.Remove(d.path(list[0])); err != nil {
-			return 0, err
+			return list[0], err
 		}
 		list = list[1:]
 	}
 	return list[0], nil
 }
 
-// append writes a block, and returns when it is safe.
-func (d *disk) append(b block) error {
-	record, err := scale.Marshal(b)
-	if err != nil {
-		return err
-	}
-	end, err := d.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return err
-	}
-	if err = writeRecord(d.file, record); err == nil {
-		err = d.file.Sync()
-	}
-	if err != nil { // a full disk: the block is as if it had not been made
-		_, seekErr := d.file.Seek(end, io.SeekStart)
-		return errors.Join(err, d.file.Truncate(end), seekErr)
-	}
-	d.blocks++
-	return nil
-}
-
-func writeRecord(w io.Writer, record []byte) error {
-	b := make([]byte, 0, recordHead+len(record))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(record)))
-	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(record))
-	_, err := w.Write(append(b, record...))
-	return err
-}
-
 func (d *disk) close() error {
 	if d.file == nil {
 		return nil
 	}
-	return d.file.Close()
+	f := d.file
+	d.file = nil
+	return f.Close()
+}
+
+// syncDir makes a new name in a directory outlast a power cut. Windows has no
+// such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -6,4 +6,12 @@
 // Unlike upstream, one node makes every block and each is final at once; state
 // and extrinsics roots are plain hashes of what the block changed and holds, as
 // nobody proves anything by them here.
+//
+// Blocks are at least the block time apart by their own clock. Made on demand
+// they may come faster, and then their time runs ahead of ours: what waits for
+// the chain's time, and not for its blocks, must be asked of the chain.
+//
+// The files: node.go and produce.go make blocks of what pool.go holds; disk.go
+// and record.go keep them, history.go what they changed. serve.go, session.go
+// and rpc.go carry requests, and methods.go lists what can be asked.
 package chainnode

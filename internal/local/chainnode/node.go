@@ -1,10 +1,8 @@
 package chainnode
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -15,29 +13,36 @@ import (
 	"adit/internal/subnet"
 )
 
-// Options is what a node may be told.
+// Options is what a node may be told. Dir is needed.
 type Options struct {
 	Dir       string
 	BlockTime time.Duration // between blocks; 0 makes them on demand only
-	Genesis   ledger.Genesis
-	Emit      func(subnet.Event)
+	// Genesis is what a new chain begins with. Of a chain that is there already,
+	// only its Spec and AllowLoopbackAxons count.
+	Genesis ledger.Genesis
+	Emit    func(subnet.Event) // nil: nobody is told
+
+	segmentBlocks int                                       // segmentDefault, but in tests
+	open          func(path string, flag int) (file, error) // openFile, but in tests
 }
 
-// A Node makes blocks and answers questions about them.
+// A Node makes blocks and answers questions about them. It may be used by many
+// goroutines.
 type Node struct {
-	opts    Options
-	release func()
+	opts     Options
+	release  func()
+	metadata hexBytes
+	names    []string // of the methods
 
-	mu       sync.Mutex
-	ledger   *ledger.Ledger
-	history  *history
-	disk     *disk
-	blocks   []block // since the oldest state kept
-	byHash   map[hash]uint32
-	genesis  hash
-	pool     pool
-	watchers watchers
-	metadata []byte
+	mu      sync.Mutex // guards all below, and the feeds of every session
+	ledger  *ledger.Ledger
+	history *history
+	disk    *disk
+	genesis kept
+	blocks  []kept // since the oldest whose state is kept
+	byHash  map[hash]uint32
+	pool    pool
+	feeds   map[*feed]bool // those that hear of every block
 }
 
 // Open opens the chain in the directory, or begins one. No other process can
@@ -50,17 +55,28 @@ func Open(o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{opts: o, release: release, history: newHistory(), disk: &disk{dir: o.Dir}, byHash: make(map[hash]uint32)}
+	if o.segmentBlocks == 0 {
+		o.segmentBlocks = segmentDefault
+	}
+	if o.open == nil {
+		o.open = openFile
+	}
+	n := &Node{
+		opts: o, release: release, history: newHistory(), byHash: make(map[hash]uint32), pool: newPool(), feeds: make(map[*feed]bool),
+		disk: &disk{dir: o.Dir, full: o.segmentBlocks, open: o.open},
+	}
 	if err := n.load(); err != nil {
-		n.Close()
-		return nil, err
+		return nil, errors.Join(err, n.Close())
 	}
 	n.metadata = n.ledger.Metadata()
+	n.names = slices.Sorted(maps.Keys(methods))
 	return n, nil
 }
 
-// Close ends the node. Blocks are on disk already.
+// Close ends the node. Every block that anybody was told of is on disk already.
 func (n *Node) Close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	err := n.disk.close()
 	n.release()
 	return err
@@ -68,196 +84,98 @@ func (n *Node) Close() error {
 
 // load reads the chain from disk, or makes block 0.
 func (n *Node) load() error {
-	var first *snapshot
 	err := n.disk.read(func(s snapshot) error {
-		first = &s
-		n.history.add(s.Number, fromChanges(s.Values))
-		n.history.oldest = s.Number
-		n.adopt(block{Header: header{StateRoot: s.State}, Millis: s.Millis}, s.Number, s.Hash)
-		return nil
-	}, func(b block) error {
-		if want := n.number() + 1; b.Header.Number.V != want {
-			return fmt.Errorf("block %d, want %d", b.Header.Number.V, want)
+		h := s.Header.hash()
+		if len(n.blocks) > 0 { // what it holds is known from the blocks before
+			if h != n.head().hash {
+				return fmt.Errorf("it continues block %d, but the segment before ends with block %d", s.Header.number(), n.number())
+			}
+			return nil
 		}
-		n.history.add(b.Header.Number.V, fromChanges(b.Changes))
-		n.adopt(b, b.Header.Number.V, b.Header.hash())
+		n.genesis = kept{header: s.Genesis, hash: s.Genesis.hash()}
+		n.history.add(s.Header.number(), fromChanges(s.Values))
+		n.history.oldest = s.Header.number()
+		n.adopt(kept{header: s.Header, hash: h, millis: s.Millis})
+		return nil
+	}, func(b block, p place) error {
+		if b.Header.ParentHash != n.head().hash {
+			return fmt.Errorf("block %d does not continue block %d", b.Header.number(), n.number())
+		}
+		n.history.add(b.Header.number(), fromChanges(b.Changes))
+		n.adopt(kept{b.Header, b.Header.hash(), b.Millis, p})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if first == nil {
+	if len(n.blocks) == 0 {
 		return n.begin()
 	}
 	n.restore()
-	genesis, err := n.hashOf(0)
-	n.genesis = genesis
-	return err
+	return nil
 }
 
 // begin makes block 0.
 func (n *Node) begin() error {
 	n.ledger = ledger.New(n.opts.Genesis)
-	changes := toChanges(n.ledger.End())
-	b := block{Millis: uint64(time.Now().UnixMilli())}
-	b.Header.StateRoot, b.Header.ExtrinsicsRoot = roots(hash{}, changes, nil)
-	n.genesis = b.Header.hash()
-	n.history.add(0, fromChanges(changes))
-	n.adopt(b, 0, n.genesis)
-	n.ledger.Seal(n.genesis)
-	_, err := n.disk.begin(snapshot{Hash: n.genesis, State: b.Header.StateRoot, Millis: b.Millis, Values: changes})
-	return err
+	changes := n.ledger.End()
+	first := kept{millis: uint64(time.Now().UnixMilli())}
+	stored := toChanges(changes)
+	first.header.StateRoot, first.header.ExtrinsicsRoot = roots(hash{}, stored, nil)
+	first.hash = first.header.hash()
+	n.genesis = first
+	n.history.add(0, changes)
+	n.adopt(first)
+	n.ledger.Seal(first.hash)
+	return n.disk.begin(snapshot{first.header, first.header, first.millis, stored})
 }
 
 // adopt makes a block the head.
-func (n *Node) adopt(b block, number uint32, h hash) {
-	b.Header.Number.V = number
-	b.Changes = nil // the history has them
+func (n *Node) adopt(b kept) {
 	n.blocks = append(n.blocks, b)
-	n.byHash[h] = number
+	n.byHash[b.hash] = b.header.number()
 }
 
 // restore makes the ledger what it was after the head.
 func (n *Node) restore() {
 	n.ledger = ledger.Restore(n.opts.Genesis, n.history.values(n.number()))
-	n.ledger.Seal(n.headHash())
+	n.ledger.Seal(n.head().hash)
 }
 
+func (n *Node) head() kept { return n.blocks[len(n.blocks)-1] }
+
 // number returns the head's.
-func (n *Node) number() uint32 { return n.blocks[len(n.blocks)-1].Header.Number.V }
+func (n *Node) number() uint32 { return n.head().header.number() }
 
 // block returns a block that is kept, or false.
-func (n *Node) block(number uint32) (block, bool) {
-	first := n.blocks[0].Header.Number.V
+func (n *Node) block(number uint32) (kept, bool) {
+	if number == 0 {
+		return n.genesis, true
+	}
+	first := n.blocks[0].header.number()
 	if number < first || number > n.number() {
-		return block{}, false
+		return kept{}, false
 	}
 	return n.blocks[number-first], true
 }
 
-// headHash returns the head's hash: the snapshot that a chain begins with after
-// a restart has no header to compute it from.
-func (n *Node) headHash() hash {
-	head := n.number()
-	if b, _ := n.block(head); head > n.blocks[0].Header.Number.V {
-		return b.Header.hash()
+// find is block by a hash.
+func (n *Node) find(h hash) (kept, bool) {
+	if h == n.genesis.hash {
+		return n.genesis, true
 	}
-	for h, number := range n.byHash {
-		if number == head {
-			return h
-		}
+	number, ok := n.byHash[h]
+	if !ok {
+		return kept{}, false
 	}
-	panic("unreachable: every block kept has a hash")
+	return n.block(number)
 }
 
-// hashOf returns the hash of a block on the chain, however old.
-func (n *Node) hashOf(number uint32) (hash, error) {
-	if number == n.number() {
-		return n.headHash(), nil
-	}
-	var h hash
-	value := n.history.at(n.number(), blockHashKey(number))
-	if copy(h[:], value) != len(h) {
-		return h, fmt.Errorf("no block %d", number)
-	}
-	return h, nil
-}
-
-// Run makes blocks at the pace of the options until ctx is done.
-func (n *Node) Run(ctx context.Context) error {
-	if n.opts.BlockTime <= 0 {
-		<-ctx.Done()
-		return nil
-	}
-	ticker := time.NewTicker(n.opts.BlockTime)
-	defer ticker.Stop()
-	full := false
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		_, err := n.Produce()
-		if err != nil && !full {
-			n.emit(subnet.Event{Level: slog.LevelError, Kind: "chain", Text: "no block made, trying again", Attrs: []slog.Attr{slog.String("error", err.Error())}})
-		}
-		full = err != nil
-	}
-}
-
-func (n *Node) emit(e subnet.Event) {
-	if n.opts.Emit != nil {
-		n.opts.Emit(e)
-	}
-}
-
-// Produce makes one block of what is in the pool and returns its hash.
-func (n *Node) Produce() (hash, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	parent := n.headHash()
-	last := n.blocks[len(n.blocks)-1]
-	number := last.Header.Number.V + 1
-	// Blocks on demand come faster than the clock: their times do not.
-	millis := max(uint64(time.Now().UnixMilli()), last.Millis+uint64(max(n.opts.BlockTime, time.Millisecond).Milliseconds()))
-
-	n.ledger.Begin(number, parent, millis)
-	extrinsics := [][]byte{ledger.TimestampExtrinsic(millis)}
-	var included []*pooled
-	for _, x := range n.pool.ready() {
-		if _, err := n.ledger.Apply(x.bytes); err != nil {
-			if invalid, ok := errors.AsType[*ledger.InvalidError](err); ok && invalid.Kind == ledger.InvalidFuture {
-				continue // its time will come
-			}
-			n.pool.remove(x)
-			x.tell("invalid")
-			continue
-		}
-		extrinsics = append(extrinsics, x.bytes)
-		included = append(included, x)
-	}
-	b := block{Millis: millis, Extrinsics: extrinsics, Changes: toChanges(n.ledger.End())}
-	b.Header.ParentHash = parent
-	b.Header.Number.V = number
-	b.Header.StateRoot, b.Header.ExtrinsicsRoot = roots(last.Header.StateRoot, b.Changes, extrinsics)
-	h := b.Header.hash()
-	if err := n.disk.append(b); err != nil {
-		n.restore() // as if the block had not been tried
-		return hash{}, fmt.Errorf("write block %d: %w", number, err)
-	}
-	n.ledger.Seal(h)
-	n.history.add(number, fromChanges(b.Changes))
-	n.adopt(b, number, h)
-	for _, x := range included {
-		n.pool.remove(x)
-		x.tell("inBlock", h)
-		x.tell("finalized", h)
-	}
-	n.watchers.head(b.Header)
-	return h, n.rotate(h)
-}
-
-// rotate begins a new segment when the newest is full, and forgets what the
-// oldest held.
-func (n *Node) rotate(h hash) error {
-	if n.disk.blocks < segmentBlocks {
-		return nil
-	}
-	head := n.blocks[len(n.blocks)-1]
-	values := n.history.values(n.number())
-	s := snapshot{Number: n.number(), Hash: h, State: head.Header.StateRoot, Millis: head.Millis}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		c := change{Key: []byte(key)}
-		c.Value.Some, c.Value.V = true, values[key]
-		s.Values = append(s.Values, c)
-	}
-	oldest, err := n.disk.begin(s)
-	if err != nil {
-		return fmt.Errorf("begin a segment: %w", err)
-	}
-	n.history.forget(uint32(oldest))
-	n.blocks = slices.Clone(slices.DeleteFunc(n.blocks, func(b block) bool { return b.Header.Number.V < uint32(oldest) }))
-	maps.DeleteFunc(n.byHash, func(_ hash, number uint32) bool { return number < uint32(oldest) })
-	return nil
+// hashOf returns the hash of a block on the chain, or false. Unlike upstream,
+// which knows those of all blocks, only block 0 is remembered once its state is
+// discarded: a chain of a quarter second a block would gather a gigabyte in
+// three months.
+func (n *Node) hashOf(number uint32) (hash, bool) {
+	b, ok := n.block(number)
+	return b.hash, ok
 }

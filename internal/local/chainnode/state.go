@@ -1,27 +1,44 @@
 package chainnode
 
 import (
-	"encoding/binary"
+	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 
 	"adit/internal/ledger"
 	"adit/internal/scale"
 )
 
-// Storage keys that the node itself reads.
-func blockHashKey(number uint32) string {
-	key := scale.StorageKey("System", "BlockHash")
-	return string(scale.Twox64Concat.Append(key, binary.LittleEndian.AppendUint32(nil, number)))
+// The calls about storage and the runtime: state_.
+
+// maxKeys is how many keys upstream gives at most at a time.
+const maxKeys = 1000
+
+// at returns the number of the block that argument i names by its hash, or the
+// head's. Blocks that never were and those whose state is discarded are not told
+// apart: their hashes are not kept.
+func (n *Node) at(p params, i int) (uint32, error) {
+	h, ok, err := p.hash(i)
+	if err != nil || !ok {
+		return n.number(), err
+	}
+	number, known := n.byHash[h]
+	if !known {
+		return 0, &rpcError{Code: 4003, Message: "Client error: UnknownBlock: State already discarded for 0x" + hex.EncodeToString(h[:])}
+	}
+	return number, nil
 }
 
-func accountKey(who [32]byte) string {
-	return string(scale.Blake2_128Concat.Append(scale.StorageKey("System", "Account"), who[:]))
+// getMetadata is the same for every block: this node is never upgraded while it
+// runs.
+func getMetadata(n *Node, _ *session, p params) (any, error) {
+	_, err := n.at(p, 0)
+	return n.metadata, err
 }
 
-func getMetadata(n *Node, _ *session, _ params) (any, error) { return hexBytes(n.metadata), nil }
-
-func getRuntimeVersion(n *Node, _ *session, _ params) (any, error) { return n.runtimeVersion(), nil }
+func getRuntimeVersion(n *Node, _ *session, p params) (any, error) {
+	_, err := n.at(p, 0)
+	return n.runtimeVersion(), err
+}
 
 func (n *Node) runtimeVersion() any {
 	spec := n.opts.Genesis.Spec
@@ -35,27 +52,49 @@ func (n *Node) runtimeVersion() any {
 	}
 }
 
-// subscribeRuntimeVersion tells the version once: this node is never upgraded
-// while it runs.
+// subscribeRuntimeVersion tells the version once; see getMetadata.
 func subscribeRuntimeVersion(n *Node, s *session, _ params) (any, error) {
-	return s.subscribe("state_runtimeVersion", func(notify func(any)) func() {
-		notify(n.runtimeVersion())
-		return func() {}
-	})
+	f, err := s.subscribe("state_runtimeVersion")
+	if err != nil {
+		return nil, err
+	}
+	f.notify(n.runtimeVersion())
+	return f.id, nil
 }
 
-func getStorage(n *Node, _ *session, p params) (any, error) {
+// value returns what is under the key in argument 0 after the block in argument
+// 1, or nil.
+func (n *Node) value(p params) ([]byte, error) {
 	var key hexBytes
 	if err := p.need(0, &key); err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	at, err := n.at(p, 1)
 	if err != nil {
 		return nil, err
 	}
-	return orNull(n.history.at(at, string(key))), nil
+	return n.history.at(at, string(key)), nil
+}
+
+func getStorage(n *Node, _ *session, p params) (any, error) {
+	value, err := n.value(p)
+	return orNull(value), err
+}
+
+func getStorageHash(n *Node, _ *session, p params) (any, error) {
+	value, err := n.value(p)
+	if err != nil || value == nil {
+		return nil, err
+	}
+	return asHex(scale.Blake2b256(value)), nil
+}
+
+func getStorageSize(n *Node, _ *session, p params) (any, error) {
+	value, err := n.value(p)
+	if err != nil || value == nil {
+		return nil, err
+	}
+	return len(value), nil
 }
 
 // orNull is a value as JSON has it: null if there is none.
@@ -66,12 +105,22 @@ func orNull(value []byte) any {
 	return hexBytes(value)
 }
 
-// maxKeys is how many keys or values upstream gives at most at a time.
-const maxKeys = 1000
+// getKeys returns all keys under a prefix, if an answer holds them.
+func getKeys(n *Node, _ *session, p params) (any, error) {
+	var prefix hexBytes
+	if err := p.need(0, &prefix); err != nil {
+		return nil, err
+	}
+	at, err := n.at(p, 1)
+	if err != nil {
+		return nil, err
+	}
+	return asKeys(n.history.under(at, string(prefix), "", -1)), nil
+}
 
 func getKeysPaged(n *Node, _ *session, p params) (any, error) {
 	var prefix, after hexBytes
-	var count int
+	var count uint32
 	if _, err := p.get(0, &prefix); err != nil {
 		return nil, err
 	}
@@ -81,21 +130,22 @@ func getKeysPaged(n *Node, _ *session, p params) (any, error) {
 	if _, err := p.get(2, &after); err != nil {
 		return nil, err
 	}
-	if count < 0 || count > maxKeys {
+	if count > maxKeys {
 		return nil, &rpcError{Code: 4002, Message: fmt.Sprintf("count exceeds maximum value. value: %d, max: %d", count, maxKeys)}
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	at, err := n.at(p, 3)
 	if err != nil {
 		return nil, err
 	}
-	found := n.history.under(at, string(prefix), string(after), count)
-	keys := make([]hexBytes, len(found))
-	for i, k := range found {
+	return asKeys(n.history.under(at, string(prefix), string(after), int(count))), nil
+}
+
+func asKeys(list []string) []hexBytes {
+	keys := make([]hexBytes, len(list))
+	for i, k := range list {
 		keys[i] = hexBytes(k)
 	}
-	return keys, nil
+	return keys
 }
 
 func queryStorageAt(n *Node, _ *session, p params) (any, error) {
@@ -103,81 +153,62 @@ func queryStorageAt(n *Node, _ *session, p params) (any, error) {
 	if err := p.need(0, &keys); err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	at, err := n.at(p, 1)
 	if err != nil {
 		return nil, err
 	}
-	h, err := n.hashOf(at)
+	b, _ := n.block(at) // a block whose state is kept is kept
+	set, err := n.changeSet(b, keys)
 	if err != nil {
 		return nil, err
 	}
+	return []any{set}, nil
+}
+
+// changeSet returns the values of keys after a block.
+func (n *Node) changeSet(b kept, keys []hexBytes) (any, error) {
 	changes := make([][2]any, len(keys))
+	size := 0
 	for i, k := range keys {
-		changes[i] = [2]any{k, orNull(n.history.at(at, string(k)))}
+		value := n.history.at(b.header.number(), string(k))
+		if size += 2 * (len(k) + len(value)); size > maxResponse {
+			return nil, errTooBig()
+		}
+		changes[i] = [2]any{k, orNull(value)}
 	}
-	return []any{map[string]any{"block": asHex(h), "changes": changes}}, nil
+	return map[string]any{"block": asHex(b.hash), "changes": changes}, nil
 }
 
-func submitExtrinsic(n *Node, _ *session, p params) (any, error) {
-	var xt hexBytes
-	if err := p.need(0, &xt); err != nil {
+// subscribeStorage tells the values of keys, and later those that a block
+// changes.
+func subscribeStorage(n *Node, s *session, p params) (any, error) {
+	var keys []hexBytes
+	if err := p.need(0, &keys); err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	h, err := n.submit(xt, nil)
+	now, err := n.changeSet(n.head(), keys)
 	if err != nil {
 		return nil, err
 	}
-	return asHex(h), nil
-}
-
-// submit puts an extrinsic into the pool, if the ledger finds it valid.
-func (n *Node) submit(xt []byte, status func(string, ...hash)) (hash, error) {
-	v, err := n.ledger.Validate(xt)
+	f, err := s.subscribe("state_storage")
 	if err != nil {
-		return hash{}, &rpcError{Code: 1010, Message: "Invalid Transaction", Data: err.Error()}
-	}
-	return n.pool.add(xt, v, status)
-}
-
-func submitAndWatch(n *Node, s *session, p params) (any, error) {
-	var xt hexBytes
-	if err := p.need(0, &xt); err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var refused error
-	id, err := s.subscribe("author_extrinsicUpdate", func(notify func(any)) func() {
-		var ended atomic.Bool
-		_, refused = n.submit(xt, func(state string, block ...hash) {
-			switch {
-			case ended.Load():
-			case len(block) > 0:
-				notify(map[string]any{state: asHex(block[0])})
-			default:
-				notify(state)
+	wanted := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		wanted[string(k)] = true
+	}
+	f.watch(func(b made) {
+		var changes [][2]any
+		for _, c := range b.changes {
+			if wanted[string(c.Key)] {
+				changes = append(changes, [2]any{hexBytes(c.Key), orNull(c.Value)})
 			}
-		})
-		notify("ready")
-		return func() { ended.Store(true) }
+		}
+		if changes != nil {
+			f.notify(map[string]any{"block": asHex(b.hash), "changes": changes})
+		}
 	})
-	if refused != nil {
-		s.unsubscribe(id) // it was never named to anybody
-		return nil, refused
-	}
-	return id, err
-}
-
-func pendingExtrinsics(n *Node, _ *session, _ params) (any, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	pending := []hexBytes{}
-	for _, x := range n.pool.ready() {
-		pending = append(pending, x.bytes)
-	}
-	return pending, nil
+	f.notify(now)
+	return f.id, nil
 }

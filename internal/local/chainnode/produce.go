@@ -1,0 +1,179 @@
+package chainnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"adit/internal/ledger"
+	"adit/internal/subnet"
+)
+
+// maxBody is the most bytes the extrinsics of a block may have, upstream's
+// limit for its normal class.
+const maxBody = 7_864_320
+
+// Run makes blocks at the pace of the options until ctx is done. A block that
+// cannot be made, as on a full disk, is tried again.
+func (n *Node) Run(ctx context.Context) error {
+	if n.opts.BlockTime <= 0 {
+		<-ctx.Done()
+		return nil
+	}
+	ticker := time.NewTicker(n.opts.BlockTime)
+	defer ticker.Stop()
+	halted := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		_, err := n.Produce()
+		switch {
+		case err != nil && !halted:
+			n.emit(slog.LevelError, "no block made, trying again", err)
+		case err == nil && halted:
+			n.emit(slog.LevelInfo, "blocks are made again", nil)
+		}
+		halted = err != nil
+	}
+}
+
+func (n *Node) emit(level slog.Level, text string, err error) {
+	if n.opts.Emit == nil {
+		return
+	}
+	e := subnet.Event{Level: level, Kind: "chain", Text: text}
+	if err != nil {
+		e.Attrs = []slog.Attr{slog.String("error", err.Error())}
+	}
+	n.opts.Emit(e)
+}
+
+// Produce makes one block of what is in the pool and returns its hash. After an
+// error there is no block, and the pool is as it was.
+func (n *Node) Produce() ([32]byte, error) {
+	n.mu.Lock()
+	h, err := n.produce(uint64(time.Now().UnixMilli()))
+	var late error
+	if err == nil {
+		late = n.rotate()
+	}
+	n.mu.Unlock()
+	if late != nil {
+		n.emit(slog.LevelWarn, "old blocks are not removed, trying again after the next", late)
+	}
+	return h, err
+}
+
+// A made block is what feeds hear of.
+type made struct {
+	kept
+	changes []ledger.Change
+}
+
+// produce makes a block at a time in milliseconds since 1970.
+func (n *Node) produce(now uint64) (hash, error) {
+	head := n.head()
+	b := block{Header: header{ParentHash: head.hash}}
+	b.Header.Number.V = head.header.number() + 1
+	// Blocks on demand come faster than the clock: their times do not.
+	b.Millis = max(now, head.millis+uint64(max(n.opts.BlockTime, time.Millisecond).Milliseconds()))
+
+	n.ledger.Begin(b.Header.number(), head.hash, b.Millis)
+	included, refused := n.fill(&b)
+	changes := n.ledger.End()
+	b.Changes = toChanges(changes)
+	b.Header.StateRoot, b.Header.ExtrinsicsRoot = roots(head.header.StateRoot, b.Changes, b.Extrinsics)
+	place, err := n.disk.append(b)
+	if err != nil {
+		n.restore() // as if the block had not been tried
+		return hash{}, fmt.Errorf("write block %d: %w", b.Header.number(), err)
+	}
+	next := kept{b.Header, b.Header.hash(), b.Millis, place}
+	n.ledger.Seal(next.hash)
+	n.history.add(next.header.number(), changes)
+	n.adopt(next)
+
+	for _, x := range included {
+		n.pool.remove(x)
+		n.pool.bans.add(x.hash)
+		x.tell(map[string]any{"inBlock": asHex(next.hash)}, false)
+		x.tell(map[string]any{"finalized": asHex(next.hash)}, true)
+	}
+	for _, x := range refused {
+		n.pool.drop(x)
+	}
+	n.pool.expire(next.header.number() + 1)
+	for f := range n.feeds {
+		f.onBlock(made{next, changes})
+	}
+	return next.hash, nil
+}
+
+// fill puts extrinsics from the pool into a block, and returns which are in it
+// and which no block can take any more.
+func (n *Node) fill(b *block) (included, refused []*pooled) {
+	b.Extrinsics = [][]byte{ledger.TimestampExtrinsic(b.Millis)}
+	room := maxBody
+	for _, x := range n.pool.ready(n.ledger.Nonce) {
+		if len(x.bytes) > room {
+			continue
+		}
+		if _, err := n.ledger.Apply(x.bytes); err != nil {
+			invalid, ok := errors.AsType[*ledger.InvalidError](err)
+			if !ok || invalid.Kind != ledger.InvalidFuture { // whose predecessor has just failed
+				refused = append(refused, x)
+			}
+			continue
+		}
+		room -= len(x.bytes)
+		b.Extrinsics = append(b.Extrinsics, x.bytes)
+		included = append(included, x)
+	}
+	return included, refused
+}
+
+// rotate begins a new segment when the newest is full, and forgets what the
+// oldest held.
+func (n *Node) rotate() error {
+	if n.disk.blocks < n.disk.full {
+		return nil
+	}
+	head := n.head()
+	values := n.history.values(n.number())
+	s := snapshot{Genesis: n.genesis.header, Header: head.header, Millis: head.millis}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		c := change{Key: []byte(key)}
+		c.Value.Some, c.Value.V = true, values[key]
+		s.Values = append(s.Values, c)
+	}
+	if err := n.disk.begin(s); err != nil {
+		return fmt.Errorf("begin a segment: %w", err)
+	}
+	oldest, err := n.disk.prune()
+	if err != nil {
+		return fmt.Errorf("remove a segment: %w", err)
+	}
+	n.forget(oldest)
+	return nil
+}
+
+// forget drops the blocks before one, and what is not on disk of that one.
+func (n *Node) forget(oldest uint32) {
+	first := n.blocks[0].header.number()
+	if oldest <= first {
+		return
+	}
+	for _, b := range n.blocks[:oldest-first] {
+		delete(n.byHash, b.hash)
+	}
+	n.blocks = slices.Clone(n.blocks[oldest-first:])
+	n.blocks[0].place = place{}
+	n.history.forget(oldest)
+}
