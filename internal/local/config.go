@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"adit/internal/config"
@@ -13,6 +14,10 @@ import (
 	"adit/internal/node"
 	"adit/internal/protocol/connito"
 )
+
+// axonPorts is the first of the ports that the neurons put on chain. Like
+// upstream's since it exchanges models through the hub, they do not listen there.
+const axonPorts = 8000
 
 // writeConfig writes a neuron's config.yaml, unless there is one: what a person
 // changed there stays.
@@ -36,6 +41,8 @@ func (n *Network) writeConfig(m member) error {
 	c.Chain.NetUID = n.plan.NetUID
 	c.Chain.WalletPath = n.plan.walletDir(n.dir)
 	c.Chain.ColdkeyName, c.Chain.HotkeyName = m.Name, hotkeyName
+	c.Chain.IP = "127.0.0.1"
+	c.Chain.Port = axonPorts + uint16(slices.IndexFunc(n.plan.Neurons, func(o member) bool { return o.Name == m.Name }))
 	c.Model.ModelPath = n.plan.genesisDir(n.dir)
 	c.Task.Data = n.plan.dataDir(n.dir)
 	c.Task.SequenceLength = sequenceLength
@@ -50,8 +57,8 @@ func (n *Network) writeConfig(m member) error {
 	// miners' mean as it is: with momentum a local network's few cycles would
 	// only overshoot.
 	c.Opt.OuterLR, c.Opt.OuterMomentum = 1, 0
-	c.Opt.LR = 3e-3
-	c.Sched.TotalSteps = 0
+	c.Opt.LR = 2e-3
+	c.Sched.WarmupSteps, c.Sched.TotalSteps = 20, 0
 	c.Evaluation.TopKMinersMerged = 2
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -81,7 +82,7 @@ func Run(ctx context.Context, o Options) error {
 	defer client.Close()
 	chain := client.Subnet(services.NetUID, key)
 	if services.Axon.IsValid() {
-		if err := chain.ServeAxon(ctx, services.Axon); err != nil {
+		if err := serveAxon(ctx, chain, key.Hotkey(), services.Axon); err != nil {
 			return fmt.Errorf("serve axon: %w", err)
 		}
 	}
@@ -97,6 +98,18 @@ func Run(ctx context.Context, o Options) error {
 		Emit:   o.Events.Emit,
 	}
 	return supervise(ctx, role, env)
+}
+
+// serveAxon puts the address on chain, if it is not there.
+func serveAxon(ctx context.Context, chain subnet.Chain, me subnet.Hotkey, addr netip.AddrPort) error {
+	meta, err := chain.Metagraph(ctx, subnet.Latest)
+	if err != nil {
+		return err
+	}
+	if n, ok := meta.ByHotkey(me); ok && n.Axon == addr {
+		return nil
+	}
+	return chain.ServeAxon(ctx, addr)
 }
 
 // eventQueue is how many events may wait for the disk.

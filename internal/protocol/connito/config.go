@@ -9,71 +9,68 @@ import (
 	"adit/internal/subnet"
 )
 
-// Config holds the settings of a Connito neuron, under upstream's names.
+// Config holds the settings of a Connito neuron, under upstream's names. The
+// help of each is its comment in a config.yaml.
 type Config struct {
-	// Rules is the generation of the network: local or g3.
-	Rules string `yaml:"rules"`
+	Rules string `yaml:"rules" help:"the generation of the network: local or g3"`
 
 	Chain struct {
-		NetUID      uint16   `yaml:"netuid"`       // the subnet's number
-		Endpoints   []string `yaml:"endpoints"`    // ws:// or wss:// URLs, the preferred one first; a node that keeps past states
-		WalletPath  string   `yaml:"wallet_path"`  // directory of wallets; none means ~/.bittensor/wallets
-		ColdkeyName string   `yaml:"coldkey_name"` // of the wallet
-		HotkeyName  string   `yaml:"hotkey_name"`  // in the wallet
-		IP          string   `yaml:"ip"`           // served as axon, with port; none serves no axon
+		NetUID      uint16   `yaml:"netuid" help:"the subnet's number"`
+		Endpoints   []string `yaml:"endpoints" help:"ws:// or wss:// URLs, the preferred one first; a node that keeps past states"`
+		WalletPath  string   `yaml:"wallet_path" help:"directory of wallets; none means ~/.bittensor/wallets"`
+		ColdkeyName string   `yaml:"coldkey_name" help:"of the wallet"`
+		HotkeyName  string   `yaml:"hotkey_name" help:"in the wallet"`
+		IP          string   `yaml:"ip" help:"served as axon, with port; none serves no axon"`
 		Port        uint16   `yaml:"port"`
 	} `yaml:"chain"`
 
 	Cycle struct {
-		// ValidatorWhitelist names the hotkeys whose baselines count. None
-		// means every hotkey with a validator permit.
-		ValidatorWhitelist []string `yaml:"validator_whitelist"`
+		ValidatorWhitelist []string `yaml:"validator_whitelist" help:"hotkeys whose baselines count; none means every one with a validator permit"`
 	} `yaml:"cycle"`
 
 	Model struct {
-		ModelPath string `yaml:"model_path"` // directory of the base model, as Hugging Face lays it out
-		Precision string `yaml:"precision"`  // of saved tensors: fp32, fp16 or bf16
-		Threads   int    `yaml:"threads"`    // none means one per core
+		ModelPath string `yaml:"model_path" help:"directory of the base model, as Hugging Face lays it out"`
+		Precision string `yaml:"precision" help:"of saved tensors: fp32, fp16 or bf16"`
+		Threads   int    `yaml:"threads" help:"none means one per core"`
 	} `yaml:"model"`
 
 	Task struct {
-		Groups []Group `yaml:"groups"` // the expert groups: one for a miner, one or more for a validator
-		Data   string  `yaml:"data"`   // directory of the prepared text
-		// SequenceLength is how many tokens a training sequence has.
-		SequenceLength int `yaml:"sequence_length"`
+		Groups         []Group `yaml:"groups" help:"the expert groups: one for a miner, one or more for a validator"`
+		Data           string  `yaml:"data" help:"directory of the prepared text"`
+		SequenceLength int     `yaml:"sequence_length" help:"tokens in a training sequence"`
 	} `yaml:"task"`
 
 	HF struct {
-		CheckpointRepo string `yaml:"checkpoint_repo"` // owner/name of the repository to publish in
-		TokenEnvVar    string `yaml:"token_env_var"`   // environment variable that holds the token
-		Endpoint       string `yaml:"endpoint"`        // of the model hub; none means the public one
+		CheckpointRepo string `yaml:"checkpoint_repo" help:"owner/name of the repository to publish in"`
+		TokenEnvVar    string `yaml:"token_env_var" help:"environment variable that holds the token"`
+		Endpoint       string `yaml:"endpoint" help:"of the model hub; none means the public one"`
 	} `yaml:"hf"`
 
 	Opt struct {
-		LR            float64 `yaml:"lr"`             // of AdamW
-		WeightDecay   float64 `yaml:"weight_decay"`   // decoupled
-		BatchSize     int     `yaml:"batch_size"`     // sequences per optimizer step
-		OuterLR       float64 `yaml:"outer_lr"`       // of the validator's outer step
-		OuterMomentum float64 `yaml:"outer_momentum"` // Nesterov
+		LR            float64 `yaml:"lr" help:"of AdamW"`
+		WeightDecay   float64 `yaml:"weight_decay" help:"decoupled"`
+		BatchSize     int     `yaml:"batch_size" help:"sequences per optimizer step"`
+		OuterLR       float64 `yaml:"outer_lr" help:"of the validator's outer step"`
+		OuterMomentum float64 `yaml:"outer_momentum" help:"Nesterov"`
 	} `yaml:"opt"`
 
 	Sched struct {
-		WarmupSteps int `yaml:"warmup_steps"` // of each cycle
-		TotalSteps  int `yaml:"total_steps"`  // at which half a cosine reaches nought; 0 for the end of each Train phase
+		WarmupSteps int `yaml:"warmup_steps" help:"of each cycle"`
+		TotalSteps  int `yaml:"total_steps" help:"at which half a cosine reaches nought; 0 for the end of each Train phase"`
 	} `yaml:"sched"`
 
 	Ckpt struct {
-		Format             string `yaml:"format"`              // safetensors or pt
-		CheckpointInterval int    `yaml:"checkpoint_interval"` // optimizer steps between checkpoints
-		CheckpointTopK     int    `yaml:"checkpoint_topk"`     // checkpoints and baselines kept
-		EvalSequences      int    `yaml:"eval_sequences"`      // held-out sequences that choose the best checkpoint
-		MaxBytes           int64  `yaml:"max_bytes"`           // largest file taken from another neuron
+		Format             string `yaml:"format" help:"safetensors or pt"`
+		CheckpointInterval int    `yaml:"checkpoint_interval" help:"optimizer steps between checkpoints"`
+		CheckpointTopK     int    `yaml:"checkpoint_topk" help:"checkpoints and baselines kept"`
+		EvalSequences      int    `yaml:"eval_sequences" help:"held-out sequences that choose the best checkpoint"`
+		MaxBytes           int64  `yaml:"max_bytes" help:"largest file taken from another neuron"`
 	} `yaml:"ckpt"`
 
 	Evaluation struct {
-		Sequences        int `yaml:"sequences"`             // held-out sequences per submission
-		ReportSequences  int `yaml:"report_sequences"`      // held-out sequences by which baselines are compared over cycles
-		TopKMinersMerged int `yaml:"top_k_miners_to_merge"` // submissions in a group's next baseline
+		Sequences        int `yaml:"sequences" help:"held-out sequences per submission"`
+		ReportSequences  int `yaml:"report_sequences" help:"held-out sequences by which baselines are compared over cycles"`
+		TopKMinersMerged int `yaml:"top_k_miners_to_merge" help:"submissions in a group's next baseline"`
 	} `yaml:"evaluation"`
 
 	// Cheat makes a miner break one rule, to see that the network notices:
