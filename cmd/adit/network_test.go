@@ -75,16 +75,16 @@ func (e event) number(key string) uint64 {
 	return 0
 }
 
-// A network is a running 'adit up --json'.
-type network struct {
+// A process is a running command that reports in JSON.
+type process struct {
 	t   *testing.T
-	dir string
+	dir string // of the network, if it is one
 	cmd *exec.Cmd
-	out bytes.Buffer
+	out bytes.Buffer // what it writes besides reports: a network's summary, a part's errors
 
 	mu     sync.Mutex
 	events []event
-	other  []string      // lines of standard error that are no events
+	other  []string      // lines among the reports that are none
 	more   chan struct{} // closed and replaced when there are more
 	done   chan struct{} // closed when the process has ended
 }
@@ -95,35 +95,54 @@ func small(args ...string) []string {
 	return append([]string{"--data", "../../internal/ledger", "--data", "../../internal/subtensor", "--miners", "1", "--genesis", "2s", "--block-time", "200ms"}, args...)
 }
 
-// up starts a network in dir.
-func up(t *testing.T, dir string, args ...string) *network {
+// up starts a network in dir, which reports on standard error.
+func up(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	n := &network{t: t, dir: dir, more: make(chan struct{}), done: make(chan struct{})}
-	n.cmd = program(t, append([]string{"up", "--json", "--dir", dir}, args...)...)
-	n.cmd.Stdout = &n.out
-	errs, err := n.cmd.StderrPipe()
+	p := &process{t: t, dir: dir, cmd: program(t, append([]string{"up", "--json", "--dir", dir}, args...)...)}
+	p.cmd.Stdout = &p.out
+	reports, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.cmd.Start(); err != nil {
+	p.start(reports)
+	return p
+}
+
+// part starts a part of a network, which reports on standard output.
+func part(t *testing.T, env string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: program(t, append(args, "--json")...)}
+	p.cmd.Env = append(p.cmd.Env, env)
+	p.cmd.Stderr = &p.out
+	reports, err := p.cmd.StdoutPipe()
+	if err != nil {
 		t.Fatal(err)
+	}
+	p.start(reports)
+	return p
+}
+
+func (n *process) start(reports io.Reader) {
+	n.t.Helper()
+	n.more, n.done = make(chan struct{}), make(chan struct{})
+	if err := n.cmd.Start(); err != nil {
+		n.t.Fatal(err)
 	}
 	go func() {
 		defer close(n.done)
-		n.read(errs)
+		n.read(reports)
 		_ = n.cmd.Wait()
 	}()
-	t.Cleanup(func() {
+	n.t.Cleanup(func() {
 		n.cmd.Process.Kill()
 		<-n.done
-		if t.Failed() {
+		if n.t.Failed() {
 			n.dump()
 		}
 	})
-	return n
 }
 
-func (n *network) read(r io.Reader) {
+func (n *process) read(r io.Reader) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -146,9 +165,10 @@ func (n *network) read(r io.Reader) {
 }
 
 // dump shows what led to a failure.
-func (n *network) dump() {
+func (n *process) dump() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.t.Logf("%v", n.cmd.Args[1:])
 	for _, l := range n.other {
 		n.t.Logf("said: %s", l)
 	}
@@ -161,7 +181,7 @@ func (n *network) dump() {
 
 // await returns the first event, from the from-th on, that is wanted, and the
 // number of the one after it.
-func (n *network) await(what string, from int, wanted func(event) bool) (event, int) {
+func (n *process) await(what string, from int, wanted func(event) bool) (event, int) {
 	n.t.Helper()
 	deadline := time.After(2 * time.Minute)
 	for {
@@ -176,7 +196,7 @@ func (n *network) await(what string, from int, wanted func(event) bool) (event, 
 		select {
 		case <-more:
 		case <-n.done:
-			n.t.Fatalf("the network ended before %s", what)
+			n.t.Fatalf("it ended before %s: %s", what, n.out.String())
 		case <-deadline:
 			n.t.Fatalf("waited in vain for %s", what)
 		}
@@ -184,26 +204,26 @@ func (n *network) await(what string, from int, wanted func(event) bool) (event, 
 }
 
 // count returns how many events have happened.
-func (n *network) count() int {
+func (n *process) count() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.events)
 }
 
-// ended waits for the end and returns the exit status and how long it took.
-func (n *network) ended() (status int, took time.Duration) {
+// ended waits for the end, and returns the exit status and how long it took.
+func (n *process) ended() (status int, took time.Duration) {
 	n.t.Helper()
 	began := time.Now()
 	select {
 	case <-n.done:
 	case <-time.After(2 * time.Minute):
-		n.t.Fatal("the network does not end")
+		n.t.Fatal("it does not end")
 	}
 	return n.cmd.ProcessState.ExitCode(), time.Since(began)
 }
 
 // summary returns what it printed at the end.
-func (n *network) summary() local.Snapshot {
+func (n *process) summary() local.Snapshot {
 	n.t.Helper()
 	var s local.Snapshot
 	d := json.NewDecoder(&n.out)
@@ -217,7 +237,7 @@ func (n *network) summary() local.Snapshot {
 }
 
 // status asks the network for its state until it is as wanted.
-func (n *network) status(what string, wanted func(local.Snapshot) bool) local.Snapshot {
+func (n *process) status(what string, wanted func(local.Snapshot) bool) local.Snapshot {
 	n.t.Helper()
 	var s local.Snapshot
 	eventually(n.t, what, func() bool {

@@ -82,7 +82,7 @@ func TestUp(t *testing.T) {
 }
 
 // interrupt is Ctrl-C: all must be over in five seconds.
-func interrupt(t *testing.T, n *network, running local.Snapshot) {
+func interrupt(t *testing.T, n *process, running local.Snapshot) {
 	t.Helper()
 	if err := n.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)

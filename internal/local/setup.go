@@ -51,9 +51,9 @@ func (n *Network) client(ctx context.Context) (*subtensor.Client, error) {
 	}
 }
 
-// patience is for how long the chain may not answer: a node that is being
-// started again answers sooner.
-const patience = time.Minute
+// patience is for how long the chain may not answer, or not go on: a node that is
+// being started again does sooner.
+const patience = 30 * time.Second
 
 // persistently repeats a step that broke off because the node did.
 func persistently(ctx context.Context, step func(context.Context) error) error {

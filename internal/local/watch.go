@@ -2,7 +2,9 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"adit/internal/protocol/connito"
@@ -47,11 +49,33 @@ func (n *Network) watch(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := c.Wait(ctx, head+1); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("watch the chain: %w", err)
+		if err := n.nextBlock(ctx, c, head); err != nil && ctx.Err() == nil {
+			return err
 		}
 	}
 }
+
+// nextBlock waits for the block after head. It loses patience with a node that
+// makes none, such as one whose disk is full.
+func (n *Network) nextBlock(ctx context.Context, c *subtensor.Client, head subnet.Block) error {
+	wait := patience + n.plan.BlockTime
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, errStalled)
+	defer cancel()
+	err := c.Wait(ctx, head+1)
+	if err == nil || !errors.Is(context.Cause(ctx), errStalled) {
+		return err
+	}
+	err = fmt.Errorf("%w for %v", errStalled, wait)
+	for _, notice := range slices.Backward(n.state.snapshot().Notices) {
+		if notice.From == "chain" {
+			err = fmt.Errorf("%w: %s", err, notice.Text)
+			break
+		}
+	}
+	return subnet.WithHint(err, "cure that and start it again: the network goes on from here; the node's log is "+n.plan.logFile(n.dir, "chain"))
+}
+
+var errStalled = errors.New("the chain node has made no block")
 
 // aim sets the goal: so many cycles more, from the next one that the network
 // takes part in from its beginning.

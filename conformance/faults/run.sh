@@ -1,0 +1,24 @@
+#!/bin/sh
+# Kills the processes of a local network one by one, at moments that are others
+# every time, and all of them together; fills its disk; takes it apart into the
+# guides' terminals. It takes some six minutes. Needs Go, and for the full disk
+# the right to mount one. The last line is "N passed, N failed".
+#
+#   conformance/faults/run.sh         with moments of its own
+#   conformance/faults/run.sh 17      with those of a seed that it printed
+set -eu
+
+cd "$(dirname "$0")/../.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 1' INT TERM
+
+seed=${1:-$(date +%s)}
+echo "seed $seed"
+# The status says no more than the lines do.
+ADIT_FAULTS=$seed go test -v -count=1 -timeout 30m -run '^TestFaults' ./cmd/adit 2>&1 | tee "$log" || true
+
+passed=$(grep -cE '^ +--- PASS|^--- PASS: TestFaultsFullDisk' "$log" || true)
+failed=$(grep -cE '^ +--- FAIL|^--- FAIL|^FAIL|^panic' "$log" || true)
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
