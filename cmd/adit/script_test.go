@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"adit/internal/subnet"
@@ -32,7 +37,64 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": cmdStatus, "binary": cmdBinary, "port": cmdPort,
+		},
 	})
+}
+
+// cmdStatus is '! status N COMMAND…': the command must end with that status, which
+// is not 0.
+func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if !neg || len(args) < 2 {
+		ts.Fatalf("usage: ! status N command...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		ts.Fatalf("%v ended with %v", args[1:], err)
+	}
+	if got := strconv.Itoa(exit.ExitCode()); got != args[0] {
+		ts.Fatalf("%v ended with status %s, want %s", args[1:], got, args[0])
+	}
+}
+
+// cmdBinary is 'binary FILE': a file that is no text.
+func cmdBinary(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("\x7fELF\x02\x01\x01\x00\x00\xff"), 0o644))
+}
+
+// cmdPort is 'port': a port that is taken until the script ends, in $PORT.
+func cmdPort(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv("PORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// TestHelp wants examples in the help of every command.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var cli CLI
+	parser, err := kong.New(&cli, kong.Vars{"networkdir": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := parser.Model.Leaves(false)
+	if len(leaves) < 12 {
+		t.Errorf("only %d commands", len(leaves))
+	}
+	for _, c := range leaves {
+		var out, errs bytes.Buffer
+		args := append(strings.Fields(c.Path()), "--help")
+		if status := run(args, terminal{out: &out, err: &errs}); status != 0 || errs.Len() > 0 {
+			t.Errorf("%v: status %d, said %q", args, status, errs.String())
+		}
+		example := regexp.MustCompile(`Examples:(\n.*)*\n +adit ` + strings.Join(args[:len(args)-1], " "))
+		if !example.MatchString(out.String()) {
+			t.Errorf("%v shows no example of itself:\n%s", args, out.String())
+		}
+	}
 }
 
 func TestSay(t *testing.T) {

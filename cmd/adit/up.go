@@ -62,6 +62,16 @@ Examples:
   adit up --cheats random,copy --cycles 3 --json`
 }
 
+func (c UpCommand) options() local.Options {
+	return local.Options{
+		Dir: c.Dir, Data: c.Data, Groups: c.Groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
+		BlockTime: c.BlockTime, Cycles: c.Cycles, Seed: c.Seed, Genesis: c.Genesis,
+	}
+}
+
+// Validate says everything that is wrong with the options at once.
+func (c UpCommand) Validate() error { return c.options().Validate() }
+
 // Run runs the network until it is interrupted, told to end, or done.
 func (c UpCommand) Run(ctx context.Context, t terminal) error {
 	live := !c.JSON && !c.Plain && isTerminal(t.in) && isTerminal(t.out)
@@ -74,10 +84,7 @@ func (c UpCommand) Run(ctx context.Context, t terminal) error {
 	case !live:
 		bus.Subscribe(reportQueue, thinned(telemetry.NewLogWriter(t.out).Write))
 	}
-	n, err := local.Open(local.Options{
-		Dir: c.Dir, Data: c.Data, Groups: c.Groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
-		BlockTime: c.BlockTime, Cycles: c.Cycles, Seed: c.Seed, Genesis: c.Genesis,
-	}, func(name string, at time.Time, e subnet.Event) {
+	n, err := local.Open(c.options(), func(name string, at time.Time, e subnet.Event) {
 		e.Attrs = append(e.Attrs[:len(e.Attrs):len(e.Attrs)], whose(name))
 		bus.Forward(at, e)
 	})

@@ -68,7 +68,9 @@ func Open(o Options) (*Node, error) {
 	if err := n.load(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	n.metadata = n.ledger.Metadata()
+	if n.metadata, err = describe(n.ledger.Metadata()); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	n.names = slices.Sorted(maps.Keys(methods))
 	return n, nil
 }

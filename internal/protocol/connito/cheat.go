@@ -62,7 +62,9 @@ func cheat(ctx context.Context, env subnet.Env) error {
 // cheatJob is a commitJob with something wrong in it.
 func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	g := n.cfg.Task.Groups[0]
-	p, name, err := n.waitForBaseline(ctx, cycle, g)
+	inTime, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
+	defer cancel()
+	p, name, err := n.waitForBaseline(inTime, cycle, g)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func NewConfig() subnet.Config {
 	c.Ckpt.CheckpointTopK = 2
 	c.Ckpt.EvalSequences = 16
 	c.Ckpt.MaxBytes = 8 << 30
-	c.Evaluation.Sequences = 64
+	c.Evaluation.Sequences = 128
 	c.Evaluation.ReportSequences = 256
 	c.Evaluation.TopKMinersMerged = 1
 	return &c
