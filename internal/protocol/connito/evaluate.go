@@ -1,0 +1,165 @@
+package connito
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"adit/internal/subnet"
+	"adit/internal/tensor"
+)
+
+// freeze reads what every miner committed to in a cycle. An entry says why a
+// miner is out of the round, if it is.
+func (v *validator) freeze(ctx context.Context, cycle uint64) ([]Entry, map[subnet.UID]Commit, error) {
+	one, two := v.rules.Schedule.commitReads(cycle, MinerCommit1)
+	if err := v.Chain.Wait(ctx, two); err != nil {
+		return nil, nil, err
+	}
+	first, err := v.Chain.Commitments(ctx, one)
+	if err != nil {
+		return nil, nil, err
+	}
+	second, err := v.Chain.Commitments(ctx, two)
+	if err != nil {
+		return nil, nil, err
+	}
+	meta, err := v.Chain.Metagraph(ctx, two)
+	if err != nil {
+		return nil, nil, err
+	}
+	signed, revealed := make(map[subnet.Hotkey]subnet.Commitment), make(map[subnet.Hotkey][]Commit)
+	for _, c := range first {
+		signed[c.Hotkey] = c
+	}
+	for _, c := range second {
+		revealed[c.Hotkey] = parseCommits(c.Fields)
+	}
+	var entries []Entry
+	commits := make(map[subnet.UID]Commit)
+	for _, neuron := range meta.Neurons {
+		if neuron.Hotkey == v.me || slices.Contains(v.cfg.Cycle.ValidatorWhitelist, string(neuron.Hotkey)) {
+			continue
+		}
+		e := Entry{UID: neuron.UID, Hotkey: neuron.Hotkey, Group: -1, Committed: signed[neuron.Hotkey].Block}
+		c := Commit{}
+		if all := revealed[neuron.Hotkey]; len(all) > 0 {
+			c = all[0]
+		}
+		sigs := parseCommits(signed[neuron.Hotkey].Fields)
+		switch {
+		case c.Hash == "":
+			e.Refused = "no second commitment in its window"
+		case c.complete() != "":
+			e.Refused = "second commitment incomplete: " + c.complete()
+		case !v.rules.versionFits(*c.Version, cycle):
+			e.Refused = fmt.Sprintf("started from baseline %d, which is too old or not yet made", *c.Version)
+		case len(sigs) == 0 || sigs[0].Signed == "":
+			e.Refused = "no first commitment in its window"
+		case !v.signedBy(neuron.Hotkey, c.Hash, sigs):
+			e.Refused = "first commitment is no signature over the hash of the second"
+		}
+		if c.Group != nil {
+			e.Group = *c.Group
+		} else if h := v.scores[neuron.UID]; h != nil && h.Hotkey == neuron.Hotkey {
+			e.Group = h.Group // it loses this round in the group it was in
+		}
+		e.Hash = c.Hash
+		commits[e.UID] = c
+		entries = append(entries, e)
+	}
+	return entries, commits, nil
+}
+
+// seed returns the seed of a cycle's evaluation.
+func (v *validator) seed(ctx context.Context, cycle uint64) (string, error) {
+	end := v.rules.Schedule.End(cycle, MinerCommit2)
+	if v.rules.Seed == SeedFromBlock {
+		return v.Chain.Hash(ctx, end)
+	}
+	all, err := v.Chain.Commitments(ctx, end)
+	if err != nil {
+		return "", err
+	}
+	seeds := make(map[subnet.Hotkey]uint64)
+	for _, c := range all {
+		for _, commit := range parseCommits(c.Fields) {
+			if commit.Group != nil && slices.Contains(v.cfg.Cycle.ValidatorWhitelist, string(c.Hotkey)) {
+				seeds[c.Hotkey] = 0
+				if commit.Seed != nil {
+					seeds[c.Hotkey] = *commit.Seed
+				}
+			}
+		}
+	}
+	return combinedSeed(seeds), nil
+}
+
+// judge evaluates and ranks the entries of a group, in place, and returns the
+// group's next tensors.
+func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base string, entries []Entry, commits map[subnet.UID]Commit, seed string) (tensor.Dict, error) {
+	sample := subnet.Sample{Domain: g.ID, Seed: seed, Sequences: v.cfg.Evaluation.Sequences}
+	v.model.Route(g.Assignment.Experts())
+	if err := v.load(v.model, base); err != nil {
+		return nil, err
+	}
+	baseline, err := v.model.Loss(ctx, sample)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate baseline: %w", err)
+	}
+	global, err := v.tensors(base)
+	if err != nil {
+		return nil, err
+	}
+
+	shards := make(map[subnet.UID]string)
+	for i := range entries {
+		e := &entries[i]
+		if e.Refused != "" {
+			continue
+		}
+		name, loss, err := v.evaluate(ctx, cycle, g, base, *e, commits[e.UID], sample)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		} else if err != nil {
+			e.Refused = err.Error()
+			continue
+		}
+		e.Loss, shards[e.UID] = loss.Mean, name
+		if loss.Bad > 0 {
+			e.Refused = fmt.Sprintf("loss not finite on %d batches", loss.Bad)
+		}
+	}
+	v.rules.rank(baseline.Mean, entries)
+	for _, e := range entries {
+		v.sayScore(cycle, e, baseline.Mean)
+	}
+	return v.merge(ctx, cycle, g, global, baseline, entries, shards, sample)
+}
+
+// sayScore tells what a miner earned in a round, and why.
+func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
+	v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
+		slog.Float64("loss", finite(e.Loss)), slog.Float64("baseline", finite(baseline)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash))
+}
+
+// evaluate fetches a submission and measures its loss.
+func (v *validator) evaluate(ctx context.Context, cycle uint64, g Group, base string, e Entry, c Commit, sample subnet.Sample) (string, subnet.Loss, error) {
+	fetchCtx, cancel := until(ctx, v.Chain, v.rules.Schedule.End(cycle, Merge))
+	defer cancel()
+	name, err := v.fetch(fetchCtx, fmt.Sprintf("%s/hotkey_%s_block_%d", submissionDir, e.Hotkey, e.Committed), g, c)
+	if err != nil {
+		return "", subnet.Loss{}, err
+	}
+	if !v.rules.ExactKeys { // what it lacks is the baseline's, not the last miner's
+		if err := v.load(v.model, base); err != nil {
+			return "", subnet.Loss{}, err
+		}
+	}
+	if err := v.load(v.model, name); err != nil {
+		return "", subnet.Loss{}, err
+	}
+	loss, err := v.model.Loss(ctx, sample)
+	return name, loss, err
+}
