@@ -174,7 +174,7 @@ func (n *neuron) steal(ctx context.Context, cycle uint64, g Group) (tensor.Dict,
 			if err != nil || Hash(d) == c.Hash || checkShard(d, g.Assignment, true) != nil {
 				continue
 			}
-			if loss, err := n.lossOf(ctx, g, d); err == nil && loss < least {
+			if loss, err := n.lossOfStolen(ctx, g, d); err == nil && loss < least {
 				best, least = d, loss
 			}
 		}
@@ -185,8 +185,8 @@ func (n *neuron) steal(ctx context.Context, cycle uint64, g Group) (tensor.Dict,
 	return best, nil
 }
 
-// lossOf evaluates stolen tensors.
-func (n *neuron) lossOf(ctx context.Context, g Group, d tensor.Dict) (float64, error) {
+// lossOfStolen evaluates stolen tensors.
+func (n *neuron) lossOfStolen(ctx context.Context, g Group, d tensor.Dict) (float64, error) {
 	const name = ".tmp_stolen/candidate"
 	if err := n.write(name, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) }); err != nil {
 		return 0, err
