@@ -222,8 +222,8 @@ func (d *disk) append(b block) (place, error) {
 	return p, nil
 }
 
-// begin starts a segment with a snapshot. After an error the one before is still
-// the newest.
+// begin starts a segment with a snapshot. If it cannot be written, the one before
+// is still the newest.
 func (d *disk) begin(s snapshot) error {
 	b, err := appendRecord([]byte(segmentMagic), s)
 	if err != nil {

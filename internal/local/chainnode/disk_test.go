@@ -335,6 +335,12 @@ func TestLock(t *testing.T) {
 	if subnet.Hint(err) == "" {
 		t.Errorf("no hint with %q", err)
 	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Produce(); err == nil {
+		t.Error("a closed node makes blocks in a directory that may be another's")
+	}
 }
 
 // FuzzOpen opens a chain whose only file is foreign.

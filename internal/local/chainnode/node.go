@@ -35,6 +35,7 @@ type Node struct {
 	names    []string // of the methods
 
 	mu      sync.Mutex // guards all below, and the feeds of every session
+	closed  bool
 	ledger  *ledger.Ledger
 	history *history
 	disk    *disk
@@ -43,6 +44,9 @@ type Node struct {
 	byHash  map[hash]uint32
 	pool    pool
 	feeds   map[*feed]bool // those that hear of every block
+
+	settling   []*pooled // in the last block, whose watchers do not know yet that it is final
+	settlingIn hash
 }
 
 // Open opens the chain in the directory, or begins one. No other process can
@@ -79,6 +83,7 @@ func Open(o Options) (*Node, error) {
 func (n *Node) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.closed = true
 	err := n.disk.close()
 	n.release()
 	return err

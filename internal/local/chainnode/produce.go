@@ -79,6 +79,9 @@ type made struct {
 
 // produce makes a block at a time in milliseconds since 1970.
 func (n *Node) produce(now uint64) (hash, error) {
+	if n.closed { // and the directory perhaps another's
+		return hash{}, errors.New("make a block: the node is closed")
+	}
 	head := n.head()
 	b := block{Header: header{ParentHash: head.hash}}
 	b.Header.Number.V = head.header.number() + 1
@@ -104,8 +107,8 @@ func (n *Node) produce(now uint64) (hash, error) {
 		n.pool.remove(x)
 		n.pool.bans.add(x.hash)
 		x.tell(map[string]any{"inBlock": asHex(next.hash)}, false)
-		x.tell(map[string]any{"finalized": asHex(next.hash)}, true)
 	}
+	n.settle(included, next.hash)
 	for _, x := range refused {
 		n.pool.drop(x)
 	}
@@ -114,6 +117,20 @@ func (n *Node) produce(now uint64) (hash, error) {
 		f.onBlock(made{next, changes})
 	}
 	return next.hash, nil
+}
+
+// settle tells watchers that their extrinsics are final. Blocks are at once; but
+// polkadot.js fetches the block that it hears of first, and forgets about it if
+// it hears of the end meanwhile. So the end is told with the next block, if that
+// comes by itself.
+func (n *Node) settle(included []*pooled, block hash) {
+	if n.opts.BlockTime > 0 {
+		included, n.settling = n.settling, included
+		block, n.settlingIn = n.settlingIn, block
+	}
+	for _, x := range included {
+		x.tell(map[string]any{"finalized": asHex(block)}, true)
+	}
 }
 
 // fill puts extrinsics from the pool into a block, and returns which are in it
