@@ -13,19 +13,6 @@ import (
 	"strings"
 
 	"adit/internal/scale"
-	"adit/internal/subnet"
-)
-
-// Blocks are kept in segments: files of up to so many blocks, each of which
-// begins with the whole storage before them, so that old ones can be removed. A
-// segment is a line that tells what it is, a snapshot, and blocks.
-const (
-	segmentKind    = "adit chain "
-	segmentMagic   = segmentKind + "2\n"
-	segmentSuffix  = ".blocks"
-	draftSuffix    = ".tmp"
-	segmentDefault = 4096 // blocks
-	keptSegments   = 3
 )
 
 // A file is what a segment is written to: an [os.File], or one in a test that
@@ -45,26 +32,10 @@ type disk struct {
 	full int // blocks in a segment
 	open func(path string, flag int) (file, error)
 
-	file   file   // of the newest segment; nil until it is written to
-	first  uint32 // the newest segment's
-	end    int64  // of what is good in it
-	ragged bool   // behind end there may be something
-	blocks int    // in it
-}
-
-// A snapshot opens a segment: the storage after the block with Header.
-type snapshot struct {
-	Genesis header
-	Header  header
-	Millis  uint64
-	Values  []change
-}
-
-// A place is where a block's record lies.
-type place struct {
-	segment uint32
-	at      int64
-	size    int // with its head
+	// The newest segment:
+	file  file // nil until it is written to
+	first uint32
+	tail
 }
 
 // segments returns the numbers in the segments' names, the oldest first.
@@ -122,55 +93,11 @@ func (d *disk) readSegment(first uint32, newest bool, begin func(snapshot) error
 	if err != nil {
 		return err
 	}
-	r := bufio.NewReaderSize(f, 1<<20)
-	if err := readMagic(r); err != nil {
-		return err
-	}
-	d.first, d.end, d.blocks, d.ragged = first, int64(len(segmentMagic)), 0, false
-	for n := 0; ; n++ {
-		record, err := readRecord(r, info.Size()-d.end)
-		switch {
-		case err == io.EOF && n > 0:
-			return nil
-		case err == errTorn && n > 0 && newest:
-			d.ragged = true
-			return nil
-		case err == io.EOF:
-			err = errTorn // a segment appears with its snapshot
-		case err == nil && n == 0:
-			var s snapshot
-			if err = scale.Unmarshal(record, &s); err == nil {
-				err = begin(s)
-			}
-		case err == nil:
-			var b block
-			if err = scale.Unmarshal(record, &b); err == nil {
-				err = add(b, place{first, d.end, recordHead + len(record)})
-				d.blocks++
-			}
-		}
-		if err != nil {
-			return subnet.WithHint(fmt.Errorf("record %d: %w", n, err), "the file is damaged: restore it from a copy, or begin a new chain in another directory")
-		}
-		d.end += recordHead + int64(len(record))
-	}
-}
-
-// readMagic reads the line that tells what a file is.
-func readMagic(r io.Reader) error {
-	line := make([]byte, len(segmentMagic))
-	_, err := io.ReadFull(r, line)
-	switch {
-	case string(line) == segmentMagic:
-		return nil
-	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
-		return err
-	case strings.HasPrefix(string(line), segmentKind):
-		err = fmt.Errorf("written by another version: it says %q, not %q", line, segmentMagic)
-	default:
-		err = errors.New("no file of a chain")
-	}
-	return subnet.WithHint(err, "begin a new chain in another directory, or remove this one")
+	d.first = first
+	d.tail, err = scan(bufio.NewReaderSize(f, 1<<20), info.Size(), newest, begin, func(b block, at int64, size int) error {
+		return add(b, place{first, at, size})
+	})
+	return err
 }
 
 // body returns the extrinsics of a block.
@@ -237,7 +164,7 @@ func (d *disk) begin(s snapshot) error {
 		return err
 	}
 	err = errors.Join(d.close(), syncDir(d.dir))
-	d.first, d.end, d.blocks, d.ragged = s.Header.number(), int64(len(b)), 0, false
+	d.first, d.tail = s.Header.number(), tail{end: int64(len(b))}
 	return err
 }
 

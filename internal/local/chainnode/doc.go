@@ -11,7 +11,8 @@
 // they may come faster, and then their time runs ahead of ours: what waits for
 // the chain's time, and not for its blocks, must be asked of the chain.
 //
-// The files: node.go and produce.go make blocks of what pool.go holds; disk.go
-// and record.go keep them, history.go what they changed. serve.go, session.go
-// and rpc.go carry requests, and methods.go lists what can be asked.
+// The files: node.go and produce.go make blocks of what pool.go holds; disk.go,
+// segment.go and record.go keep them, history.go what they changed. serve.go,
+// session.go, outbox.go and rpc.go carry requests, and methods.go lists what can
+// be asked.
 package chainnode
