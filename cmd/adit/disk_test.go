@@ -25,7 +25,7 @@ func TestFaultsFullDisk(t *testing.T) {
 		}
 	})
 	dir := filepath.Join(disk, "net")
-	n := up(t, dir, small()...)
+	n := up(t, dir, small(fast)...)
 	status, _ := n.ended()
 	s := n.summary()
 	if status != 1 || !strings.Contains(s.Error, "no space left on device") || s.Hint == "" {
@@ -37,7 +37,7 @@ func TestFaultsFullDisk(t *testing.T) {
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=1g"); err != nil {
 		t.Fatal(err)
 	}
-	n = up(t, dir, small("--cycles", "1")...)
+	n = up(t, dir, small(fast, "--cycles", "1")...)
 	if status, _ := n.ended(); status != 0 {
 		t.Errorf("with more room: status %d", status)
 	}

@@ -26,7 +26,7 @@ func TestUp(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "net")
 
-	n := up(t, dir, small("--cycles", "1")...)
+	n := up(t, dir, small(calm, "--cycles", "1")...)
 	running := n.status("children", func(s local.Snapshot) bool { return s.Stage == "running" && len(s.Procs) == 5 })
 	askAround(t, dir, running)
 
@@ -47,7 +47,7 @@ func TestUp(t *testing.T) {
 	genesis := genesisOf(t, dir)
 
 	// Again: it goes on with the chain, the model and the scores that it had.
-	n = up(t, dir, small("--cycles", "1")...)
+	n = up(t, dir, small(calm, "--cycles", "1")...)
 	n.await("training", 0, func(e event) bool { return e.kind == "step" })
 	second := n.status("the chain", func(s local.Snapshot) bool { return s.Stage == "running" && s.Block > first.Block })
 	if second.FirstCycle != first.FirstCycle || second.Cycles != 1 || second.Goal != 2 {
@@ -71,12 +71,12 @@ func TestUp(t *testing.T) {
 
 	// A supervisor that is killed takes its children with it, and leaves
 	// nothing that is in the way of the next.
-	n = up(t, dir, small()...)
+	n = up(t, dir, small(calm)...)
 	running = n.status("children", func(s local.Snapshot) bool { return len(s.Procs) == 5 })
 	kill(t, n.cmd.Process.Pid)
 	n.ended()
 	gone(t, running)
-	n = up(t, dir, small()...)
+	n = up(t, dir, small(calm)...)
 	running = n.status("children", func(s local.Snapshot) bool { return len(s.Procs) == 5 && s.Stage == "running" })
 	interrupt(t, n, running)
 }
@@ -116,7 +116,7 @@ func askAround(t *testing.T, dir string, running local.Snapshot) {
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); status != 0 || len(lines) > 10 || !strings.Contains(out, "chain node ready") {
 		t.Errorf("logs: %d, printed\n%s", status, out)
 	}
-	_, errs, status = adit(t, append([]string{"up", "--dir", dir}, small()...)...)
+	_, errs, status = adit(t, append([]string{"up", "--dir", dir}, small(calm)...)...)
 	if status != 1 || !strings.Contains(errs, "adit: a network is running in ") || !strings.Contains(errs, "\nhint: ") {
 		t.Errorf("a second network in the directory: status %d, said %q", status, errs)
 	}

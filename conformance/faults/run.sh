@@ -15,10 +15,14 @@ trap 'exit 1' INT TERM
 
 seed=${1:-$(date +%s)}
 echo "seed $seed"
-# The status says no more than the lines do.
-ADIT_FAULTS=$seed go test -v -count=1 -timeout 30m -run '^TestFaults' ./cmd/adit 2>&1 | tee "$log" || true
+status=0
+ADIT_FAULTS=$seed go test -v -count=1 -timeout 30m -run '^TestFaults' ./cmd/adit >"$log" 2>&1 || status=$?
+cat "$log"
 
 passed=$(grep -cE '^ +--- PASS|^--- PASS: TestFaultsFullDisk' "$log" || true)
-failed=$(grep -cE '^ +--- FAIL|^--- FAIL|^FAIL|^panic' "$log" || true)
+failed=$(grep -cE '^ +--- FAIL|^--- FAIL: TestFaultsFullDisk' "$log" || true)
+if [ $status -ne 0 ] && [ "$failed" -eq 0 ]; then
+	failed=1 # it did not even get that far
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
