@@ -29,19 +29,19 @@ const (
 	ErrBadOrigin    Failure = general<<8 | 2
 	ErrExhausted    Failure = general<<8 | 10
 
-	ErrFundsUnavailable Failure = tokens<<8 | 0
+	ErrFundsUnavailable Failure = tokens << 8
 	ErrBelowMinimum     Failure = tokens<<8 | 2
 	ErrNotExpendable    Failure = tokens<<8 | 8
 	ErrOverflow         Failure = arithmetic<<8 | 1
 
-	ErrTooManyCalls Failure = inUtility<<8 | 0
-	ErrRequireSudo  Failure = inSudo<<8 | 0
+	ErrTooManyCalls Failure = inUtility << 8
+	ErrRequireSudo  Failure = inSudo << 8
 
-	ErrTooManyFields           Failure = inCommitments<<8 | 0
+	ErrTooManyFields           Failure = inCommitments << 8
 	ErrAccountNotAllowedCommit Failure = inCommitments<<8 | 1
 	ErrSpaceLimitExceeded      Failure = inCommitments<<8 | 2
 
-	ErrSubnetDoesNotExist    Failure = inAdmin<<8 | 0
+	ErrSubnetDoesNotExist    Failure = inAdmin << 8
 	ErrMaxValidatorsTooLarge Failure = inAdmin<<8 | 1
 	ErrMaxUidsBelowCurrent   Failure = inAdmin<<8 | 2
 	ErrBondsMovingAverageMax Failure = inAdmin<<8 | 3

@@ -130,7 +130,6 @@ type value[V any] struct{ item }
 func (d *value[V]) get(s *state) V            { return get[V](s, &d.item, d.prefix) }
 func (d *value[V]) lookup(s *state) (V, bool) { return lookup[V](s, d.prefix) }
 func (d *value[V]) set(s *state, v V)         { s.put(d.prefix, encode([]byte{}, v)) }
-func (d *value[V]) delete(s *state)           { s.put(d.prefix, nil) }
 
 // A table is an item with one key.
 type table[K, V any] struct{ item }

@@ -37,10 +37,8 @@ type everything struct {
 	V   []Compact[uint16]
 	X   []byte
 	E   tree
-	skp `scale:"-"`
+	Skp chan int `scale:"-"`
 }
-
-type skp struct{}
 
 func ptr[T any](v T) *T { return &v }
 

@@ -107,9 +107,8 @@ func (v *validator) baselineShard(g Group) (string, error) {
 	})
 }
 
-// saveMerged writes the next baselines, and says how good they are on the same
-// held-out text in every cycle.
-func (v *validator) saveMerged(ctx context.Context, cycle uint64, merged place, next map[int]tensor.Dict) error {
+// saveMerged writes the next baselines.
+func (v *validator) saveMerged(merged place, next map[int]tensor.Dict) error {
 	format := subnet.Format(v.cfg.Ckpt.Format)
 	tmp := ".tmp_" + merged.name
 	velocity := make(tensor.Dict)
@@ -128,10 +127,18 @@ func (v *validator) saveMerged(ctx context.Context, cycle uint64, merged place, 
 		return fmt.Errorf("save %s: %w", merged.name, errors.Join(err, v.Dir.Remove(tmp)))
 	}
 	v.say("saved", "Checkpoint saved", slog.String("path", merged.name))
+	return v.tidy()
+}
 
+// report says how good the new baselines are, on the same held-out text in every
+// cycle.
+func (v *validator) report(ctx context.Context, cycle uint64, merged place) error {
 	for _, g := range v.cfg.Task.Groups {
 		v.model.Route(g.Assignment.Experts())
-		name, _ := v.shardIn(merged, g.ID)
+		name, ok := v.shardIn(merged, g.ID)
+		if !ok {
+			return fmt.Errorf("%s has no shard of group %d", merged.name, g.ID)
+		}
 		if err := v.load(v.model, name); err != nil {
 			return err
 		}
@@ -141,7 +148,7 @@ func (v *validator) saveMerged(ctx context.Context, cycle uint64, merged place, 
 		}
 		v.say("baseline", "new baseline", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Float64("loss", finite(loss.Mean)), slog.Uint64("version", merged.version))
 	}
-	return v.tidy()
+	return nil
 }
 
 // tidy removes what the next cycle does not need.

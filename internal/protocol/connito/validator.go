@@ -95,7 +95,10 @@ func (v *validator) round(ctx context.Context, cycle uint64) error {
 		}
 		signed, files = append(signed, commit1(sig)), append(files, name)
 	}
-	return v.publish(ctx, publication{
+	// They are measured while they are published, which is mostly waiting.
+	reported := make(chan error, 1)
+	go func() { reported <- v.report(ctx, cycle, merged) }()
+	err := v.publish(ctx, publication{
 		cycle: cycle, first: ValidatorCommit1,
 		message: fmt.Sprintf("global_ver=%d", merged.version),
 		files:   files, signed: signed,
@@ -107,6 +110,7 @@ func (v *validator) round(ctx context.Context, cycle uint64) error {
 			return commits
 		},
 	})
+	return errors.Join(err, <-reported)
 }
 
 // evaluateAndMerge scores a cycle's submissions and makes the next baselines.
@@ -145,7 +149,7 @@ func (v *validator) evaluateAndMerge(ctx context.Context, cycle uint64, merged p
 	if !v.rules.LateWeights {
 		v.setWeights(ctx, cycle, cycle)
 	}
-	return v.saveMerged(ctx, cycle, merged, next)
+	return v.saveMerged(merged, next)
 }
 
 // setWeights puts the weights after a round on chain, once for each cycle.

@@ -30,7 +30,6 @@ func (s set) bytes() int { return 4 * s.width }
 // file collects the two texts.
 type file struct {
 	asm, stubs strings.Builder
-	used       []string // constants
 }
 
 // op writes one line of assembly.
