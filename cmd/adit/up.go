@@ -42,7 +42,7 @@ type UpCommand struct {
 	Validators int           `default:"1" help:"Validators."`
 	Cheats     []string      `placeholder:"KIND" help:"Add miners that break a rule: copy, late, mismatch, nan, random, silent."`
 	Cycles     int           `help:"End after so many cycles, with a summary."`
-	BlockTime  time.Duration `default:"500ms" help:"Time between blocks. A cycle has 90."`
+	BlockTime  time.Duration `default:"500ms" help:"Time between blocks. A cycle has 96."`
 	Genesis    time.Duration `default:"25s" help:"How long the first model is trained."`
 	Seed       uint64        `help:"Of the first model and the order of the text."`
 	JSON       bool          `help:"Print the summary as JSON, and what happens before it as JSON lines on standard error."`

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -44,6 +45,11 @@ func (n *Network) writeConfig(m member) error {
 	c.Chain.IP = "127.0.0.1"
 	c.Chain.Port = axonPorts + uint16(slices.IndexFunc(n.plan.Neurons, func(o member) bool { return o.Name == m.Name }))
 	c.Model.ModelPath = n.plan.genesisDir(n.dir)
+	if m.Role == "mine" {
+		// Miners train all at once: more threads than cores would wait for
+		// one another.
+		c.Model.Threads = max(1, runtime.NumCPU()/len(n.plan.role("mine")))
+	}
 	c.Task.Data = n.plan.dataDir(n.dir)
 	c.Task.SequenceLength = sequenceLength
 	for g := range n.plan.Groups {

@@ -86,7 +86,7 @@ var G3 = Rules{
 	OneGroup:    true,
 }
 
-// Local is G3 for a network on one machine: a cycle of 90 blocks, which is 45
+// Local is G3 for a network on one machine: a cycle of 96 blocks, which is 48
 // seconds at two blocks a second, and gates that pay from the first cycle on.
 //
 // Unlike upstream, one validator may serve several expert groups, since a
@@ -99,7 +99,7 @@ var Local = func() Rules {
 	r := G3
 	r.Name = "local"
 	r.Schedule = Schedule{
-		Distribute: 6, Train: 46, MinerCommit1: 5, MinerCommit2: 5, Submission: 8,
+		Distribute: 6, Train: 52, MinerCommit1: 5, MinerCommit2: 5, Submission: 8,
 		Validate: 5, Merge: 5, ValidatorCommit1: 5, ValidatorCommit2: 5,
 	}
 	r.Seed = SeedFromBlock
