@@ -20,6 +20,10 @@ import (
 // upstream's since it exchanges models through the hub, they do not listen there.
 const axonPorts = 8000
 
+// customaryHub is where `adit hub serve` is without a port of its own; the chain's
+// customary place is a neuron's default.
+const customaryHub = "http://127.0.0.1:8600"
+
 // writeConfig writes a neuron's config.yaml, unless there is one: what a person
 // changed there stays.
 func (n *Network) writeConfig(m member) error {
@@ -56,6 +60,12 @@ func (n *Network) writeConfig(m member) error {
 		if m.Role == "validate" || g == m.Group {
 			c.Task.Groups = append(c.Task.Groups, connito.Group{ID: g, Assignment: assignment(shape, n.plan.Groups, g)})
 		}
+	}
+	// Under `adit up` the command line says where chain and hub are, and who
+	// validates; these are for parts that are started by hand.
+	c.HF.Endpoint = customaryHub
+	for _, v := range n.plan.role("validate") {
+		c.Cycle.ValidatorWhitelist = append(c.Cycle.ValidatorWhitelist, v.Hotkey)
 	}
 	c.HF.CheckpointRepo = m.Name + "/co"
 	c.Cheat = m.Cheat

@@ -32,7 +32,8 @@ type Chain struct {
 	pending     []*sent
 	commitments []versionOf[[]subnet.Commitment]
 	metagraphs  []versionOf[*subnet.Metagraph]
-	stale       bool // the metagraph of the head has not been read
+	// What the head has changed and record has not kept yet.
+	committed, judged bool
 }
 
 // A versionOf is a state from a block on.
@@ -89,7 +90,7 @@ func newChain(blockTime time.Duration, tempo uint16, hotkeys [][32]byte, validat
 			return nil, fmt.Errorf("set up the chain: %T: %w", a.call, err)
 		}
 	}
-	c.stale = true
+	c.committed, c.judged = true, true
 	c.record()
 	return c, nil
 }
@@ -103,7 +104,11 @@ func (c *Chain) catchUp() {
 		c.step()
 		for _, s := range c.pending {
 			err := c.ledger.Dispatch(s.who, s.call)
-			c.stale = true
+			if _, ok := s.call.(*ledger.SetCommitment); ok {
+				c.committed = true
+			} else {
+				c.judged = true
+			}
 			s.done <- err
 		}
 		c.pending = c.pending[:0]
@@ -114,25 +119,31 @@ func (c *Chain) catchUp() {
 // step begins the next block, which is when epochs run.
 func (c *Chain) step() {
 	if next, ok := c.ledger.NextEpoch(c.netuid); ok && next <= uint64(c.head)+1 {
-		c.stale = true
+		c.judged = true
 	}
 	c.head++
 	c.ledger.End()
 	c.ledger.Begin(uint32(c.head), c.hash(c.head-1), uint64(c.head)*uint64(c.blockTime.Milliseconds()))
 }
 
-// record keeps the state after the head, if it differs from the one before.
+// record keeps the state after the head, as far as it differs from the one
+// before.
 func (c *Chain) record() {
-	if !c.stale {
-		return
+	if c.judged {
+		meta, _ := c.ledger.Metagraph(subnet.NetUID(c.netuid))
+		c.metagraphs = keep(c.metagraphs, versionOf[*subnet.Metagraph]{c.head, meta})
 	}
-	c.stale = false
-	meta, _ := c.ledger.Metagraph(subnet.NetUID(c.netuid))
-	c.metagraphs = append(c.metagraphs, versionOf[*subnet.Metagraph]{c.head, meta})
-	c.commitments = append(c.commitments, versionOf[[]subnet.Commitment]{c.head, c.ledger.Commitments(subnet.NetUID(c.netuid))})
-	const keep = 1024
-	c.metagraphs = c.metagraphs[max(0, len(c.metagraphs)-keep):]
-	c.commitments = c.commitments[max(0, len(c.commitments)-keep):]
+	if c.committed {
+		c.commitments = keep(c.commitments, versionOf[[]subnet.Commitment]{c.head, c.ledger.Commitments(subnet.NetUID(c.netuid))})
+	}
+	c.committed, c.judged = false, false
+}
+
+// keep adds the newest state and forgets what is long past.
+func keep[T any](list []versionOf[T], newest versionOf[T]) []versionOf[T] {
+	const kept = 1024
+	list = append(list, newest)
+	return list[max(0, len(list)-kept):]
 }
 
 // stateAt returns the state after a block.

@@ -3,6 +3,9 @@ package sim
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,12 +165,26 @@ func said(v *Neuron, kind string) (list []string) {
 }
 
 // TestSpeed says how many cycles of a network with one validator and eight
-// miners are simulated in a second of wall time.
+// miners are simulated in a second of wall time, with a network for each core.
 func TestSpeed(t *testing.T) {
 	const cycles = 100
 	began := time.Now()
-	synctest.Test(t, func(t *testing.T) {
-		simulate(t, Options{Rules: connito.Local, Groups: 2, Miners: 4, Validators: 1, BlockTime: 12 * time.Second}, cycles)
+	networks := runtime.GOMAXPROCS(0)
+	t.Run("networks", func(t *testing.T) {
+		for seed := range networks {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					simulate(t, Options{Rules: connito.Local, Seed: uint64(seed), Groups: 2, Miners: 4, Validators: 1, BlockTime: 12 * time.Second}, cycles)
+				})
+			})
+		}
 	})
-	t.Logf("%.0f cycles a second", cycles/time.Since(began).Seconds())
+	t.Logf("%.0f cycles a second", float64(networks*cycles)/time.Since(began).Seconds())
+}
+
+// TestMain lets garbage wait: a simulation makes much of it and lives shortly.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800)
+	os.Exit(m.Run())
 }

@@ -121,9 +121,9 @@ func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, e
 	if err != nil {
 		return baseline{}, fmt.Errorf("read metagraph: %w", err)
 	}
-	signed := make(map[subnet.Hotkey][]Commit)
+	signed := make(map[subnet.Hotkey][]string)
 	for _, c := range first {
-		signed[c.Hotkey] = parseCommits(c.Fields)
+		signed[c.Hotkey] = c.Fields
 	}
 	var candidates []baseline
 	stake := make(map[string]uint64)
@@ -133,7 +133,7 @@ func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, e
 			continue
 		}
 		for _, commit := range parseCommits(c.Fields) {
-			if commit.complete() != "" || *commit.Group != g.ID || !n.signedBy(v.Hotkey, commit.Hash, signed[v.Hotkey]) {
+			if commit.complete() != "" || *commit.Group != g.ID || !n.signedBy(v.Hotkey, commit.Hash, parseCommits(signed[v.Hotkey])) {
 				continue
 			}
 			if !n.rules.versionFits(*commit.Version, cycle) {

@@ -94,13 +94,19 @@ func (n *neuron) commitOnce(ctx context.Context, key string, from, to subnet.Blo
 	if err := n.Chain.Wait(ctx, from-1); err != nil {
 		return err
 	}
-	// A block that is to be no later than to must be asked for before it.
-	window, cancel := until(ctx, n.Chain, to)
+	// What goes into block to is known when that block is there.
+	window, cancel := until(ctx, n.Chain, to+1)
 	defer cancel()
 	for {
 		block, err := n.committed(window, fields)
 		if err == nil && block == 0 {
-			block, err = n.Chain.Commit(window, fields...)
+			block, err = n.commitBefore(window, to, fields)
+		}
+		if err != nil && ctx.Err() == nil && window.Err() != nil {
+			// The answer may have been lost, and not the commitment.
+			if found, lookErr := n.committed(ctx, fields); lookErr == nil && found > 0 {
+				block, err = found, nil
+			}
 		}
 		switch {
 		case err == nil && block <= to:
@@ -109,6 +115,8 @@ func (n *neuron) commitOnce(ctx context.Context, key string, from, to subnet.Blo
 			return fmt.Errorf("included in block %d: %w at %d", block, errWindow, to)
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, errWindow):
+			return err
 		case window.Err() != nil:
 			return fmt.Errorf("%w at %d: %w", errWindow, to, err)
 		}
@@ -117,6 +125,18 @@ func (n *neuron) commitOnce(ctx context.Context, key string, from, to subnet.Blo
 			return fmt.Errorf("%w at %d: %w", errWindow, to, err)
 		}
 	}
+}
+
+// commitBefore sends a commitment, unless the next block is already too late.
+func (n *neuron) commitBefore(ctx context.Context, to subnet.Block, fields []string) (subnet.Block, error) {
+	head, err := n.Chain.Head(ctx)
+	if err == nil && head >= to {
+		err = fmt.Errorf("%w at %d", errWindow, to)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return n.Chain.Commit(ctx, fields...)
 }
 
 // committed returns the block in which the hotkey committed to exactly these
