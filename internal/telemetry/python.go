@@ -98,9 +98,15 @@ func boolean(b bool) string {
 	return "False"
 }
 
-// float writes the shortest digits that are read back as x, with an exponent
-// where Python has one.
+// digits is how many digits of a number a person is shown. Programs read the JSON
+// lines, which have them all.
+const digits = 6
+
+// float writes a number with an exponent where Python has one.
 func float(x float64, bits int) string {
+	if short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, bits), bits); err == nil {
+		x = short
+	}
 	switch {
 	case math.IsNaN(x):
 		return "nan"
