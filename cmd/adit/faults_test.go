@@ -66,7 +66,7 @@ func killChild(t *testing.T, dir, victim string, rnd *rand.Rand) {
 	kill(t, pid(t, s, victim))
 	n.await("the news of a death", seen, func(e event) bool { return e.kind == "died" && e.from == victim })
 	wholeCycle(n, seen, s.Cycle+1)
-	interrupt(t, n, n.status("children", func(s local.Snapshot) bool { return len(s.Procs) == 5 }))
+	interrupt(t, n, n.status("children", func(s local.Snapshot) bool { return allStarted(s, 5) }))
 }
 
 // wholeCycle waits until a cycle, of that number or a later one, has gone well: both
@@ -94,7 +94,7 @@ func wholeCycle(n *process, seen int, least uint64) {
 // killAll kills every child and the supervisor at once.
 func killAll(t *testing.T, dir string, rnd *rand.Rand) {
 	n := up(t, dir, small(fast)...)
-	s := n.status("the network", func(s local.Snapshot) bool { return s.Stage == "running" && s.Block > 0 && len(s.Procs) == 5 })
+	s := n.status("the network", func(s local.Snapshot) bool { return s.Stage == "running" && s.Block > 0 && allStarted(s, 5) })
 	at := s.Block + 5 + rnd.Uint64N(85)
 	s = n.status("the moment", func(s local.Snapshot) bool { return s.Block >= at })
 	t.Logf("kill everything at block %d, in %s", s.Block, s.Phase)
@@ -109,7 +109,7 @@ func killAll(t *testing.T, dir string, rnd *rand.Rand) {
 // stopped ends a network whose miner is stopped, and cannot take notice.
 func stopped(t *testing.T, dir string) {
 	n := up(t, dir, small(fast)...)
-	s := n.status("children", func(s local.Snapshot) bool { return s.Stage == "running" && len(s.Procs) == 5 })
+	s := n.status("children", func(s local.Snapshot) bool { return s.Stage == "running" && allStarted(s, 5) })
 	if err := syscall.Kill(pid(t, s, "miner-0-0"), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

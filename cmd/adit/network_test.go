@@ -283,12 +283,23 @@ func gone(t *testing.T, s local.Snapshot) {
 	}
 	eventually(t, "the end of all processes", func() bool {
 		for _, p := range s.Procs {
-			if alive(p.PID) {
+			// A process that was about to be started has no number yet.
+			if p.PID != 0 && alive(p.PID) {
 				return false
 			}
 		}
 		return true
 	})
+}
+
+// allStarted says whether a network has so many processes, and all of them run.
+func allStarted(s local.Snapshot, count int) bool {
+	for _, p := range s.Procs {
+		if !p.Running || p.PID == 0 {
+			return false
+		}
+	}
+	return len(s.Procs) == count
 }
 
 // alive says whether a process still does something: one that has ended and

@@ -27,7 +27,7 @@ func TestUp(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "net")
 
 	n := up(t, dir, small(calm, "--cycles", "1")...)
-	running := n.status("children", func(s local.Snapshot) bool { return s.Stage == "running" && len(s.Procs) == 5 })
+	running := n.status("children", func(s local.Snapshot) bool { return s.Stage == "running" && allStarted(s, 5) })
 	askAround(t, dir, running)
 
 	// A miner that is killed while it trains still submits.
@@ -72,12 +72,12 @@ func TestUp(t *testing.T) {
 	// A supervisor that is killed takes its children with it, and leaves
 	// nothing that is in the way of the next.
 	n = up(t, dir, small(calm)...)
-	running = n.status("children", func(s local.Snapshot) bool { return len(s.Procs) == 5 })
+	running = n.status("children", func(s local.Snapshot) bool { return allStarted(s, 5) })
 	kill(t, n.cmd.Process.Pid)
 	n.ended()
 	gone(t, running)
 	n = up(t, dir, small(calm)...)
-	running = n.status("children", func(s local.Snapshot) bool { return len(s.Procs) == 5 && s.Stage == "running" })
+	running = n.status("children", func(s local.Snapshot) bool { return s.Stage == "running" && allStarted(s, 5) })
 	interrupt(t, n, running)
 }
 
