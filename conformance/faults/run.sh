@@ -1,11 +1,11 @@
 #!/bin/sh
-# Kills the processes of a local network one by one, at moments that are others
-# every time, and all of them together; fills its disk; takes it apart into the
+# Kills the processes of a local network one by one, at moments that a seed
+# chooses, and all of them together; fills its disk; takes it apart into the
 # guides' terminals. It takes some six minutes. Needs Go, and for the full disk
 # the right to mount one. The last line is "N passed, N failed".
 #
-#   conformance/faults/run.sh         with moments of its own
-#   conformance/faults/run.sh 17      with those of a seed that it printed
+#   conformance/faults/run.sh               the same moments every time
+#   conformance/faults/run.sh $(date +%s)   others; the seed is printed
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 1' INT TERM
 
-seed=${1:-$(date +%s)}
+seed=${1:-1}
 echo "seed $seed"
 status=0
 ADIT_FAULTS=$seed go test -v -count=1 -timeout 30m -run '^TestFaults' ./cmd/adit >"$log" 2>&1 || status=$?
