@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"adit/internal/node"
@@ -147,29 +145,4 @@ Examples:
 // Run exchanges models until it is interrupted.
 func (c ModelIOCommand) Run(ctx context.Context, t terminal) error {
 	return c.run(ctx, t, "connito", "model-io")
-}
-
-// readTokens reads a hub's tokens: lines of a token and the user it belongs to.
-func readTokens(path string) (map[string]string, error) {
-	tokens := make(map[string]string)
-	if path == "" {
-		return tokens, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		n++
-		fields := strings.Fields(line)
-		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		if len(fields) != 2 {
-			return nil, subnet.WithHint(fmt.Errorf("%s:%d: not a token and a user", path, n), "each line is a token, a space, and the user it belongs to")
-		}
-		tokens[fields[0]] = fields[1]
-	}
-	return tokens, nil
 }

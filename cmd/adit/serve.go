@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -128,4 +130,29 @@ func (c HubServeCommand) Run(ctx context.Context, t terminal) error {
 		return server.Close()
 	})
 	return group.Wait()
+}
+
+// readTokens reads a hub's tokens: lines of a token and the user it belongs to.
+func readTokens(path string) (map[string]string, error) {
+	tokens := make(map[string]string)
+	if path == "" {
+		return tokens, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if len(fields) != 2 {
+			return nil, subnet.WithHint(fmt.Errorf("%s:%d: not a token and a user", path, n), "each line is a token, a space, and the user it belongs to")
+		}
+		tokens[fields[0]] = fields[1]
+	}
+	return tokens, nil
 }
