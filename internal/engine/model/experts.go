@@ -31,14 +31,14 @@ func (x *experts) forward(m *Model, y device.Mat, all *layerActs) {
 		return
 	}
 	a := all.experts.at(in.Rows, x.k)
-	dev.Gemm(a.logits, in, false, x.router.Mat, true, false)               // (N, E)
-	dev.TopK(a.probs, a.chosen, a.weight, a.logits, x.allowed, x.k, scale) // (N, E), (N*K), (N*K)
-	dev.Group(a.offsets, a.slot, a.chosen)                                 // (E+1), (N*K)
-	dev.Scatter(a.xs, in, a.slot, x.k)                                     // (N*K, D)
-	dev.Grouped(a.gu, a.xs, a.offsets, x.gateUp.Buf, true, false)          // (N*K, 2F)
-	dev.SwiGLU(a.h, a.gu)                                                  // (N*K, F)
-	dev.Grouped(a.ys, a.h, a.offsets, x.down.Buf, true, false)             // (N*K, D)
-	dev.Combine(y, a.ys, a.slot, a.weight, x.k)                            // (N, D)
+	dev.Gemm(a.logits, in, false, x.router.Mat, true, false)                                         // (N, E)
+	dev.TopK(a.probs, a.chosen, a.weight, a.logits, x.allowed, device.Routing{K: x.k, Scale: scale}) // (N, E), (N*K), (N*K)
+	dev.Group(a.offsets, a.slot, a.chosen)                                                           // (E+1), (N*K)
+	dev.Scatter(a.xs, in, a.slot, x.k)                                                               // (N*K, D)
+	dev.Grouped(a.gu, a.xs, a.offsets, x.gateUp.Buf, true, false)                                    // (N*K, 2F)
+	dev.SwiGLU(a.h, a.gu)                                                                            // (N*K, F)
+	dev.Grouped(a.ys, a.h, a.offsets, x.down.Buf, true, false)                                       // (N*K, D)
+	dev.Combine(y, a.ys, a.slot, a.weight, x.k)                                                      // (N, D)
 }
 
 // backward sets dx (N, D) unless nothing below is trained.
@@ -63,7 +63,7 @@ func (x *experts) backward(m *Model, l int, dx, dy device.Mat, all *layerActs, g
 	}
 	dev.CombineGrad(dys, dweight, dy, a.ys, a.slot, a.weight, k) // (N*K, D), (N*K)
 	if routed {
-		dev.TopKGrad(g.logits, a.probs, a.chosen, dweight, k, scale) // (N, E)
+		dev.TopKGrad(g.logits, a.probs, a.chosen, dweight, device.Routing{K: k, Scale: scale}) // (N, E)
 		x.router.addGrad(dev, g.logits, in)
 		if m.below(l, mlpInStage) {
 			dev.Gemm(dx, g.logits, false, x.router.Mat, false, true) // (N, D)

@@ -82,8 +82,10 @@ func (m *Model) heads(qkv device.Mat) (q, k, v device.Mat) {
 
 func (m *Model) rope(q, k device.Mat, inverse bool) {
 	c := m.cfg
-	m.dev.Rope(q, m.seqLen, c.NumAttentionHeads, c.HeadDim, m.cos, m.sin, inverse)
-	m.dev.Rope(k, m.seqLen, c.NumKeyValueHeads, c.HeadDim, m.cos, m.sin, inverse)
+	r := device.Rotation{T: m.seqLen, Heads: c.NumAttentionHeads, Stride: c.HeadDim, Dim: c.HeadDim, Inverse: inverse}
+	m.dev.Rope(q, m.cos, m.sin, r)
+	r.Heads = c.NumKeyValueHeads
+	m.dev.Rope(k, m.cos, m.sin, r)
 }
 
 func (m *Model) attention(batch int) device.Attention {

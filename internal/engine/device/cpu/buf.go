@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"adit/internal/engine/device"
@@ -36,6 +37,9 @@ func grow(x []float32, n int) []float32 {
 	}
 	return aligned(n)
 }
+
+// growInts is [grow] for integers.
+func growInts(v ints, n int) ints { return slices.Grow(v[:0], n)[:n] }
 
 // view is a device.Mat with its memory in reach.
 type view struct {

@@ -26,7 +26,9 @@ type Device struct {
 	*kernel
 	pool    pool
 	workers []scratch // one per thread
+	routers []router  // one per thread
 	partial []float32 // sums of row blocks, before they are added in order
+	squares []float64 // sums of pieces of a vector
 	tasks   []task    // of a grouped product
 }
 
@@ -62,7 +64,7 @@ func newDevice(threads int, k *kernel) *Device {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &Device{kernel: k, pool: newPool(threads), workers: make([]scratch, threads)}
+	return &Device{kernel: k, pool: newPool(threads), workers: make([]scratch, threads), routers: make([]router, threads)}
 }
 
 // Name tells the kernel and the number of threads: "cpu avx512 x2".

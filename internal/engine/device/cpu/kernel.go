@@ -38,13 +38,26 @@ type kernel struct {
 	normGrad   func(dx, dy, x, w []float32, s, c float32) // dx += dy*w*s - x*c
 	weightGrad func(dw, dy, x []float32, s float32)       // dw += dy*x*s
 
+	sum        func(x []float32) float64                       // Σ x, in 64 bits
+	spread     func(x []float32, mean float32) float64         // Σ (x-mean)², in 64 bits
+	center     func(y, x []float32, mean, s float32)           // y = (x-mean)*s
+	mulAdd     func(y, w, b []float32)                         // y = y*w + b
+	centerGrad func(dx, dy, h, w []float32, s, c1, c2 float32) // dx += (dy*w - c1 - h*c2)*s
+
+	gelu     func(h, x []float32) // by the approximation with tanh
+	geluGrad func(dx, dh, x []float32)
+
 	silu     func(h, g, u []float32)          // h = g*sigmoid(g)*u
 	siluGrad func(dg, du, dh, g, u []float32) // dg may be g, and du u
 
 	// rope turns the pairs (x[j], y[j]) by angles, or by their opposites if
 	// sign is -1.
-	rope  func(x, y, cos, sin []float32, sign float32)
-	adamW func(p, g, m, v []float32, a *adam)
+	rope func(x, y, cos, sin []float32, sign float32)
+	// ropePairs turns the pairs (x[2j], x[2j+1]) by angles whose cosine and sine
+	// stand twice each: cos[2j] is cos[2j+1].
+	ropePairs func(x, cos, sin []float32, sign float32)
+	adamW     func(p, g, m, v []float32, a *adam)
+	nesterov  func(p, g, v []float32, lr, momentum float32)
 }
 
 // A tile computes c = a·b, or c += a·b if acc is 1, where a is (h, k), b a panel

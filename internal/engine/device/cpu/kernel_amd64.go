@@ -32,8 +32,12 @@ func avx512() *kernel {
 		timesZero: avx512TimesZero, max: avx512Max,
 		expSum: avx512ExpSum, softmaxGrad: avx512SoftmaxGrad,
 		norm: avx512Norm, normGrad: avx512NormGrad, weightGrad: avx512WeightGrad,
+		sum: portableSum, spread: portableSpread, center: portableCenter,
+		mulAdd: portableMulAdd, centerGrad: portableCenterGrad,
+		gelu: portableGelu, geluGrad: portableGeluGrad,
 		silu: avx512Silu, siluGrad: avx512SiluGrad,
-		rope: avx512Rope, adamW: avx512AdamW,
+		rope: avx512Rope, ropePairs: portableRopePairs,
+		adamW: avx512AdamW, nesterov: portableNesterov,
 	}
 }
 
@@ -50,8 +54,12 @@ func avx2() *kernel {
 		timesZero: avx2TimesZero, max: avx2Max,
 		expSum: avx2ExpSum, softmaxGrad: avx2SoftmaxGrad,
 		norm: avx2Norm, normGrad: avx2NormGrad, weightGrad: avx2WeightGrad,
+		sum: portableSum, spread: portableSpread, center: portableCenter,
+		mulAdd: portableMulAdd, centerGrad: portableCenterGrad,
+		gelu: portableGelu, geluGrad: portableGeluGrad,
 		silu: avx2Silu, siluGrad: avx2SiluGrad,
-		rope: avx2Rope, adamW: avx2AdamW,
+		rope: avx2Rope, ropePairs: portableRopePairs,
+		adamW: avx2AdamW, nesterov: portableNesterov,
 	}
 }
 

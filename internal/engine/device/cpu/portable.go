@@ -17,8 +17,12 @@ func portable() *kernel {
 		timesZero: portableTimesZero, max: portableMax,
 		expSum: portableExpSum, softmaxGrad: portableSoftmaxGrad,
 		norm: portableNorm, normGrad: portableNormGrad, weightGrad: portableWeightGrad,
+		sum: portableSum, spread: portableSpread, center: portableCenter,
+		mulAdd: portableMulAdd, centerGrad: portableCenterGrad,
+		gelu: portableGelu, geluGrad: portableGeluGrad,
 		silu: portableSilu, siluGrad: portableSiluGrad,
-		rope: portableRope, adamW: portableAdamW,
+		rope: portableRope, ropePairs: portableRopePairs,
+		adamW: portableAdamW, nesterov: portableNesterov,
 	}
 }
 
@@ -182,6 +186,61 @@ func portableWeightGrad(dw, dy, x []float32, s float32) {
 	}
 }
 
+func portableSum(x []float32) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += float64(v)
+	}
+	return s
+}
+
+func portableSpread(x []float32, mean float32) float64 {
+	s := 0.0
+	for _, v := range x {
+		d := float64(v - mean)
+		s += d * d
+	}
+	return s
+}
+
+func portableCenter(y, x []float32, mean, s float32) {
+	for i := range y {
+		y[i] = (x[i] - mean) * s
+	}
+}
+
+func portableMulAdd(y, w, b []float32) {
+	for i := range y {
+		y[i] = y[i]*w[i] + b[i]
+	}
+}
+
+func portableCenterGrad(dx, dy, h, w []float32, s, c1, c2 float32) {
+	for i := range dx {
+		dx[i] += (dy[i]*w[i] - c1 - h[i]*c2) * s
+	}
+}
+
+// The constants of the approximation of GELU: x*sigmoid(geluTwice*(x +
+// geluCube*x³)).
+const (
+	geluTwice = 1.5957691216057308 // 2*sqrt(2/π)
+	geluCube  = 0.044715
+)
+
+func portableGelu(h, x []float32) {
+	for i, v := range x[:len(h)] {
+		h[i] = v * sigmoid(geluTwice*(v+geluCube*v*v*v))
+	}
+}
+
+func portableGeluGrad(dx, dh, x []float32) {
+	for i, v := range x[:len(dx)] {
+		s := sigmoid(geluTwice * (v + geluCube*v*v*v))
+		dx[i] = dh[i] * (s + v*s*(1-s)*geluTwice*(1+3*geluCube*v*v))
+	}
+}
+
 func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(float64(-x)))) }
 
 func portableSilu(h, g, u []float32) {
@@ -204,6 +263,21 @@ func portableRope(x, y, cos, sin []float32, sign float32) {
 		a, b, s := x[j], y[j], sin[j]*sign
 		x[j] = a*cos[j] - b*s
 		y[j] = b*cos[j] + a*s
+	}
+}
+
+func portableRopePairs(x, cos, sin []float32, sign float32) {
+	for j := 0; j+1 < len(x); j += 2 {
+		a, b, s := x[j], x[j+1], sin[j]*sign
+		x[j] = a*cos[j] - b*s
+		x[j+1] = b*cos[j] + a*s
+	}
+}
+
+func portableNesterov(p, g, v []float32, lr, momentum float32) {
+	for i := range p {
+		v[i] = momentum*v[i] + g[i]
+		p[i] -= lr * (g[i] + momentum*v[i])
 	}
 }
 

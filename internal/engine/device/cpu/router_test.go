@@ -31,13 +31,13 @@ func TestRouter(t *testing.T) {
 			t.Run(fmt.Sprint(s), func(t *testing.T) {
 				same(t, d, in, 1e-5, func(d device.Device, b []device.Buf, v []device.Ints) {
 					probs, x, xs, ys := device.M(b[0], n, experts), device.M(b[3], n, width), device.M(b[4], n*k, width), device.M(b[5], n*k, width)
-					d.TopK(probs, v[0], b[1], device.M(b[2], n, experts), v[1], k, 2.5)
+					d.TopK(probs, v[0], b[1], device.M(b[2], n, experts), v[1], device.Routing{K: k, Scale: 2.5})
 					d.Group(v[2], v[3], v[0])
 					d.Combine(x, ys, v[3], b[1], k)
 					d.Scatter(xs, x, v[3], k)
 					d.CombineGrad(ys, b[6], x, xs, v[3], b[1], k)
 					d.ScatterGrad(x, ys, v[3], k)
-					d.TopKGrad(device.M(b[2], n, experts), probs, v[0], b[6], k, 2.5)
+					d.TopKGrad(device.M(b[2], n, experts), probs, v[0], b[6], device.Routing{K: k, Scale: 2.5})
 				})
 			})
 		}

@@ -124,7 +124,7 @@ func TestRope(t *testing.T) {
 			in := data{bufs: [][]float32{normal(r, rows*(cols+3)), normal(r, length*dim/2), normal(r, length*dim/2)}}
 			for _, inverse := range []bool{false, true} {
 				same(t, d, in, 1e-5, func(d device.Device, b []device.Buf, _ []device.Ints) {
-					d.Rope(device.Mat{Buf: b[0], Rows: rows, Cols: cols, Stride: cols + 3}, length, heads, dim, b[1], b[2], inverse)
+					d.Rope(device.Mat{Buf: b[0], Rows: rows, Cols: cols, Stride: cols + 3}, b[1], b[2], device.Rotation{T: length, Heads: heads, Stride: dim, Dim: dim, Inverse: inverse})
 				})
 			}
 		}

@@ -83,7 +83,9 @@ func TestSizes(t *testing.T) {
 		"matrix": func() { d.SwiGLU(device.M(b, 1<<10, 1<<10), device.M(b, 1<<10, 1<<11)) },
 		"gemm":   func() { d.Gemm(device.M(b, 4, 4), device.M(b, 4, 5), false, device.M(b, 4, 4), false, false) },
 		"embed":  func() { d.Embed(device.M(b, 1<<10, 4), device.M(b, 4, 4), v) },
-		"rope":   func() { d.Rope(device.M(b, 4, 6), 4, 2, 3, b.Slice(0, 4), b.Slice(0, 4), false) },
+		"rope": func() {
+			d.Rope(device.M(b, 4, 6), b.Slice(0, 4), b.Slice(0, 4), device.Rotation{T: 4, Heads: 2, Stride: 3, Dim: 3})
+		},
 		"stride": func() {
 			d.CrossEntropy(b.Slice(0, 4), device.Mat{Buf: b, Rows: 4, Cols: 5, Stride: 3}, d.NewInts(4), 1)
 		},

@@ -1,7 +1,7 @@
 package cpu
 
 import (
-	"math"
+	"slices"
 	"sync/atomic"
 
 	"adit/internal/engine/device"
@@ -43,7 +43,9 @@ func (d *Device) Scale(x device.Buf, a float32) {
 // these in order.
 func (d *Device) SumSquares(x device.Buf) float64 {
 	v := x.(buf)
-	sums := make([]float64, pieces(len(v), pieceLen))
+	n := pieces(len(v), pieceLen)
+	d.squares = slices.Grow(d.squares[:0], n)[:n]
+	sums := d.squares
 	d.pool.run(len(sums), len(v), func(_, i int) {
 		sums[i] = d.sumSquares(v[i*pieceLen : min(len(v), (i+1)*pieceLen)])
 	})
@@ -65,34 +67,4 @@ func (d *Device) Finite(x device.Buf) bool {
 		}
 	})
 	return !found.Load()
-}
-
-// adam holds the constants of an update as the kernels want them.
-type adam struct {
-	gradScale       float32
-	beta1, oneLess1 float32 // of the mean, and 1 less it
-	beta2, oneLess2 float32 // of the mean square
-	rate            float32 // learning rate over the bias of the mean
-	root            float32 // 1 over the root of the bias of the mean square
-	eps             float32
-	decay           float32 // learning rate times weight decay
-}
-
-// AdamW updates p, m and v. The weight decay acts on p as it was.
-func (d *Device) AdamW(p, g, m, v device.Buf, a device.Adam) {
-	if n := p.Len(); g.Len() != n || m.Len() != n || v.Len() != n {
-		misfit("adamw", n, g.Len(), m.Len(), v.Len())
-	}
-	b1, b2 := float64(a.Beta1), float64(a.Beta2)
-	c := adam{
-		gradScale: a.GradScale,
-		beta1:     a.Beta1, oneLess1: float32(1 - b1),
-		beta2: a.Beta2, oneLess2: float32(1 - b2),
-		rate:  float32(float64(a.LR) / (1 - math.Pow(b1, float64(a.Step)))),
-		root:  float32(1 / math.Sqrt(1-math.Pow(b2, float64(a.Step)))),
-		eps:   a.Eps,
-		decay: float32(float64(a.LR) * float64(a.WeightDecay)),
-	}
-	pp, gg, mm, vv := p.(buf), g.(buf), m.(buf), v.(buf)
-	d.pool.elements(len(pp), func(lo, hi int) { d.adamW(pp[lo:hi], gg[lo:hi], mm[lo:hi], vv[lo:hi], &c) })
 }

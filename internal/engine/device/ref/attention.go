@@ -6,18 +6,29 @@ import (
 	"adit/internal/engine/device"
 )
 
-// heads gives the parts of q, k, v and o that one head works on.
+// heads gives the parts of q, k, v and o that one head works on: of query t
+// and of key and value u.
 type heads struct {
 	device.Attention
 	b, h int
 }
 
 func (s heads) query(m mat, t int) []float32 { return m.row(s.b*s.T + t)[s.h*s.Dim:][:s.Dim] }
-func (s heads) key(m mat, t int) []float32   { return m.row(s.b*s.T + t)[s.kv()*s.Dim:][:s.Dim] }
-func (s heads) value(m mat, t int) []float32 { return m.row(s.b*s.T + t)[s.kv()*s.DimV:][:s.DimV] }
+func (s heads) key(m mat, u int) []float32   { return m.row(s.keyRow(u))[s.kv()*s.Dim:][:s.Dim] }
+func (s heads) value(m mat, u int) []float32 { return m.row(s.keyRow(u))[s.kv()*s.DimV:][:s.DimV] }
 func (s heads) out(m mat, t int) []float32   { return m.row(s.b*s.T + t)[s.h*s.DimV:][:s.DimV] }
+func (s heads) keyRow(u int) int             { return s.b*(s.Past+s.T) + u }
 func (s heads) kv() int                      { return s.h * s.KV / s.H }
 func (s heads) lse(t int) int                { return (s.b*s.T+t)*s.H + s.h }
+
+// seen returns the keys from and to, exclusive, that query t sees.
+func (s heads) seen(t int) (from, to int) {
+	to = s.Past + t + 1
+	if s.Window > 0 {
+		from = max(0, to-s.Window)
+	}
+	return from, to
+}
 
 func dot(a, b []float32) float64 {
 	s := 0.0
@@ -28,9 +39,10 @@ func dot(a, b []float32) float64 {
 }
 
 func checkAttention(o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Attention) {
-	n := a.B * a.T
+	n, keys := a.B*a.T, a.B*(a.Past+a.T)
 	must(a.KV > 0 && a.H%a.KV == 0, "attention heads", a.H, a.KV)
-	must(q.Rows == n && k.Rows == n && v.Rows == n && o.Rows == n, "attention rows", n, q.Rows, k.Rows, v.Rows, o.Rows)
+	must(a.Past >= 0 && a.Window >= 0, "attention past and window", a.Past, a.Window)
+	must(q.Rows == n && k.Rows == keys && v.Rows == keys && o.Rows == n, "attention rows", n, keys, q.Rows, k.Rows, v.Rows, o.Rows)
 	must(q.Cols == a.H*a.Dim && k.Cols == a.KV*a.Dim && v.Cols == a.KV*a.DimV && o.Cols == a.H*a.DimV && lse.Len() == n*a.H,
 		"attention", q.Cols, k.Cols, v.Cols, o.Cols, lse.Len())
 }
@@ -42,9 +54,10 @@ func (ref) Attend(o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Att
 		for h := range a.H {
 			s := heads{a, b, h}
 			for t := range a.T {
-				scores, top := make([]float64, t+1), math.Inf(-1)
+				from, to := s.seen(t)
+				scores, top := make([]float64, to-from), math.Inf(-1)
 				for u := range scores {
-					scores[u] = dot(s.query(qm, t), s.key(km, u)) * float64(a.Scale)
+					scores[u] = dot(s.query(qm, t), s.key(km, from+u)) * float64(a.Scale)
 					top = math.Max(top, scores[u])
 				}
 				sum := 0.0
@@ -55,7 +68,7 @@ func (ref) Attend(o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Att
 				acc := make([]float64, a.DimV)
 				for u, x := range scores {
 					p := math.Exp(x - norm)
-					for j, val := range s.value(vm, u) {
+					for j, val := range s.value(vm, from+u) {
 						acc[j] += p * float64(val)
 					}
 				}
@@ -71,6 +84,7 @@ func (ref) Attend(o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Att
 func (ref) AttendGrad(dq, dk, dv, do, o device.Mat, lse device.Buf, q, k, v device.Mat, a device.Attention) {
 	checkAttention(o, lse, q, k, v, a)
 	checkAttention(do, lse, dq, dk, dv, a)
+	must(a.Past == 0, "attention gradient with a past", a.Past)
 	dqm, dkm, dvm, dom, om := open(dq), open(dk), open(dv), open(do), open(o)
 	qm, km, vm, l := open(q), open(k), open(v), lse.(buf)
 	n := a.B * a.T
@@ -84,7 +98,8 @@ func (ref) AttendGrad(dq, dk, dv, do, o device.Mat, lse device.Buf, q, k, v devi
 			for t := range a.T {
 				query, gout := s.query(qm, t), s.out(dom, t)
 				mean := dot(gout, s.out(om, t)) // Σ_u p_u dp_u
-				for u := range t + 1 {
+				from, to := s.seen(t)
+				for u := from; u < to; u++ {
 					key, value := s.key(km, u), s.value(vm, u)
 					p := math.Exp(dot(query, key)*float64(a.Scale) - float64(l[s.lse(t)]))
 					ds := p * (dot(gout, value) - mean) * float64(a.Scale)

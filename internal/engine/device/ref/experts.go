@@ -1,58 +1,6 @@
 package ref
 
-import (
-	"math"
-
-	"adit/internal/engine/device"
-)
-
-func (ref) TopK(probs device.Mat, chosen device.Ints, weight device.Buf, logits device.Mat, allowed device.Ints, k int, scale float32) {
-	m := openAll(probs, logits)
-	ch, w, may := chosen.(ints), weight.(buf), allowed.(ints)
-	must(probs.Cols == logits.Cols && len(may) == logits.Cols && len(ch) == logits.Rows*k && len(w) == len(ch),
-		"topk", probs.Cols, logits.Cols, len(may), len(ch), len(w))
-	for i := range logits.Rows {
-		p, lse := m[0].row(i), logSumExp(m[1].row(i))
-		for e, l := range m[1].row(i) {
-			p[e] = float32(math.Exp(float64(l) - lse))
-		}
-		taken := make([]bool, len(p))
-		for c := range k {
-			best := -1
-			// A NaN wins over nothing and loses to nothing that came before
-			// it, so that a broken row still chooses experts that exist.
-			for e, q := range p {
-				if may[e] != 0 && !taken[e] && (best < 0 || q > p[best]) {
-					best = e
-				}
-			}
-			must(best >= 0, "topk: fewer experts allowed than asked for", k)
-			taken[best] = true
-			ch[i*k+c] = int32(best)
-			w[i*k+c] = p[best] * scale
-		}
-	}
-}
-
-func (ref) TopKGrad(dlogits, probs device.Mat, chosen device.Ints, dweight device.Buf, k int, scale float32) {
-	m := openAll(dlogits, probs)
-	ch, dw := chosen.(ints), dweight.(buf)
-	must(dlogits.Cols == probs.Cols && len(ch) == probs.Rows*k && len(dw) == len(ch), "topk gradient", dlogits.Cols, probs.Cols, len(ch), len(dw))
-	for i := range probs.Rows {
-		d, p := m[0].row(i), m[1].row(i)
-		sum := make([]float64, len(p))
-		for c := range k {
-			e, g := ch[i*k+c], float64(dw[i*k+c])*float64(scale)
-			for j := range p {
-				sum[j] -= g * float64(p[e]) * float64(p[j])
-			}
-			sum[e] += g * float64(p[e])
-		}
-		for j, s := range sum {
-			d[j] = float32(s)
-		}
-	}
-}
+import "adit/internal/engine/device"
 
 func (ref) Group(offsets, slot, chosen device.Ints) {
 	off, sl, ch := offsets.(ints), slot.(ints), chosen.(ints)

@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"adit/internal/engine/device"
+	"adit/internal/tensor"
 )
 
 type ref struct{}
@@ -136,5 +137,29 @@ func (ref) AdamW(p, g, m, v device.Buf, a device.Adam) {
 		w := float64(pp[i])
 		w -= float64(a.LR) * (m/c1/(math.Sqrt(v/c2)+float64(a.Eps)) + float64(a.WeightDecay)*w)
 		pp[i], mm[i], vv[i] = float32(w), float32(m), float32(v)
+	}
+}
+
+func (ref) Nesterov(p, g, v device.Buf, lr, momentum float32) {
+	must(p.Len() == g.Len() && p.Len() == v.Len(), "nesterov", p.Len(), g.Len(), v.Len())
+	pp, gg, vv := p.(buf), g.(buf), v.(buf)
+	for i := range pp {
+		speed := float64(momentum)*float64(vv[i]) + float64(gg[i])
+		pp[i] = float32(float64(pp[i]) - float64(lr)*(float64(gg[i])+float64(momentum)*speed))
+		vv[i] = float32(speed)
+	}
+}
+
+func (ref) Round(x device.Buf, to device.Float16) {
+	v := x.(buf)
+	for i, f := range v {
+		switch to {
+		case device.F16:
+			v[i] = tensor.F16ToF32(tensor.F32ToF16(f))
+		case device.BF16:
+			v[i] = tensor.BF16ToF32(tensor.F32ToBF16(f))
+		default:
+			must(false, "round to", int(to))
+		}
 	}
 }

@@ -72,7 +72,7 @@ func TestTopK(t *testing.T) {
 		{[]float32{nan, 1, 2, 3}, ints{0, 1, 1, 1}, ints{1, 2}, nil},
 	} {
 		probs, chosen, weight := make(buf, 4), make(ints, 2), make(buf, 2)
-		New().TopK(device.M(probs, 1, 4), chosen, weight, mat2(1, 4, tt.logits...), tt.allowed, 2, 2)
+		New().TopK(device.M(probs, 1, 4), chosen, weight, mat2(1, 4, tt.logits...), tt.allowed, device.Routing{K: 2, Scale: 2})
 		if !slices.Equal(chosen, tt.want) {
 			t.Errorf("%v of %v: chose %v, want %v", tt.allowed, tt.logits, chosen, tt.want)
 		}
@@ -125,11 +125,13 @@ func TestRope(t *testing.T) {
 	// One head of two pairs, positions 0 and 1 with angles 90° and 0.
 	x := mat2(2, 4, 1, 2, 3, 4, 1, 2, 3, 4)
 	cos, sin := buf{1, 1, 0, 1}, buf{0, 0, 1, 0}
-	New().Rope(x, 2, 1, 4, cos, sin, false)
+	r := device.Rotation{T: 2, Heads: 1, Stride: 4, Dim: 4}
+	New().Rope(x, cos, sin, r)
 	if want := (buf{1, 2, 3, 4, -3, 2, 1, 4}); !slices.Equal(x.Buf.(buf), want) {
 		t.Errorf("turned: %v, want %v", x.Buf, want)
 	}
-	New().Rope(x, 2, 1, 4, cos, sin, true)
+	r.Inverse = true
+	New().Rope(x, cos, sin, r)
 	if want := (buf{1, 2, 3, 4, 1, 2, 3, 4}); !slices.Equal(x.Buf.(buf), want) {
 		t.Errorf("turned back: %v, want %v", x.Buf, want)
 	}
@@ -159,10 +161,12 @@ func TestFinite(t *testing.T) {
 
 func TestSizesPanic(t *testing.T) {
 	for name, f := range map[string]func(){
-		"gemm":   func() { New().Gemm(mat2(1, 1, 0), mat2(1, 2, 0, 0), false, mat2(1, 2, 0, 0), false, false) },
-		"mat":    func() { New().SwiGLU(mat2(2, 2, 0, 0, 0), mat2(2, 4, 0, 0, 0, 0, 0, 0, 0, 0)) },
-		"copy":   func() { New().Copy(buf{0}, buf{0, 0}) },
-		"expert": func() { New().TopK(mat2(1, 2, 0, 0), make(ints, 2), make(buf, 2), mat2(1, 2, 0, 0), ints{1, 0}, 2, 1) },
+		"gemm": func() { New().Gemm(mat2(1, 1, 0), mat2(1, 2, 0, 0), false, mat2(1, 2, 0, 0), false, false) },
+		"mat":  func() { New().SwiGLU(mat2(2, 2, 0, 0, 0), mat2(2, 4, 0, 0, 0, 0, 0, 0, 0, 0)) },
+		"copy": func() { New().Copy(buf{0}, buf{0, 0}) },
+		"expert": func() {
+			New().TopK(mat2(1, 2, 0, 0), make(ints, 2), make(buf, 2), mat2(1, 2, 0, 0), ints{1, 0}, device.Routing{K: 2, Scale: 1})
+		},
 		"choice": func() { New().Group(make(ints, 3), make(ints, 1), ints{2}) },
 		"token":  func() { New().Embed(mat2(1, 1, 0), mat2(1, 1, 0), ints{1}) },
 	} {

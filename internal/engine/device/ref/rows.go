@@ -6,69 +6,6 @@ import (
 	"adit/internal/engine/device"
 )
 
-func (ref) RMSNorm(y, x device.Mat, w, rstd device.Buf, eps float32) {
-	m := openAll(y, x)
-	ww, rr := w.(buf), rstd.(buf)
-	must(y.Cols == x.Cols && len(ww) == x.Cols && len(rr) == x.Rows, "rmsnorm", y.Cols, x.Cols, len(ww), len(rr))
-	for i := range x.Rows {
-		in, s := m[1].row(i), 0.0
-		for _, v := range in {
-			s += float64(v) * float64(v)
-		}
-		r := 1 / math.Sqrt(s/float64(len(in))+float64(eps))
-		for j, v := range in {
-			m[0].row(i)[j] = float32(float64(v) * r * float64(ww[j]))
-		}
-		rr[i] = float32(r)
-	}
-}
-
-func (ref) RMSNormGrad(dx device.Mat, dw device.Buf, dy, x device.Mat, w, rstd device.Buf) {
-	m := openAll(dx, dy, x)
-	ww, rr := w.(buf), rstd.(buf)
-	must(dx.Cols == x.Cols && dy.Cols == x.Cols && len(ww) == x.Cols && len(rr) == x.Rows, "rmsnorm gradient", dx.Cols, dy.Cols, x.Cols, len(ww), len(rr))
-	sum := make([]float64, x.Cols) // of dw
-	for i := range x.Rows {
-		out, g, in, r := m[0].row(i), m[1].row(i), m[2].row(i), float64(rr[i])
-		dot := 0.0 // of the gradient and x, through w
-		for j := range in {
-			dot += float64(g[j]) * float64(ww[j]) * float64(in[j])
-			sum[j] += float64(g[j]) * float64(in[j]) * r
-		}
-		c := dot * r * r * r / float64(len(in))
-		for j := range in {
-			out[j] += float32(float64(g[j])*float64(ww[j])*r - float64(in[j])*c)
-		}
-	}
-	if dw != nil {
-		d := dw.(buf)
-		must(len(d) == x.Cols, "rmsnorm gradient", len(d), x.Cols)
-		for j, s := range sum {
-			d[j] += float32(s)
-		}
-	}
-}
-
-func (ref) Rope(x device.Mat, t, heads, dim int, cos, sin device.Buf, inverse bool) {
-	m, c, s := open(x), cos.(buf), sin.(buf)
-	half := dim / 2
-	must(x.Cols == heads*dim && dim%2 == 0 && x.Rows%t == 0 && len(c) == t*half && len(s) == t*half, "rope", x.Rows, x.Cols, t, heads, dim, len(c), len(s))
-	for i := range x.Rows {
-		pos := i % t
-		for h := range heads {
-			head := m.row(i)[h*dim:][:dim]
-			for j := range half {
-				co, si := float64(c[pos*half+j]), float64(s[pos*half+j])
-				if inverse {
-					si = -si
-				}
-				a, b := float64(head[j]), float64(head[j+half])
-				head[j], head[j+half] = float32(a*co-b*si), float32(b*co+a*si)
-			}
-		}
-	}
-}
-
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func (ref) SwiGLU(h, gu device.Mat) {
@@ -94,6 +31,36 @@ func (ref) SwiGLUGrad(dgu, dh, gu device.Mat) {
 			s := sigmoid(g)
 			out[j] = float32(dy * u * s * (1 + g*(1-s)))
 			out[f+j] = float32(dy * g * s)
+		}
+	}
+}
+
+// The constants of GELU by tanh.
+const (
+	geluScale = 0.7978845608028654 // sqrt(2/π)
+	geluCube  = 0.044715
+)
+
+func (ref) Gelu(h, x device.Mat) {
+	m := openAll(h, x)
+	must(h.Cols == x.Cols, "gelu", h.Cols, x.Cols)
+	for i := range x.Rows {
+		for j, in := range m[1].row(i) {
+			v := float64(in)
+			m[0].row(i)[j] = float32(v / 2 * (1 + math.Tanh(geluScale*(v+geluCube*v*v*v))))
+		}
+	}
+}
+
+func (ref) GeluGrad(dx, dh, x device.Mat) {
+	m := openAll(dx, dh, x)
+	must(dx.Cols == x.Cols && dh.Cols == x.Cols, "gelu gradient", dx.Cols, dh.Cols, x.Cols)
+	for i := range x.Rows {
+		for j, in := range m[2].row(i) {
+			v := float64(in)
+			t := math.Tanh(geluScale * (v + geluCube*v*v*v))
+			slope := (1+t)/2 + v/2*(1-t*t)*geluScale*(1+3*geluCube*v*v)
+			m[0].row(i)[j] = float32(float64(m[1].row(i)[j]) * slope)
 		}
 	}
 }

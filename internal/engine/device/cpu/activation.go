@@ -34,3 +34,29 @@ func (d *Device) SwiGLUGrad(dgu, dh, gu device.Mat) {
 		}
 	})
 }
+
+// Gelu works row by row.
+func (d *Device) Gelu(h, x device.Mat) {
+	out, in := open(h), open(x)
+	if !out.fits(in.rows, in.cols) {
+		misfit("gelu", out.rows, out.cols, in.rows, in.cols)
+	}
+	d.pool.rows(in.rows, expCost*in.cols, func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			d.gelu(out.row(i), in.row(i))
+		}
+	})
+}
+
+// GeluGrad works row by row.
+func (d *Device) GeluGrad(dx, dh, x device.Mat) {
+	out, g, in := open(dx), open(dh), open(x)
+	if !out.fits(in.rows, in.cols) || !g.fits(in.rows, in.cols) {
+		misfit("gelu gradient", out.rows, out.cols, g.rows, g.cols, in.rows, in.cols)
+	}
+	d.pool.rows(in.rows, expCost*in.cols, func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			d.geluGrad(out.row(i), g.row(i), in.row(i))
+		}
+	})
+}
