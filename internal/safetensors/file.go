@@ -1,17 +1,18 @@
 // Package safetensors reads and writes the safetensors format: the length of
-// a JSON header, the header, and the tensors' bytes without gaps.
+// a JSON header, the header, and the tensors' bytes without gaps. It also reads
+// and writes the index of a model that is spread over several such files.
 //
-// Files come from strangers. Nothing in them is believed before it is
-// compared with the bytes that are really there.
+// Files come from strangers. Nothing in them is believed before it is compared
+// with the bytes that are really there, and all that is ever allocated for one
+// is at most twice those bytes and a mebibyte.
 package safetensors
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
+	"math/bits"
+	"sort"
 
 	"adit/internal/tensor"
 )
@@ -22,11 +23,17 @@ const maxHeader = 100_000_000
 // maxRank is more dimensions than any framework has.
 const maxRank = 64
 
-// A File is the index of a safetensors file. It keeps no tensor in memory.
+// slack is what a file may cost in memory beyond twice its bytes.
+const slack = 1 << 20
+
+// A File is the index of a safetensors file. It keeps the header in memory and
+// no tensor.
 type File struct {
 	r       io.ReaderAt
-	entries map[string]Info
-	meta    map[string]string
+	text    string  // the header
+	entries []entry // in the names' order
+	notes   []note
+	noted   bool // there are notes, if perhaps none in them
 }
 
 // Info says where in the file a tensor lies.
@@ -38,14 +45,15 @@ type Info struct {
 }
 
 // Open reads and checks the header of a file of that size. Every byte after
-// the header belongs to exactly one tensor, or it is an error.
+// the header belongs to exactly one tensor, or it is an error. Of the tensors
+// nothing is read but the file's last byte.
 func Open(r io.ReaderAt, size int64) (*File, error) {
 	header, err := readHeader(r, size)
 	if err != nil {
 		return nil, err
 	}
 	f := &File{r: r}
-	if f.entries, f.meta, err = parseHeader(header); err != nil {
+	if err = f.parse(header); err != nil {
 		return nil, fmt.Errorf("safetensors header: %w", err)
 	}
 	start := 8 + int64(len(header))
@@ -91,57 +99,68 @@ func readFull(r io.ReaderAt, b []byte, off int64) (int, error) {
 	return n, err
 }
 
-// place turns offsets that count from the end of the header, at start, into
-// offsets in the file, and checks that the tensors fill the data bytes there.
-func (f *File) place(start, data int64) error {
-	names := slices.SortedFunc(maps.Keys(f.entries), func(a, b string) int {
-		x, y := f.entries[a], f.entries[b]
-		return cmp.Or(cmp.Compare(x.Offset, y.Offset), cmp.Compare(x.Size, y.Size), cmp.Compare(a, b))
-	})
-	var next int64
-	for _, name := range names {
-		e := f.entries[name]
-		switch {
-		case e.Offset < next:
-			return fmt.Errorf("safetensors: tensor %q begins at %d, inside the one before it", name, e.Offset)
-		case e.Offset > next:
-			return fmt.Errorf("safetensors: %d bytes before tensor %q belong to none", e.Offset-next, name)
-		case e.Size > data-next:
-			return fmt.Errorf("safetensors: tensor %q ends after the file, which may be cut off", name)
-		}
-		next += e.Size
-		e.Offset += start
-		f.entries[name] = e
-	}
-	if next != data {
-		return fmt.Errorf("safetensors: the last %d bytes belong to no tensor", data-next)
-	}
-	return nil
-}
+// Len returns how many tensors there are.
+func (f *File) Len() int { return len(f.entries) }
+
+// Name returns the i-th tensor's name in byte order.
+func (f *File) Name(i int) string { return f.name(f.entries[i]) }
 
 // Names returns the tensors' names in byte order.
-func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.entries)) }
+func (f *File) Names() []string {
+	names := make([]string, len(f.entries))
+	for i, e := range f.entries {
+		names[i] = f.name(e)
+	}
+	return names
+}
 
 // Meta returns the file's own notes, nil if there are none.
-func (f *File) Meta() map[string]string { return f.meta }
+func (f *File) Meta() map[string]string {
+	if !f.noted {
+		return nil
+	}
+	meta := make(map[string]string, len(f.notes))
+	for _, n := range f.notes {
+		meta[f.text[n.key.from:n.key.to]] = f.text[n.value.from:n.value.to]
+	}
+	return meta
+}
+
+// find returns the entry of that name, or false.
+func (f *File) find(name string) (entry, bool) {
+	i := sort.Search(len(f.entries), func(i int) bool { return f.Name(i) >= name })
+	if i == len(f.entries) || f.Name(i) != name {
+		return entry{}, false
+	}
+	return f.entries[i], true
+}
 
 // Info returns where the tensor of that name lies, or false.
 func (f *File) Info(name string) (Info, bool) {
-	e, ok := f.entries[name]
-	return e, ok
+	e, ok := f.find(name)
+	if !ok {
+		return Info{}, false
+	}
+	return Info{e.dtype, f.appendShape(make([]int, 0, e.rank), e), e.offset, e.size}, true
 }
 
 // Reader returns the bytes of the tensor of that name, nil if there is none.
 func (f *File) Reader(name string) *io.SectionReader {
-	e, ok := f.entries[name]
+	e, ok := f.find(name)
 	if !ok {
 		return nil
 	}
-	return io.NewSectionReader(f.r, e.Offset, e.Size)
+	return io.NewSectionReader(f.r, e.offset, e.size)
 }
 
+// dictBytes is about what a Dict made for n tensors takes: the runtime's maps
+// have a power of two of slots, at most 7/8 of them taken, each of 72 bytes
+// for a name and a tensor and one more.
+func dictBytes(n int) int64 { return 73 << bits.Len(uint(n)*8/7) }
+
 // Read returns all tensors of a file of that size, and its notes. It refuses a
-// file of more than limit bytes before reading any of them.
+// file of more than limit bytes before reading any of them. The tensors lie in
+// one piece of memory, which stays as long as one of them does.
 func Read(r io.ReaderAt, size, limit int64) (tensor.Dict, map[string]string, error) {
 	if size > limit {
 		return nil, nil, fmt.Errorf("safetensors: file of %d bytes is larger than the %d allowed", size, limit)
@@ -150,14 +169,26 @@ func Read(r io.ReaderAt, size, limit int64) (tensor.Dict, map[string]string, err
 	if err != nil {
 		return nil, nil, err
 	}
-	d := make(tensor.Dict, len(f.entries))
-	for _, name := range f.Names() {
-		e := f.entries[name]
-		t := tensor.Tensor{DType: e.DType, Shape: e.Shape, Data: make([]byte, e.Size)}
-		if _, err := readFull(r, t.Data, e.Offset); err != nil {
-			return nil, nil, fmt.Errorf("safetensors: read tensor %q: %w", name, err)
-		}
-		d[name] = t
+	// Hundreds of thousands of tensors without elements are no model.
+	ranks := 0
+	for _, e := range f.entries {
+		ranks += int(e.rank)
 	}
-	return d, f.meta, nil
+	cost := dictBytes(len(f.entries)) + int64(ranks)*8 + int64(cap(f.entries))*32
+	if cost > size+slack/4 {
+		return nil, nil, fmt.Errorf("safetensors: %d tensors are too many for a file of %d bytes", len(f.entries), size)
+	}
+	start := 8 + int64(len(f.text))
+	data, shapes := make([]byte, size-start), make([]int, 0, ranks)
+	if _, err := readFull(r, data, start); err != nil {
+		return nil, nil, fmt.Errorf("safetensors: read tensors: %w", err)
+	}
+	d := make(tensor.Dict, len(f.entries))
+	for _, e := range f.entries {
+		at := len(shapes)
+		shapes = f.appendShape(shapes, e)
+		from, to := e.offset-start, e.offset-start+e.size
+		d[f.name(e)] = tensor.Tensor{DType: e.dtype, Shape: shapes[at:len(shapes):len(shapes)], Data: data[from:to:to]}
+	}
+	return d, f.Meta(), nil
 }

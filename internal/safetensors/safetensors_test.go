@@ -224,8 +224,12 @@ func FuzzRead(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add(file(`{"a":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]}}`, 8))
 	f.Add(file(`{}`, 0))
+	f.Add(file(`{"\u0061\ud83d\ude00":{"shape":[ 2 , 1 ],"dtype":"U8","data_offsets":[0,2]},"__metadata__":{"\n":"\/"}} `, 2))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, meta, err := read(b)
+		var d tensor.Dict
+		var meta map[string]string
+		var err error
+		bounded(t, "Read", len(b), func() { d, meta, err = read(b) })
 		if err != nil {
 			return
 		}

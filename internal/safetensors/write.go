@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,55 +15,95 @@ import (
 	"adit/internal/tensor"
 )
 
+// A Spec is a tensor without its bytes.
+type Spec struct {
+	Name  string
+	DType tensor.DType
+	Shape []int
+}
+
 // Write writes the tensors and, unless it is empty, meta. The same arguments
 // give the same bytes: the header's names are sorted, and so are the tensors
 // but that those of wider elements go first, which leaves every tensor aligned
 // to its element.
 func Write(w io.Writer, d tensor.Dict, meta map[string]string) error {
 	names := d.Keys()
-	for _, name := range names {
-		if name == metaKey {
-			return fmt.Errorf("safetensors: no tensor may be named %q", name)
-		}
-		if !utf8.ValidString(name) {
-			return fmt.Errorf("safetensors: tensor name %q is not UTF-8", name)
-		}
+	specs := make([]Spec, len(names))
+	for i, name := range names {
 		if err := d[name].Check(); err != nil {
 			return fmt.Errorf("safetensors: tensor %q: %w", name, err)
 		}
-		if len(d[name].Shape) > maxRank {
-			return fmt.Errorf("safetensors: tensor %q has more than %d dimensions", name, maxRank)
-		}
+		specs[i] = Spec{name, d[name].DType, d[name].Shape}
 	}
-	order := slices.Clone(names)
-	slices.SortStableFunc(order, func(a, b string) int {
-		return cmp.Compare(d[b].DType.Size(), d[a].DType.Size())
-	})
-	offsets := make(map[string]int64, len(order))
-	var next int64
-	for _, name := range order {
-		offsets[name] = next
-		next += int64(len(d[name].Data))
-	}
-
-	header, err := encodeHeader(d, names, offsets, meta)
+	header, order, err := Header(specs, meta)
 	if err != nil {
-		return fmt.Errorf("safetensors: write header: %w", err)
+		return err
 	}
 	if _, err := w.Write(header); err != nil {
 		return fmt.Errorf("safetensors: write header: %w", err)
 	}
-	for _, name := range order {
-		if _, err := w.Write(d[name].Data); err != nil {
-			return fmt.Errorf("safetensors: write tensor %q: %w", name, err)
+	for _, i := range order {
+		if _, err := w.Write(d[names[i]].Data); err != nil {
+			return fmt.Errorf("safetensors: write tensor %q: %w", names[i], err)
 		}
 	}
 	return nil
 }
 
+// Header returns what stands before the tensors' bytes in a file, and the
+// order in which those must follow: positions in specs. It is for those who do
+// not have all tensors at once; the result is that of [Write].
+func Header(specs []Spec, meta map[string]string) (header []byte, order []int, err error) {
+	sizes := make([]int64, len(specs))
+	names := make([]int, len(specs)) // positions in the names' order
+	for i, s := range specs {
+		switch {
+		case s.Name == metaKey:
+			err = fmt.Errorf("no tensor may be named %q", s.Name)
+		case !utf8.ValidString(s.Name):
+			err = fmt.Errorf("tensor name %q is not UTF-8", s.Name)
+		case !s.DType.Valid():
+			err = fmt.Errorf("tensor %q: unknown element type %v", s.Name, s.DType)
+		case len(s.Shape) > maxRank:
+			err = fmt.Errorf("tensor %q has more than %d dimensions", s.Name, maxRank)
+		default:
+			if sizes[i], err = tensor.Bytes(s.DType, s.Shape); err != nil {
+				err = fmt.Errorf("tensor %q: %w", s.Name, err)
+			}
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("safetensors: %w", err)
+		}
+		names[i] = i
+	}
+	slices.SortFunc(names, func(a, b int) int { return cmp.Compare(specs[a].Name, specs[b].Name) })
+	for i := 1; i < len(names); i++ {
+		if name := specs[names[i]].Name; name == specs[names[i-1]].Name {
+			return nil, nil, fmt.Errorf("safetensors: tensor %q comes twice", name)
+		}
+	}
+	order = slices.Clone(names)
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(specs[b].DType.Size(), specs[a].DType.Size())
+	})
+	offsets := make([]int64, len(specs))
+	var next int64
+	for _, i := range order {
+		offsets[i] = next
+		if next += sizes[i]; next < 0 {
+			return nil, nil, errors.New("safetensors: the tensors together are too large")
+		}
+	}
+	header, err = encodeHeader(specs, names, offsets, sizes, meta)
+	if err != nil {
+		return nil, nil, fmt.Errorf("safetensors: write header: %w", err)
+	}
+	return header, order, nil
+}
+
 // encodeHeader returns the length and the header, padded with spaces to a
 // multiple of 8 bytes.
-func encodeHeader(d tensor.Dict, names []string, offsets map[string]int64, meta map[string]string) ([]byte, error) {
+func encodeHeader(specs []Spec, names []int, offsets, sizes []int64, meta map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(make([]byte, 8))
 	enc := json.NewEncoder(&b)
@@ -90,14 +131,14 @@ func encodeHeader(d tensor.Dict, names []string, offsets map[string]int64, meta 
 		}
 		b.WriteByte('}')
 	}
-	for i, name := range names {
-		if i > 0 || len(meta) > 0 {
+	for n, i := range names {
+		if n > 0 || len(meta) > 0 {
 			b.WriteByte(',')
 		}
-		if err := put(name); err != nil {
+		t := specs[i]
+		if err := put(t.Name); err != nil {
 			return nil, err
 		}
-		t, begin := d[name], offsets[name]
 		shape := t.Shape
 		if shape == nil {
 			shape = []int{} // a single number; JSON's null would not do
@@ -107,7 +148,7 @@ func encodeHeader(d tensor.Dict, names []string, offsets map[string]int64, meta 
 			DType   string   `json:"dtype"`
 			Shape   []int    `json:"shape"`
 			Offsets [2]int64 `json:"data_offsets"`
-		}{t.DType.String(), shape, [2]int64{begin, begin + int64(len(t.Data))}}); err != nil {
+		}{t.DType.String(), shape, [2]int64{offsets[i], offsets[i] + sizes[i]}}); err != nil {
 			return nil, err
 		}
 	}
