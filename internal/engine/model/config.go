@@ -1,120 +1,95 @@
 package model
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
+	"strings"
 )
 
-// The two families of models that this package computes, as config.json names
-// them in model_type. They differ in the feed-forward part alone: Llama's is
-// dense in every layer.
+// The families of models that this package computes, as config.json names them
+// in model_type.
 const (
+	Llama      = "llama"
+	Mistral    = "mistral"
+	Qwen2      = "qwen2"
+	Qwen3MoE   = "qwen3_moe"
+	DeepSeekV2 = "deepseek_v2"
+	GPT2       = "gpt2"
+	// DeepSeek is Llama with routed experts: what networks of expert groups
+	// train. It has no latent attention.
 	DeepSeek = "deepseek"
-	Llama    = "llama"
 )
 
-// A Config gives the shape of a model in the words of Hugging Face's
-// config.json.
+// A Config gives the shape of a model, mostly in the words of Hugging Face's
+// config.json. A size that a family does not have is nought.
 type Config struct {
-	ModelType             string  `json:"model_type"`
-	VocabSize             int     `json:"vocab_size"`
-	HiddenSize            int     `json:"hidden_size"`
-	NumHiddenLayers       int     `json:"num_hidden_layers"`
-	NumAttentionHeads     int     `json:"num_attention_heads"`
-	NumKeyValueHeads      int     `json:"num_key_value_heads"`
-	HeadDim               int     `json:"head_dim"`
-	IntermediateSize      int     `json:"intermediate_size"` // of the dense layers
-	NRoutedExperts        int     `json:"n_routed_experts,omitempty"`
-	NSharedExperts        int     `json:"n_shared_experts,omitempty"`
-	NumExpertsPerTok      int     `json:"num_experts_per_tok,omitempty"`
-	MoEIntermediateSize   int     `json:"moe_intermediate_size,omitempty"`
-	FirstKDenseReplace    int     `json:"first_k_dense_replace,omitempty"` // the first layers are dense
-	RoutedScalingFactor   float64 `json:"routed_scaling_factor,omitempty"`
-	RMSNormEps            float64 `json:"rms_norm_eps"`
-	RopeTheta             float64 `json:"rope_theta"`
-	MaxPositionEmbeddings int     `json:"max_position_embeddings"`
-	TieWordEmbeddings     bool    `json:"tie_word_embeddings"`
-	InitializerRange      float64 `json:"initializer_range"`
+	ModelType             string
+	VocabSize             int
+	HiddenSize            int
+	NumHiddenLayers       int
+	NumAttentionHeads     int
+	NumKeyValueHeads      int
+	HeadDim               int
+	IntermediateSize      int // of the dense layers
+	RMSNormEps            float64
+	MaxPositionEmbeddings int
+	TieWordEmbeddings     bool
+	InitializerRange      float64
+
+	RopeTheta float64
+	Rope      RopeScaling
+
+	QKVBias, OutBias, MLPBias bool
+	SlidingWindow             int    // how many tokens one sees, itself included; 0 for all before it
+	FullLayers                int    // the first layers, without a window
+	ScaleAttention            bool   // GPT-2: scores are divided by the root of the head's width
+	ScaleByLayer              bool   // GPT-2: and by the layer's number from 1
+	Dropout                   string // the field of config.json that asks for dropout, which is not built
+
+	// Latent attention. QLoraRank is 0 if queries are not compressed.
+	KVLoraRank, QLoraRank                  int
+	QKNopeHeadDim, QKRopeHeadDim, VHeadDim int
+
+	NRoutedExperts      int
+	NSharedExperts      int
+	NumExpertsPerTok    int
+	MoEIntermediateSize int
+	RoutedScalingFactor float64
+	NormTopKProb        bool
+	NGroup, TopKGroup   int     // 0 for a choice among all
+	BalanceAlpha        float64 // of the balance loss of each layer, as [device.Device]'s Balance has it
+	BalanceEach         bool    // of each sequence, not of the batch
+
+	FirstKDenseReplace int    // the first layers are dense
+	SparseStep         int    // of the others, every so many are sparse, counted from 1; 0 is 1
+	DenseLayers        string // and these are not: their numbers, between commas
 }
 
 // Sparse reports whether layer l has routed experts.
-func (c Config) Sparse(l int) bool { return c.NRoutedExperts > 0 && l >= c.FirstKDenseReplace }
-
-// ParseConfig reads a config.json. Sizes that it leaves out have the defaults
-// that Hugging Face's libraries give them. A field that would change what the
-// model computes in a way that this package does not know is an error naming
-// it: a model must not run as something it is not.
-func ParseConfig(data []byte) (Config, error) {
-	c, err := parse(data)
-	if err == nil {
-		err = c.Validate()
+func (c Config) Sparse(l int) bool {
+	if c.NRoutedExperts == 0 || l < c.FirstKDenseReplace || (l+1)%max(c.SparseStep, 1) != 0 {
+		return false
 	}
-	if err != nil {
-		return Config{}, fmt.Errorf("model config: %w", err)
-	}
-	return c, nil
+	return !listed(c.DenseLayers, l)
 }
 
-func parse(data []byte) (Config, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return Config{}, err
-	}
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var problems []error
-	for _, name := range names {
-		if err := checkField(name, fields[name]); err != nil {
-			problems = append(problems, err)
+// sparseLayers counts them.
+func (c Config) sparseLayers() int {
+	n := 0
+	for l := range c.NumHiddenLayers {
+		if c.Sparse(l) {
+			n++
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
-		return Config{}, err
-	}
-
-	c := Config{
-		RoutedScalingFactor:   1,
-		RMSNormEps:            1e-6,
-		RopeTheta:             10000,
-		MaxPositionEmbeddings: 2048,
-		InitializerRange:      0.02,
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return Config{}, err
-	}
-	if c.NumKeyValueHeads == 0 {
-		c.NumKeyValueHeads = c.NumAttentionHeads
-	}
-	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {
-		c.HeadDim = c.HiddenSize / c.NumAttentionHeads
-	}
-	return c, nil
+	return n
 }
 
-// MarshalJSON writes a config.json, with the choices that are fixed here
-// spelled out for other readers.
-func (c Config) MarshalJSON() ([]byte, error) {
-	type plain Config
-	out := struct {
-		plain
-		HiddenAct    string `json:"hidden_act"`
-		ScoringFunc  string `json:"scoring_func,omitempty"`
-		TopKMethod   string `json:"topk_method,omitempty"`
-		NormTopKProb *bool  `json:"norm_topk_prob,omitempty"`
-	}{plain: plain(c), HiddenAct: "silu"}
-	if c.NRoutedExperts > 0 {
-		out.ScoringFunc, out.TopKMethod, out.NormTopKProb = "softmax", "greedy", new(bool)
-	}
-	return json.Marshal(out)
-}
+// latent reports whether attention is to a compressed key and value.
+func (c Config) latent() bool { return c.KVLoraRank > 0 }
 
-// Validate returns every problem, joined, each beginning with the field's name.
+// Validate returns every problem, joined, each beginning with the field's name
+// in config.json.
 func (c Config) Validate() error {
 	var problems []error
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -128,8 +103,8 @@ func (c Config) Validate() error {
 			bad("%s: %v is not a positive number", name, x)
 		}
 	}
-	if c.ModelType != DeepSeek && c.ModelType != Llama {
-		bad("model_type: %q is neither %q nor %q", c.ModelType, DeepSeek, Llama)
+	if _, ok := familyOf(c.ModelType); !ok {
+		bad("model_type: %q is none of %s", c.ModelType, strings.Join(Families(), ", "))
 	}
 	size("vocab_size", c.VocabSize, 1, 1<<20)
 	size("hidden_size", c.HiddenSize, 1, 1<<16)
@@ -139,29 +114,55 @@ func (c Config) Validate() error {
 	if kv := c.NumKeyValueHeads; kv > 0 && c.NumAttentionHeads%kv != 0 {
 		bad("num_key_value_heads: %d does not divide num_attention_heads %d", kv, c.NumAttentionHeads)
 	}
-	size("head_dim", c.HeadDim, 2, 1<<10)
-	if c.HeadDim%2 != 0 {
-		bad("head_dim: %d is odd", c.HeadDim)
+	if c.latent() {
+		size("kv_lora_rank", c.KVLoraRank, 1, 1<<16)
+		size("q_lora_rank", c.QLoraRank, 0, 1<<16)
+		size("qk_nope_head_dim", c.QKNopeHeadDim, 1, 1<<10)
+		size("qk_rope_head_dim", c.QKRopeHeadDim, 2, 1<<10)
+		size("v_head_dim", c.VHeadDim, 1, 1<<10)
+		if c.QKRopeHeadDim%2 != 0 {
+			bad("qk_rope_head_dim: %d is odd", c.QKRopeHeadDim)
+		}
+	} else {
+		size("head_dim", c.HeadDim, 2, 1<<10)
+		if c.HeadDim%2 != 0 && c.ModelType != GPT2 {
+			bad("head_dim: %d is odd", c.HeadDim)
+		}
 	}
-	size("max_position_embeddings", c.MaxPositionEmbeddings, 1, 1<<20)
+	size("max_position_embeddings", c.MaxPositionEmbeddings, 1, 1<<24)
+	size("sliding_window", c.SlidingWindow, 0, 1<<24)
 	positive("rms_norm_eps", c.RMSNormEps)
-	positive("rope_theta", c.RopeTheta)
 	positive("initializer_range", c.InitializerRange)
+	if c.ModelType != GPT2 {
+		positive("rope_theta", c.RopeTheta)
+		if err := c.Rope.validate(); err != nil {
+			problems = append(problems, err)
+		}
+	}
 
 	size("n_routed_experts", c.NRoutedExperts, 0, 1<<12)
 	size("first_k_dense_replace", c.FirstKDenseReplace, 0, 1<<10)
-	sparse := c.Sparse(c.NumHiddenLayers - 1)
-	if !sparse || c.FirstKDenseReplace > 0 {
+	size("decoder_sparse_step", c.SparseStep, 0, 1<<10)
+	if c.sparseLayers() < min(c.NumHiddenLayers, 1<<10) {
 		size("intermediate_size", c.IntermediateSize, 1, 1<<18)
 	}
-	if c.NRoutedExperts > 0 {
-		if c.ModelType == Llama {
-			bad("n_routed_experts: a %s model has none", Llama)
-		}
+	if e := c.NRoutedExperts; e > 0 {
 		size("moe_intermediate_size", c.MoEIntermediateSize, 1, 1<<18)
 		size("n_shared_experts", c.NSharedExperts, 0, 1<<8)
-		size("num_experts_per_tok", c.NumExpertsPerTok, 1, c.NRoutedExperts)
+		size("num_experts_per_tok", c.NumExpertsPerTok, 1, e)
 		positive("routed_scaling_factor", c.RoutedScalingFactor)
+		if !(c.BalanceAlpha >= 0) || math.IsInf(c.BalanceAlpha, 0) {
+			bad("aux_loss_alpha: %v is not a number from 0 up", c.BalanceAlpha)
+		}
+		if c.NGroup != 0 {
+			size("n_group", c.NGroup, 1, e)
+			size("topk_group", c.TopKGroup, 1, max(c.NGroup, 1))
+			if e%max(c.NGroup, 1) != 0 {
+				bad("n_group: %d does not divide n_routed_experts %d", c.NGroup, e)
+			} else if inside := e / c.NGroup * c.TopKGroup; inside < c.NumExpertsPerTok {
+				bad("topk_group: %d groups hold %d experts, of which num_experts_per_tok %d cannot be chosen", c.TopKGroup, inside, c.NumExpertsPerTok)
+			}
+		}
 	}
 	return errors.Join(problems...)
 }

@@ -26,16 +26,17 @@ func TestParseConfig(t *testing.T) {
 	}
 
 	for _, tt := range []struct{ more, want string }{
-		{`,"surprise":1`, "surprise: unknown field"},
-		{`,"Vocab_Size":7`, "Vocab_Size: unknown field"},
-		{`,"kv_lora_rank":512`, "kv_lora_rank: 512 is not supported; it must be null"},
-		{`,"rope_scaling":{"type":"yarn"}`, `rope_scaling: {"type":"yarn"} is not supported`},
-		{`,"hidden_act":"gelu"`, `hidden_act: "gelu" is not supported; it must be "silu"`},
-		{`,"n_routed_experts":4`, "n_routed_experts: a llama model has none"},
+		{`,"surprise":1`, "surprise: a llama model has no such field"},
+		{`,"Vocab_Size":7`, "Vocab_Size: a llama model has no such field"},
+		{`,"kv_lora_rank":512`, "kv_lora_rank: a llama model has no such field"},
+		{`,"rope_scaling":{"type":"longrope"}`, `rope_type: "longrope" is none of`},
+		{`,"rope_scaling":{"rope_type":"llama3","factor":8}`, "high_freq_factor: 0 is not a number from"},
+		{`,"rope_scaling":{"rope_type":"linear","factor":0.5}`, "factor: 0.5 is not a number from 1 up"},
+		{`,"hidden_act":"gelu"`, `hidden_act: gelu is not supported; it must be silu`},
 		{`,"num_key_value_heads":3`, "num_key_value_heads: 3 does not divide num_attention_heads 4"},
 		{`,"vocab_size":99999999`, "vocab_size: 99999999 is not from 1 to 1048576"},
 		{`,"rms_norm_eps":0`, "rms_norm_eps: 0 is not a positive number"},
-		{`,"model_type":"deepseek_v2"`, `model_type: "deepseek_v2" is neither`},
+		{`,"model_type":"phi3"`, `model_type: "phi3" is none of llama, `},
 		{`,"head_dim":7`, "head_dim: 7 is odd"},
 	} {
 		_, err := ParseConfig([]byte(llama + tt.more + "}"))
@@ -138,7 +139,7 @@ func TestInit(t *testing.T) {
 		}
 		want := 0.02
 		switch {
-		case p.Norm:
+		case p.Kind == Norm:
 			want = 1
 		case p.Out:
 			want = 0.02 / math.Sqrt(4)

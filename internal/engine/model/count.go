@@ -17,7 +17,7 @@ func (c Config) Count(seqLen int) Count {
 	for _, p := range c.Params() {
 		n := p.Hi - p.Lo
 		out.Params += n
-		if p.Norm {
+		if p.Kind != Matrix {
 			continue
 		}
 		switch p.use {
@@ -34,7 +34,23 @@ func (c Config) Count(seqLen int) Count {
 	out.Active = int(active)
 	// Forward, q·kᵀ and p·v take 2*H*d for each of T/2 positions on average;
 	// backward takes as much twice over.
-	attention := 3 * 4 * float64(c.NumAttentionHeads*c.HeadDim) * float64(seqLen) / 2
+	attention := 3 * 2 * float64(c.NumAttentionHeads*(c.queryWidth()+c.valueWidth())) * float64(seqLen) / 2
 	out.FLOPs = 6*active + attention*float64(c.NumHiddenLayers)
 	return out
+}
+
+// queryWidth is the width of a head's queries and keys; valueWidth that of its
+// values.
+func (c Config) queryWidth() int {
+	if c.latent() {
+		return c.QKNopeHeadDim + c.QKRopeHeadDim
+	}
+	return c.HeadDim
+}
+
+func (c Config) valueWidth() int {
+	if c.latent() {
+		return c.VHeadDim
+	}
+	return c.HeadDim
 }

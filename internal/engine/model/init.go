@@ -6,11 +6,11 @@ import (
 	"math/rand/v2"
 )
 
-// Init gives every parameter its value before training: norms one, matrices
-// normal with the standard deviation initializer_range, those into the residual
-// stream less by the square root of twice the layers, so that its variance does
-// not grow with depth (GPT-2). A parameter's values depend on seed and its name
-// alone.
+// Init gives every parameter its value before training: norms one, biases
+// nought, matrices normal with the standard deviation initializer_range, those
+// into the residual stream less by the square root of twice the layers, so that
+// its variance does not grow with depth (GPT-2). A parameter's values depend on
+// seed and its name alone.
 func (m *Model) Init(seed string) {
 	var values []float32
 	for _, p := range m.params {
@@ -21,11 +21,14 @@ func (m *Model) Init(seed string) {
 		}
 		rng := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(seed + "\x00" + p.Name))))
 		for range p.Hi - p.Lo {
-			x := 1.0
-			if !p.Norm {
-				x = rng.NormFloat64() * std
+			switch p.Kind {
+			case Norm:
+				values = append(values, 1)
+			case Bias:
+				values = append(values, 0)
+			default:
+				values = append(values, float32(rng.NormFloat64()*std))
 			}
-			values = append(values, float32(x))
 		}
 		m.dev.Upload(m.Weights(p), values)
 	}

@@ -1,45 +1,56 @@
 // Package model computes decoder language models over the operations of a
-// device, forward and backward, once for all devices.
+// device, once for all devices.
 //
-// A layer is RMSNorm, causal attention with rotary positions, RMSNorm, and a
-// SwiGLU: one dense one in the first layers and in Llama models; elsewhere the
-// K most probable of E routed experts and a shared one (DeepSeek). Comments
-// give shapes: B sequences of T tokens are N = B*T rows of width D; attention
-// has H query and KV key heads of width d; V is the vocabulary.
+// An architecture is a file: llama.go (with Mistral and Qwen2), deepseek.go,
+// qwen3.go, gpt2.go. It says, forward, which operations follow one another; the
+// way back follows from these. Comments give shapes: B sequences of T tokens are
+// N = B*T rows of width D; attention has H query and KV key heads of width d; F
+// is the width of a feed-forward part, E the number of its experts of which a
+// token gets K; V is the vocabulary.
 //
-// Parameters have the names that Hugging Face's libraries give them, but for
-// the routed experts, whose gate and up matrices are one parameter
-// experts.<e>.gate_up_proj (2F, D), as networks of the expert-group kind
-// exchange them.
+// Parameters have the names that Hugging Face's libraries give them in files.
 package model
 
 import (
 	"fmt"
-	"math"
 
 	"adit/internal/engine/device"
 )
+
+// A layer adds to the residual stream x (N, D).
+type layer interface {
+	forward(p *pass, x *value) *value
+}
+
+// A network is what an architecture makes of a configuration.
+type network struct {
+	embed    func(p *pass, ids device.Ints) *value // (N, D)
+	layers   []layer
+	finish   func(p *pass, x *value) *value // the last norm
+	head     *weight                        // (V, D); the embedding if they are tied
+	rotation rotation
+}
 
 // A Model is a model's parameters on a device, and the memory to run it.
 type Model struct {
 	cfg    Config
 	seqLen int
 	dev    device.Device
+	eps    float32
 
-	buf     device.Buf // all parameters
-	params  []Param
-	weights []*weight
+	buf      device.Buf // all parameters
+	params   []Param
+	weights  []*weight
+	net      network
+	owned    [][]*weight      // by layer
+	mixtures map[int]*mixture // by layer
+	rot      angles
 
-	embed    *weight // (V, D)
-	layers   []*layer
-	norm     *weight    // (D)
-	head     *weight    // (V, D); the embedding if they are tied
-	cos, sin device.Buf // (T, d/2)
-
-	grad   device.Buf // of the trained parameters
-	lowest int        // the lowest trained stage
-	arena  *arena
-	acts   *acts
+	grad      device.Buf // of the trained parameters
+	recompute bool
+	mem       memory
+	aux       device.Buf // balance losses of one layer, by sequence
+	balance   float64    // their sum, weighted
 }
 
 // maxParams is how many numbers a model may have: 256 GiB of them.
@@ -50,8 +61,8 @@ func New(dev device.Device, c Config, seqLen int) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("model config: %w", err)
 	}
-	if seqLen < 1 || seqLen > c.MaxPositionEmbeddings {
-		return nil, fmt.Errorf("sequence length %d is not from 1 to max_position_embeddings %d", seqLen, c.MaxPositionEmbeddings)
+	if most := c.positions(); seqLen < 1 || seqLen > most {
+		return nil, fmt.Errorf("sequence length %d is not from 1 to %d, which max_position_embeddings and rope_scaling allow", seqLen, most)
 	}
 	var count builder
 	count.model(c)
@@ -60,25 +71,20 @@ func New(dev device.Device, c Config, seqLen int) (*Model, error) {
 	}
 	b := builder{buf: dev.NewBuf(count.off)}
 	m := b.model(c)
-	m.dev, m.seqLen, m.buf = dev, seqLen, b.buf
-	m.lowest = m.nothing()
-	m.rotations()
-	m.Route(nil)
-	return m, nil
+	m.dev, m.seqLen, m.buf, m.eps, m.mem.dev = dev, seqLen, b.buf, float32(c.RMSNormEps), dev
+	m.rot = newAngles(dev, m.net.rotation, seqLen)
+	return m, m.Route(nil)
 }
 
-// rotations fills the tables of angles: position t turns pair j by
-// t / theta^(2j/d).
-func (m *Model) rotations() {
-	t, half := m.seqLen, m.cfg.HeadDim/2
-	cos, sin := make([]float32, t*half), make([]float32, t*half)
-	for i := range cos {
-		a := float64(i/half) / math.Pow(m.cfg.RopeTheta, float64(i%half)/float64(half))
-		cos[i], sin[i] = float32(math.Cos(a)), float32(math.Sin(a))
-	}
-	m.cos, m.sin = m.dev.NewBuf(len(cos)), m.dev.NewBuf(len(sin))
-	m.dev.Upload(m.cos, cos)
-	m.dev.Upload(m.sin, sin)
+// model takes all parameters.
+func (b *builder) model(c Config) *Model {
+	m := &Model{cfg: c}
+	b.mixtures = map[int]*mixture{}
+	b.layers = nil
+	family, _ := familyOf(c.ModelType)
+	m.net = family.build(b, c)
+	m.params, m.weights, m.mixtures, m.owned = b.params, b.weights, b.mixtures, b.layers
+	return m
 }
 
 // Config returns the model's shape.
@@ -93,111 +99,114 @@ func (m *Model) Params() []Param { return m.params }
 // Weights returns the memory of a parameter.
 func (m *Model) Weights(p Param) device.Buf { return m.buf.Slice(p.Lo, p.Hi) }
 
-// Route lets the router of a layer choose among these experts only. A layer
-// that is not in the map chooses among all. Where fewer are allowed than the
-// model chooses for a token, all of them are chosen.
-func (m *Model) Route(experts map[int][]int) error {
-	var err error
-	for l, ly := range m.layers {
-		if ly.experts == nil {
-			continue
-		}
-		list, limited := experts[l]
-		allowed := make([]int32, m.cfg.NRoutedExperts)
-		for e := range allowed {
-			if !limited {
-				allowed[e] = 1
-			}
-		}
-		for _, e := range list {
-			if e < 0 || e >= len(allowed) {
-				err = fmt.Errorf("route: layer %d has no expert %d", l, e)
-				continue
-			}
-			allowed[e] = 1
-		}
-		n := 0
-		for _, a := range allowed {
-			n += int(a)
-		}
-		if ly.experts.allowed == nil {
-			ly.experts.allowed = m.dev.NewInts(len(allowed))
-		}
-		m.dev.UploadInts(ly.experts.allowed, allowed)
-		ly.experts.k = min(n, m.cfg.NumExpertsPerTok)
-	}
-	return err
-}
+// Recompute makes Backward keep only what goes into each layer, and compute the
+// rest of it again on the way back: a third more work for a fraction of the
+// memory, and the same bits.
+func (m *Model) Recompute(on bool) { m.recompute = on }
 
 // Forward runs the model on batch sequences one after another. The target of
 // ids[i] (N) is targets[i], or none if that is negative. It sets losses[i], in
 // nats, to 0 where there is no target.
 func (m *Model) Forward(losses []float32, ids, targets []int32, batch int) {
-	a := m.run(ids, targets, batch)
-	m.eachChunk(a, func(lo, hi int) {
-		m.logits(a, lo, hi)
-		m.dev.CrossEntropy(a.loss.Slice(lo, hi), resize(a.logits, hi-lo, m.cfg.VocabSize), a.targets.Slice(lo, hi), 0)
-	})
-	m.dev.Download(losses, a.loss)
+	p := m.begin(batch, len(ids)/batch, false)
+	defer p.end()
+	x := p.run(ids)
+	p.crossEntropy(losses, x, targets, 0)
 }
 
 // Backward runs the model as Forward does and adds to the gradients of the
-// trained parameters that of the sum of all losses times scale.
+// trained parameters that of the sum of all losses times scale, and that of the
+// balance loss, which is a mean, times scale and the number of tokens.
 func (m *Model) Backward(losses []float32, ids, targets []int32, batch int, scale float32) {
-	a := m.run(ids, targets, batch)
-	top := len(m.layers)
-	// The head comes forward and goes backward a few rows at a time.
-	m.eachChunk(a, func(lo, hi int) {
-		m.logits(a, lo, hi)
-		dlogits := resize(a.logits, hi-lo, m.cfg.VocabSize)
-		m.dev.CrossEntropy(a.loss.Slice(lo, hi), dlogits, a.targets.Slice(lo, hi), scale) // (chunk, V)
-		m.head.addGrad(m.dev, dlogits, rows(a.xn, lo, hi))
-		if m.below(top, qkvStage) {
-			m.dev.Gemm(rows(a.dxn, lo, hi), dlogits, false, m.head.Mat, false, false) // (chunk, D)
+	p := m.begin(batch, len(ids)/batch, true)
+	defer p.end()
+	p.scale, m.balance = scale, 0
+	x := p.run(ids)
+	p.crossEntropy(losses, x, targets, scale)
+	p.walk(0)
+}
+
+// Balance returns the balance loss of the last Backward, as it counts in the
+// loss that is minimised; nought if the configuration asks for none.
+func (m *Model) Balance() float64 { return m.balance }
+
+// begin starts a pass over batch sequences of t tokens.
+func (m *Model) begin(batch, t int, record bool) *pass {
+	return &pass{m: m, dev: m.dev, b: batch, t: t, record: record}
+}
+
+// end gives all memory back.
+func (p *pass) end() {
+	p.release(0, nil)
+	p.m.mem.rest()
+}
+
+// run is the pass up to the head: (N, D).
+func (p *pass) run(ids []int32) *value {
+	rows := p.ints(len(ids))
+	p.dev.UploadInts(rows, ids)
+	x := p.m.net.embed(p, rows)
+	for l, ly := range p.m.net.layers {
+		x = p.layer(x, anyTrained(p.m.owned[l]), func(x *value) *value { return ly.forward(p, x) })
+	}
+	return p.m.net.finish(p, x)
+}
+
+func anyTrained(ws []*weight) bool {
+	for _, w := range ws {
+		if w.trained() {
+			return true
 		}
-	})
-	if m.below(top, qkvStage) {
-		m.dev.Zero(a.dx.Buf)
-		m.dev.RMSNormGrad(a.dx, m.norm.grad(), a.dxn, a.x, m.norm.Buf, a.rstd) // (N, D)
 	}
-	for l := top - 1; l >= 0 && m.walked(l); l-- {
-		m.layers[l].backward(m, l, a)
-	}
-	if m.lowest == 0 {
-		m.dev.EmbedGrad(device.M(m.embed.grad(), m.cfg.VocabSize, m.cfg.HiddenSize), a.dx, a.ids)
-	}
-	m.dev.Download(losses, a.loss)
+	return false
 }
 
-// run is the forward pass up to the head.
-func (m *Model) run(ids, targets []int32, batch int) *acts {
-	a := m.prepare(batch)
-	m.dev.UploadInts(a.ids, ids)
-	m.dev.UploadInts(a.targets, targets)
-	m.dev.Embed(a.layers[0].x, m.embed.Mat, a.ids) // (N, D)
-	for l, ly := range m.layers {
-		next := a.x
-		if l+1 < len(m.layers) {
-			next = a.layers[l+1].x
+// chunk is how many rows of logits are worked on at once: few enough that a
+// large vocabulary does not need more memory than the model.
+func (c Config) chunk(rows int) int { return min(rows, max(64, 1<<20/c.VocabSize)) }
+
+// crossEntropy sets the loss of each row of x (N, D). Unless scale is 0, the
+// head comes forward and goes backward a few rows at a time, and x gets its
+// gradient at once.
+func (p *pass) crossEntropy(losses []float32, x *value, targets []int32, scale float32) {
+	n, head := x.Rows, p.m.net.head
+	want, loss := p.ints(n), p.floats(n)
+	p.dev.UploadInts(want, targets)
+	size := p.m.cfg.chunk(n)
+	chunk := p.take(size, head.Rows)
+	var dx device.Mat
+	if x.needs {
+		dx, _ = p.gradient(x)
+	}
+	for lo := 0; lo < n; lo += size {
+		hi := min(n, lo+size)
+		logits, xs := rows(chunk, 0, hi-lo), rows(x.Mat, lo, hi)
+		p.dev.Gemm(logits, xs, false, head.Mat, true, false) // (chunk, V)
+		p.dev.CrossEntropy(loss.Slice(lo, hi), logits, want.Slice(lo, hi), scale)
+		if !p.record || scale == 0 {
+			continue
 		}
-		ly.forward(m, next, a.layers[l], batch)
+		head.addGrad(p.dev, logits, xs)
+		if x.needs {
+			p.dev.Gemm(rows(dx, lo, hi), logits, false, head.Mat, false, false) // (chunk, D)
+		}
 	}
-	m.dev.RMSNorm(a.xn, a.x, m.norm.Buf, a.rstd, float32(m.cfg.RMSNormEps)) // (N, D)
-	return a
+	p.dev.Download(losses, loss)
 }
 
-func (m *Model) logits(a *acts, lo, hi int) {
-	m.dev.Gemm(resize(a.logits, hi-lo, m.cfg.VocabSize), rows(a.xn, lo, hi), false, m.head.Mat, true, false) // (chunk, V)
-}
-
-func (m *Model) eachChunk(a *acts, f func(lo, hi int)) {
-	n := a.x.Rows
-	for lo := 0; lo < n; lo += a.logits.Rows {
-		f(lo, min(n, lo+a.logits.Rows))
+// balances returns memory for the balance losses of runs runs.
+func (m *Model) balances(runs int) device.Buf {
+	if m.aux == nil || m.aux.Len() < runs {
+		m.aux = m.dev.NewBuf(runs)
 	}
+	return m.aux.Slice(0, runs)
 }
 
-// rows returns rows lo to hi of a matrix without gaps.
-func rows(m device.Mat, lo, hi int) device.Mat {
-	return device.M(m.Buf.Slice(lo*m.Cols, hi*m.Cols), hi-lo, m.Cols)
+// addBalance counts each of these losses with share.
+func (m *Model) addBalance(loss device.Buf, share float32) {
+	vals := make([]float32, loss.Len())
+	m.dev.Download(vals, loss)
+	for _, l := range vals {
+		m.balance += float64(l) * float64(share)
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"adit/internal/engine/device"
 	"adit/internal/engine/device/ref"
 )
@@ -66,7 +68,7 @@ func get(m *Model, b device.Buf) []float32 {
 
 // gradient returns the gradient of each trained parameter by name.
 func gradient(m *Model, ids, targets []int32, trained func(string) bool) map[string][]float32 {
-	m.Select(trained)
+	m.Select(Trained(trained))
 	m.Backward(make([]float32, len(ids)), ids, targets, testBatch, 1)
 	flat, out := get(m, m.grad), map[string][]float32{}
 	for _, p := range m.params {
@@ -229,21 +231,52 @@ func TestBackwardStopsAtTheLowestTrained(t *testing.T) {
 	}
 }
 
-func TestBatchesShareMemory(t *testing.T) {
+// TestBatches runs sequences together and alone: their losses are the same, and
+// a pass that has been run before takes no new memory.
+func TestBatches(t *testing.T) {
 	c := tiny()
 	m := newModel(t, c)
 	ids, targets := tokens(c)
-	both := make([]float32, len(ids))
-	m.Forward(both, ids, targets, 2)
-	memory := m.arena
-	one := make([]float32, testLen)
-	m.Forward(one, ids[testLen:], targets[testLen:], 1)
-	if m.arena != memory {
-		t.Error("a smaller batch took new memory")
+	both, one := make([]float32, len(ids)), make([]float32, testLen)
+	run := func() int {
+		m.Forward(both, ids, targets, 2)
+		m.Forward(one, ids[testLen:], targets[testLen:], 1)
+		return len(m.mem.floats) + len(m.mem.ints)
+	}
+	if first, second := run(), run(); first != second {
+		t.Errorf("%d blocks of memory, then %d", first, second)
 	}
 	for i, l := range one {
 		if l != both[testLen+i] {
 			t.Fatalf("losses = %v alone, %v beside another sequence", one, both[testLen:])
+		}
+	}
+}
+
+// TestRecompute forgets activations and computes them again: the gradients are
+// the same to the bit, in less memory.
+func TestRecompute(t *testing.T) {
+	for _, trained := range []func(string) bool{all, func(n string) bool { return strings.Contains(n, "layers.1.mlp") }} {
+		c := tiny()
+		c.NumHiddenLayers = 6
+		ids, targets := tokens(c)
+		var want map[string][]float32
+		var sizes [2]int
+		for i, recompute := range []bool{false, true} {
+			m := newModel(t, c)
+			m.Recompute(recompute)
+			got := gradient(m, ids, targets, trained)
+			if i == 0 {
+				want = got
+			} else if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("gradients (-kept +computed again):\n%s", diff)
+			}
+			for _, b := range m.mem.floats {
+				sizes[i] += b.len()
+			}
+		}
+		if sizes[1] >= sizes[0] {
+			t.Errorf("%d numbers kept, %d when computed again", sizes[0], sizes[1])
 		}
 	}
 }
@@ -277,7 +310,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		"larger than":                   {huge, 5},
 		"head_dim: 3 is odd":            {wrong, 5},
-		"max_position_embeddings 16":    {tiny(), 17},
+		"from 1 to 16, which":           {tiny(), 17},
 		"sequence length 0 is not from": {tiny(), 0},
 	} {
 		if _, err := New(ref.New(), tt.Config, tt.seqLen); err == nil || !strings.Contains(err.Error(), want) {

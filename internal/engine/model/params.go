@@ -1,7 +1,7 @@
 package model
 
 import (
-	"fmt"
+	"slices"
 
 	"adit/internal/engine/device"
 )
@@ -11,14 +11,27 @@ import (
 type Param struct {
 	Name  string
 	Shape []int
-	Norm  bool // the weight of a norm: starts at one and does not decay
+	Kind  Kind
 	// Out marks the projections into the residual stream, which start smaller.
 	Out    bool
 	Lo, Hi int
 
-	stage int
-	use   use
+	use use
 }
+
+// Decays reports whether the parameter is one of those that weight decay is
+// for: matrices.
+func (p Param) Decays() bool { return p.Kind == Matrix }
+
+// A Kind is what a parameter is to its model.
+type Kind uint8
+
+// The kinds.
+const (
+	Matrix Kind = iota // multiplied with; starts with random numbers
+	Norm               // of a norm; starts at one
+	Bias               // added; starts at nought
+)
 
 // use is how a token meets a parameter.
 type use uint8
@@ -29,24 +42,14 @@ const (
 	chosen                // by all of it, if its expert is chosen
 )
 
-// The stages of a layer's forward pass that have parameters. Backward stops at
-// the lowest stage with one that is trained. The embedding is stage 0.
-const (
-	attnNormStage = 1 + iota
-	qkvStage
-	attnOutStage
-	mlpNormStage
-	mlpInStage // the router's too
-	mlpOutStage
-	stages = iota // in one layer
-)
-
-// A weight is a matrix, or several under one another that are multiplied at
-// once: query, key and value; gate and up; the experts of a layer. Each of its
-// parameters is a block of rows.
+// A weight is a matrix (out, in), or several under one another that are
+// multiplied at once: query, key and value; gate and up; the experts of a layer.
+// Each of its parameters is a block of rows.
 type weight struct {
 	device.Mat
-	first, last int // its parameters: params[first:last]
+	transposed  bool    // it is (in, out), as GPT-2's are
+	bias        *weight // (out, 1); may be nil
+	first, last int     // its parameters: params[first:last]
 	grads       []run
 }
 
@@ -54,6 +57,19 @@ type weight struct {
 type run struct {
 	lo, hi int
 	grad   device.Buf
+}
+
+// out returns how many outputs w has.
+func (w *weight) out() int {
+	if w.transposed {
+		return w.Cols
+	}
+	return w.Rows
+}
+
+// trained reports whether any of w, or of its bias, is.
+func (w *weight) trained() bool {
+	return len(w.grads) > 0 || w.bias != nil && len(w.bias.grads) > 0
 }
 
 // grad returns the gradient of a weight that is one parameter, or nil if it is
@@ -65,116 +81,132 @@ func (w *weight) grad() device.Buf {
 	return w.grads[0].grad
 }
 
+// multiply sets y (N, out) to x·wᵀ + b, or adds that to it.
+func (w *weight) multiply(dev device.Device, y, x device.Mat, acc bool) {
+	dev.Gemm(y, x, false, w.Mat, !w.transposed, acc)
+	if w.bias != nil {
+		dev.AddBias(y, w.bias.Buf)
+	}
+}
+
+// addGrad adds to the gradients of w's trained rows what the outputs' gradient
+// dy (N, out) and the inputs x (N, in) give.
+func (w *weight) addGrad(dev device.Device, dy, x device.Mat) {
+	for _, r := range w.grads {
+		if w.transposed {
+			dev.Gemm(device.M(r.grad, r.hi-r.lo, w.Cols), columns(x, r.lo, r.hi), true, dy, false, true) // (in, out)
+		} else {
+			dev.Gemm(device.M(r.grad, r.hi-r.lo, w.Cols), columns(dy, r.lo, r.hi), true, x, false, true) // (out, in)
+		}
+	}
+	if w.bias != nil {
+		for _, r := range w.bias.grads {
+			dev.BiasGrad(r.grad, columns(dy, r.lo, r.hi))
+		}
+	}
+}
+
+// columns returns columns lo to hi of m.
+func columns(m device.Mat, lo, hi int) device.Mat {
+	if lo == 0 && hi == m.Cols {
+		return m
+	}
+	return device.Mat{Buf: m.Buf.Slice(lo, (m.Rows-1)*m.Stride+hi), Rows: m.Rows, Cols: hi - lo, Stride: m.Stride}
+}
+
+// rows returns rows lo to hi of a matrix without gaps.
+func rows(m device.Mat, lo, hi int) device.Mat {
+	return device.M(m.Buf.Slice(lo*m.Cols, hi*m.Cols), hi-lo, m.Cols)
+}
+
 // A builder lays parameters out one after another in buf, or only counts them
 // if buf is nil.
 type builder struct {
-	buf     device.Buf
-	off     int
-	params  []Param
-	weights []*weight
-	stage   int
+	buf      device.Buf
+	off      int
+	params   []Param
+	weights  []*weight
+	mixtures map[int]*mixture // by layer
+	layers   [][]*weight      // the weights of each
 }
 
-// weight takes a matrix whose parameters have these names and numbers of rows.
-func (b *builder) weight(stage, cols int, parts ...Param) *weight {
+// weight takes parameters of cols columns that lie under one another.
+func (b *builder) weight(cols int, parts ...Param) *weight {
 	w := &weight{first: len(b.params)}
-	lo, rows := b.off, 0
+	lo := b.off
 	for _, p := range parts {
-		p.Lo, p.Hi, p.stage = b.off, b.off+p.Shape[0]*cols, b.stage+stage
-		if len(p.Shape) == 2 {
-			rows += p.Shape[0]
-		} else { // a vector is one row
-			rows, p.Hi = 1, b.off+cols
+		size := 1
+		for _, n := range p.Shape {
+			size *= n
 		}
+		p.Lo, p.Hi = b.off, b.off+size
 		b.off = p.Hi
 		b.params = append(b.params, p)
 	}
 	w.last = len(b.params)
+	w.Mat = device.Mat{Rows: (b.off - lo) / cols, Cols: cols, Stride: cols}
 	if b.buf != nil {
-		w.Mat = device.M(b.buf.Slice(lo, b.off), rows, cols)
+		w.Buf = b.buf.Slice(lo, b.off)
 	}
 	b.weights = append(b.weights, w)
 	return w
 }
 
-func (b *builder) matrix(stage int, name string, rows, cols int) *weight {
-	return b.weight(stage, cols, Param{Name: name, Shape: []int{rows, cols}})
+// matrix takes a matrix of any kind but a norm's.
+func (b *builder) matrix(name string, rows, cols int) *weight {
+	return b.weight(cols, Param{Name: name, Shape: []int{rows, cols}})
 }
 
-func (b *builder) norm(stage int, name string, width int) *weight {
-	return b.weight(stage, width, Param{Name: name, Shape: []int{width}, Norm: true})
+// out takes a projection into the residual stream.
+func (b *builder) out(name string, rows, cols int) *weight {
+	return b.weight(cols, Param{Name: name, Shape: []int{rows, cols}, Out: true})
 }
 
-func (b *builder) out(stage int, name string, rows, cols int) *weight {
-	return b.weight(stage, cols, Param{Name: name, Shape: []int{rows, cols}, Out: true})
+// norm takes the weight of a norm.
+func (b *builder) norm(name string, width int) *weight {
+	return b.weight(width, Param{Name: name, Shape: []int{width}, Kind: Norm})
 }
 
-// mlp takes a SwiGLU of width f over a residual stream of width d.
-func (b *builder) mlp(prefix string, d, f int) *mlp {
-	return &mlp{
-		gateUp: b.weight(mlpInStage, d,
-			Param{Name: prefix + "gate_proj.weight", Shape: []int{f, d}},
-			Param{Name: prefix + "up_proj.weight", Shape: []int{f, d}}),
-		down: b.out(mlpOutStage, prefix+"down_proj.weight", d, f),
+// biased gives w a bias made of these vectors, one after another.
+func (b *builder) biased(w *weight, parts ...Param) *weight {
+	for i := range parts {
+		parts[i].Kind = Bias
 	}
+	w.bias = b.weight(1, parts...)
+	return w
 }
 
-func (b *builder) experts(prefix string, c Config) *experts {
-	d, f := c.HiddenSize, c.MoEIntermediateSize
-	x := &experts{router: b.matrix(mlpInStage, prefix+"gate.weight", c.NRoutedExperts, d)} // (E, D)
-	var gateUp, down []Param
-	for e := range c.NRoutedExperts {
-		gateUp = append(gateUp, Param{Name: fmt.Sprintf("%sexperts.%d.gate_up_proj", prefix, e), Shape: []int{2 * f, d}, use: chosen})
-		down = append(down, Param{Name: fmt.Sprintf("%sexperts.%d.down_proj", prefix, e), Shape: []int{d, f}, Out: true, use: chosen})
-	}
-	x.gateUp = b.weight(mlpInStage, d, gateUp...) // (E*2F, D)
-	x.down = b.weight(mlpOutStage, f, down...)    // (E*D, F)
-	if c.NSharedExperts > 0 {
-		x.shared = b.mlp(prefix+"shared_experts.", d, c.NSharedExperts*f)
-	}
-	return x
-}
+// vector describes a vector.
+func vector(name string, n int) Param { return Param{Name: name, Shape: []int{n}} }
 
-func (b *builder) layer(l int, c Config) *layer {
-	d, q, kv := c.HiddenSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	prefix := fmt.Sprintf("model.layers.%d.", l)
-	b.stage = l * stages
-	ly := &layer{
-		attnNorm: b.norm(attnNormStage, prefix+"input_layernorm.weight", d),
-		qkv: b.weight(qkvStage, d,
-			Param{Name: prefix + "self_attn.q_proj.weight", Shape: []int{q, d}},
-			Param{Name: prefix + "self_attn.k_proj.weight", Shape: []int{kv, d}},
-			Param{Name: prefix + "self_attn.v_proj.weight", Shape: []int{kv, d}}),
-		attnOut: b.out(attnOutStage, prefix+"self_attn.o_proj.weight", d, q),
-		mlpNorm: b.norm(mlpNormStage, prefix+"post_attention_layernorm.weight", d),
-	}
-	if c.Sparse(l) {
-		ly.experts = b.experts(prefix+"mlp.", c)
-	} else {
-		ly.mlp = b.mlp(prefix+"mlp.", d, c.IntermediateSize)
-	}
+// matrixOf describes a matrix.
+func matrixOf(name string, rows, cols int) Param { return Param{Name: name, Shape: []int{rows, cols}} }
+
+// own takes a layer, and notes which weights are its own.
+func (b *builder) own(take func() layer) layer {
+	n := len(b.weights)
+	ly := take()
+	b.layers = append(b.layers, slices.Clone(b.weights[n:]))
 	return ly
 }
 
-func (b *builder) model(c Config) *Model {
-	m := &Model{cfg: c, embed: b.weight(0, c.HiddenSize,
-		Param{Name: "model.embed_tokens.weight", Shape: []int{c.VocabSize, c.HiddenSize}, use: lookedUp})}
-	for l := range c.NumHiddenLayers {
-		m.layers = append(m.layers, b.layer(l, c))
+// embedding takes the table of tokens.
+func (b *builder) embedding(name string, c Config) *weight {
+	return b.weight(c.HiddenSize, Param{Name: name, Shape: []int{c.VocabSize, c.HiddenSize}, use: lookedUp})
+}
+
+// head takes the matrix that makes logits, unless it is the embedding.
+func (b *builder) head(name string, c Config, embed *weight) *weight {
+	if c.TieWordEmbeddings {
+		return embed
 	}
-	b.stage = c.NumHiddenLayers * stages
-	m.norm = b.norm(attnNormStage, "model.norm.weight", c.HiddenSize)
-	m.head = m.embed
-	if !c.TieWordEmbeddings {
-		m.head = b.matrix(qkvStage, "lm_head.weight", c.VocabSize, c.HiddenSize)
-	}
-	m.params, m.weights = b.params, b.weights
-	return m
+	return b.matrix(name, c.VocabSize, c.HiddenSize)
 }
 
 // Params returns the parameters that a model of this shape has, in the order
 // in which they are stored.
 func (c Config) Params() []Param {
 	var b builder
-	return b.model(c).params
+	b.model(c)
+	return b.params
 }

@@ -1,0 +1,153 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"adit/internal/engine/device"
+)
+
+// llama is the network of Llama (Touvron and others, 2023), and with a switch or
+// two that of Mistral, whose attention has a window, and of Qwen2, whose
+// queries, keys and values have biases. With routed experts in its layers it is
+// also the plain mixture that networks of expert groups train.
+func llama(b *builder, c Config) network {
+	d := c.HiddenSize
+	embed := b.embedding("model.embed_tokens.weight", c)
+	layers := make([]layer, c.NumHiddenLayers)
+	for l := range layers {
+		layers[l] = b.own(func() layer { return b.llamaLayer(l, c) })
+	}
+	norm := b.norm("model.norm.weight", d)
+	return network{
+		embed:    func(p *pass, ids device.Ints) *value { return p.embed(ids, embed) },
+		layers:   layers,
+		finish:   func(p *pass, x *value) *value { return p.rmsNorm(x, norm) },
+		head:     b.head("lm_head.weight", c, embed),
+		rotation: c.rotation(c.HeadDim),
+	}
+}
+
+// A mixer is the part of a layer in which tokens see one another: it takes the
+// normalised stream (N, D) to what the layer's projection adds to the stream
+// from.
+type mixer interface {
+	forward(p *pass, x *value) *value
+}
+
+// A feed is the part of a layer in which each token is by itself. It adds to y
+// (N, D) what it makes of x (N, D).
+type feed interface {
+	forward(p *pass, y, x *value)
+}
+
+// A decoder is a layer of RMSNorm, attention, RMSNorm and a feed-forward part.
+type decoder struct {
+	attnNorm *weight // (D)
+	attn     mixer
+	attnOut  *weight // (D, H*dv)
+	mlpNorm  *weight // (D)
+	mlp      feed
+}
+
+func (ly *decoder) forward(p *pass, x *value) *value {
+	h := p.rmsNorm(x, ly.attnNorm) // (N, D)
+	mid := p.copy(x)               // (N, D)
+	h = ly.attn.forward(p, h)      // (N, H*dv)
+	p.addLinear(mid, h, ly.attnOut)
+
+	h = p.rmsNorm(mid, ly.mlpNorm) // (N, D)
+	y := p.copy(mid)               // (N, D)
+	ly.mlp.forward(p, y, h)
+	return y
+}
+
+func (b *builder) llamaLayer(l int, c Config) layer {
+	prefix := fmt.Sprintf("model.layers.%d.", l)
+	ly := &decoder{attnNorm: b.norm(prefix+"input_layernorm.weight", c.HiddenSize)}
+	ly.attn, ly.attnOut = b.attention(prefix+"self_attn.", l, c)
+	ly.mlpNorm = b.norm(prefix+"post_attention_layernorm.weight", c.HiddenSize)
+	ly.mlp = b.feed(prefix+"mlp.", l, c)
+	return ly
+}
+
+// feed takes the feed-forward part of layer l.
+func (b *builder) feed(prefix string, l int, c Config) feed {
+	if c.Sparse(l) {
+		return b.mixture(prefix, l, c)
+	}
+	return b.mlp(prefix, c.HiddenSize, c.IntermediateSize, c.MLPBias)
+}
+
+// An attention is grouped-query attention with rotary positions.
+type attention struct {
+	layer int
+	qkv   *weight // ((H+2KV)*d, D)
+	shape device.Attention
+}
+
+func (b *builder) attention(prefix string, l int, c Config) (*attention, *weight) {
+	d, q, kv := c.HiddenSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	a := &attention{layer: l, shape: c.grouped(l)}
+	a.qkv = b.weight(d,
+		matrixOf(prefix+"q_proj.weight", q, d),
+		matrixOf(prefix+"k_proj.weight", kv, d),
+		matrixOf(prefix+"v_proj.weight", kv, d))
+	if c.QKVBias {
+		b.biased(a.qkv, vector(prefix+"q_proj.bias", q), vector(prefix+"k_proj.bias", kv), vector(prefix+"v_proj.bias", kv))
+	}
+	out := b.out(prefix+"o_proj.weight", d, q)
+	if c.OutBias {
+		b.biased(out, vector(prefix+"o_proj.bias", d))
+	}
+	return a, out
+}
+
+// grouped is the attention of layer l.
+func (c Config) grouped(l int) device.Attention {
+	window := c.SlidingWindow
+	if l < c.FullLayers {
+		window = 0
+	}
+	return device.Attention{
+		H: c.NumAttentionHeads, KV: c.NumKeyValueHeads, Dim: c.HeadDim, DimV: c.HeadDim,
+		Window: window, Scale: float32(1 / math.Sqrt(float64(c.HeadDim))),
+	}
+}
+
+func (a *attention) forward(p *pass, x *value) *value {
+	s := a.shape
+	qkv := p.linear(x, a.qkv)                               // (N, (H+2KV)*d)
+	qkvs := p.split(qkv, s.H*s.Dim, s.KV*s.Dim, s.KV*s.Dim) //
+	q, k, v := qkvs[0], qkvs[1], qkvs[2]                    // (N, H*d), (N, KV*d), (N, KV*d)
+	p.rope(q, device.Rotation{Heads: s.H, Stride: s.Dim, Dim: s.Dim})
+	p.rope(k, device.Rotation{Heads: s.KV, Stride: s.Dim, Dim: s.Dim})
+	return p.attend(a.layer, q, k, v, s) // (N, H*d)
+}
+
+// An mlp is down(silu(gate·x) * up·x).
+type mlp struct {
+	gateUp *weight // (2F, D)
+	down   *weight // (D, F)
+}
+
+// mlp takes a SwiGLU of width f over a residual stream of width d.
+func (b *builder) mlp(prefix string, d, f int, bias bool) *mlp {
+	out := &mlp{gateUp: b.weight(d,
+		matrixOf(prefix+"gate_proj.weight", f, d),
+		matrixOf(prefix+"up_proj.weight", f, d))}
+	if bias {
+		b.biased(out.gateUp, vector(prefix+"gate_proj.bias", f), vector(prefix+"up_proj.bias", f))
+	}
+	out.down = b.out(prefix+"down_proj.weight", d, f)
+	if bias {
+		b.biased(out.down, vector(prefix+"down_proj.bias", d))
+	}
+	return out
+}
+
+func (f *mlp) forward(p *pass, y, x *value) {
+	gu := p.linear(x, f.gateUp) // (N, 2F)
+	h := p.swiglu(gu)           // (N, F)
+	p.addLinear(y, h, f.down)   // (N, D)
+}
