@@ -30,12 +30,19 @@ type part struct {
 	name  string // begins with the base name of what the user gave
 	path  string
 	named bool // by the user, not found in a folder
-	read  reader
+	kind  fileKind
+	size  int64
 }
 
-// A reader yields the documents of one file. The name is for the documents and
-// for errors.
-type reader func(f *os.File, name string) iter.Seq2[Document, error]
+// A fileKind is how the documents of a file are written down.
+type fileKind int
+
+const (
+	noText fileKind = iota
+	plain
+	jsonLines
+	parquetRows
+)
 
 // Files returns the text of files and folders as one domain. It reads .jsonl,
 // .ndjson and .json files as one JSON object a line with a "text" or "content",
@@ -48,36 +55,56 @@ func Files(paths ...string) (Source, error) {
 		return nil, subnet.WithHint(errors.New("no data given"), dataHint)
 	}
 	s := &files{}
-	print := newFingerprint("files 1")
-	var names []string
-	for _, p := range paths {
-		names = append(names, filepath.Base(p))
-		found, err := listParts(p)
-		if err != nil {
-			return nil, err
-		}
-		s.parts = append(s.parts, found...)
-	}
-	slices.SortStableFunc(s.parts, func(a, b part) int { return cmp.Compare(a.path, b.path) })
-	s.parts = slices.CompactFunc(s.parts, func(a, b part) bool { return a.path == b.path })
-	if len(s.parts) == 0 {
-		return nil, subnet.WithHint(fmt.Errorf("no text in %s", strings.Join(paths, ", ")),
-			"give files or folders that hold UTF-8 text, .jsonl or .parquet")
-	}
-	for _, p := range s.parts {
-		info, err := os.Stat(p.path)
-		if err != nil {
-			return nil, err
-		}
-		print.add(p.name, info.Size(), info.ModTime().UnixNano())
+	var err error
+	if s.parts, s.print, err = findParts("files 1", "", paths); err != nil {
+		return nil, err
 	}
 	shuffleByName(s.parts, func(p part) string { return p.name })
-	s.name, s.print = strings.Join(names, ", "), print.sum()
+	s.name = joinNames(paths)
 	return s, nil
 }
 
-// listParts returns the files at p: itself, or those below it.
-func listParts(p string) ([]part, error) {
+// joinNames returns the names of paths without their folders.
+func joinNames(paths []string) string {
+	var names []string
+	for _, p := range paths {
+		names = append(names, filepath.Base(p))
+	}
+	return strings.Join(names, ", ")
+}
+
+// findParts returns the files at paths, each once and in the order of their paths,
+// and their fingerprint.
+func findParts(kind, field string, paths []string) ([]part, string, error) {
+	var parts []part
+	for _, p := range paths {
+		found, err := listParts(p, field)
+		if err != nil {
+			return nil, "", err
+		}
+		parts = append(parts, found...)
+	}
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.path, b.path) })
+	parts = slices.CompactFunc(parts, func(a, b part) bool { return a.path == b.path })
+	if len(parts) == 0 {
+		return nil, "", subnet.WithHint(fmt.Errorf("no text in %s", strings.Join(paths, ", ")),
+			"give files or folders that hold UTF-8 text, .jsonl or .parquet")
+	}
+	print := newFingerprint(kind)
+	for i := range parts {
+		info, err := os.Stat(parts[i].path)
+		if err != nil {
+			return nil, "", err
+		}
+		parts[i].size = info.Size()
+		print.add(parts[i].name, info.Size(), info.ModTime().UnixNano())
+	}
+	return parts, print.sum(), nil
+}
+
+// listParts returns the files at p: itself, or those below it. The field is that of
+// JSON lines.
+func listParts(p, field string) ([]part, error) {
 	info, err := os.Stat(p)
 	if err != nil {
 		return nil, subnet.WithHint(fmt.Errorf("read data: %w", err), "check the path given with --data")
@@ -91,8 +118,8 @@ func listParts(p string) ([]part, error) {
 		if info.Size() == 0 {
 			return nil, subnet.WithHint(fmt.Errorf("%s is empty", p), "give a file that holds text")
 		}
-		read, err := sniff(p, true)
-		return []part{{base, p, true, read}}, err
+		kind, err := sniff(p, field, true)
+		return []part{{name: base, path: p, named: true, kind: kind}}, err
 	case !info.IsDir():
 		return nil, subnet.WithHint(fmt.Errorf("%s is neither a file nor a folder", p), dataHint)
 	}
@@ -116,12 +143,12 @@ func listParts(p string) ([]part, error) {
 		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
 			return nil
 		}
-		read, err := sniff(at, false)
-		if err != nil || read == nil {
+		kind, err := sniff(at, field, false)
+		if err != nil || kind == noText {
 			return err
 		}
 		rel, err := filepath.Rel(root, at)
-		found = append(found, part{path.Join(base, filepath.ToSlash(rel)), at, false, read})
+		found = append(found, part{name: path.Join(base, filepath.ToSlash(rel)), path: at, kind: kind})
 		return err
 	})
 	if err != nil {
@@ -133,36 +160,36 @@ func listParts(p string) ([]part, error) {
 // sniffBytes is how much of a file is looked at to tell what it is.
 const sniffBytes = 8 << 10
 
-// sniff picks the reader for the file at p. A file in a folder that holds no text
-// has none; one that was named is an error.
-func sniff(p string, named bool) (reader, error) {
+// sniff tells the kind of the file at p. In a folder it may hold no text; if it was
+// named, that is an error.
+func sniff(p, field string, named bool) (fileKind, error) {
 	switch strings.ToLower(filepath.Ext(p)) {
 	case ".parquet":
-		return readParquet, nil
+		return parquetRows, nil
 	case ".jsonl", ".ndjson":
 		return jsonLines, nil
 	}
 	f, err := os.Open(p)
 	if err != nil {
-		return nil, subnet.WithHint(fmt.Errorf("read data: %w", err), "make the file readable")
+		return noText, subnet.WithHint(fmt.Errorf("read data: %w", err), "make the file readable")
 	}
 	defer f.Close()
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("read data: %w", err)
+		return noText, fmt.Errorf("read data: %w", err)
 	}
 	head = head[:n]
 	if !isText(head) {
 		if named {
-			return nil, notText(p, "is not UTF-8 text")
+			return noText, notText(p, "is not UTF-8 text")
 		}
-		return nil, nil
+		return noText, nil
 	}
-	if strings.EqualFold(filepath.Ext(p), ".json") && (named || isJSONLines(head)) {
+	if strings.EqualFold(filepath.Ext(p), ".json") && (named || isJSONLines(head, field)) {
 		return jsonLines, nil
 	}
-	return func(f *os.File, name string) iter.Seq2[Document, error] { return plainText(f, name, named) }, nil
+	return plain, nil
 }
 
 func notText(name, what string) error {
@@ -202,7 +229,16 @@ func (p part) documents(yield func(Document, error) bool) bool {
 		return false
 	}
 	defer f.Close()
-	for d, err := range shuffled(p.read(f, p.name)) {
+	for d, err := range shuffled(func(yield func(Document, error) bool) {
+		switch p.kind {
+		case jsonLines:
+			readJSONLines(f, p.name, "", yield)
+		case parquetRows:
+			readParquet(f, p.size, p.name, parquetReading{shuffle: true}, yield)
+		default:
+			pieces(f, p.name, p.named, yield)
+		}
+	}) {
 		if !yield(d, err) || err != nil {
 			return false
 		}

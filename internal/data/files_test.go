@@ -225,7 +225,7 @@ func FuzzJSONL(f *testing.F) {
 	f.Add([]byte("{\"text\":{}}\r\n\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		size, failed := 0, false
-		readJSONLines(bytes.NewReader(b), "x", func(d Document, err error) bool {
+		readJSONLines(bytes.NewReader(b), "x", "", func(d Document, err error) bool {
 			if failed {
 				t.Error("something follows an error")
 			}
@@ -236,7 +236,7 @@ func FuzzJSONL(f *testing.F) {
 		if size > len(b) {
 			t.Errorf("%d bytes of text from %d", size, len(b))
 		}
-		isJSONLines(b)
+		isJSONLines(b, "")
 	})
 }
 
@@ -244,6 +244,6 @@ func FuzzParquet(f *testing.F) {
 	f.Add([]byte(parquetFile(f, []textRow{{1, "t", "five"}, {3, "v", "six"}})))
 	f.Add([]byte(parquetFile(f, []storyRow{{1, []string{"x", "y"}, []byte("b"), "seven"}})))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = eachRow(bytes.NewReader(b), int64(len(b)), func(int64, string) bool { return true })
+		_ = eachRow(bytes.NewReader(b), int64(len(b)), parquetReading{}, func(int64, string) bool { return true })
 	})
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"os"
 	"unicode/utf8"
 
 	"adit/internal/subnet"
@@ -25,18 +23,28 @@ type jsonRow struct {
 	Content json.RawMessage `json:"content"`
 }
 
-// parse returns the text of a line.
-func (r *jsonRow) parse(line []byte) (string, error) {
-	*r = jsonRow{}
-	if err := json.Unmarshal(line, r); err != nil {
-		return "", err
-	}
-	raw := r.Text
-	if raw == nil {
-		raw = r.Content
-	}
-	if raw == nil {
-		return "", errors.New(`it has neither "text" nor "content"`)
+// parse returns the text of a line, from the field of that name if one is given.
+func (r *jsonRow) parse(line []byte, field string) (string, error) {
+	var raw json.RawMessage
+	if field != "" {
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(line, &all); err != nil {
+			return "", err
+		}
+		if raw = all[field]; raw == nil {
+			return "", fmt.Errorf("it has no %q", field)
+		}
+	} else {
+		*r = jsonRow{}
+		if err := json.Unmarshal(line, r); err != nil {
+			return "", err
+		}
+		if raw = r.Text; raw == nil {
+			raw = r.Content
+		}
+		if raw == nil {
+			return "", errors.New(`it has neither "text" nor "content"`)
+		}
 	}
 	if raw[0] != '"' {
 		return "", errors.New("its text is not a string")
@@ -47,24 +55,24 @@ func (r *jsonRow) parse(line []byte) (string, error) {
 }
 
 // isJSONLines reports whether the first line of a file is an object with text.
-func isJSONLines(head []byte) bool {
+func isJSONLines(head []byte, field string) bool {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\ufeff \r\n\t"), []byte("\n"))
 	var row jsonRow
-	_, err := row.parse(line)
+	_, err := row.parse(line, field)
 	return err == nil
 }
 
-func jsonLines(f *os.File, name string) iter.Seq2[Document, error] {
-	return func(yield func(Document, error) bool) { readJSONLines(f, name, yield) }
-}
-
 // readJSONLines yields one document a line, named "name:line".
-func readJSONLines(r io.Reader, name string, yield func(Document, error) bool) {
+func readJSONLines(r io.Reader, name, field string, yield func(Document, error) bool) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxDocumentBytes)
 	n := 0
 	fail := func(err error) {
-		yield(Document{}, subnet.WithHint(fmt.Errorf("%s line %d: %w", name, n, err), jsonHint))
+		hint := jsonHint
+		if field != "" {
+			hint = fmt.Sprintf("each line must be one JSON object with a string %q, or name another field", field)
+		}
+		yield(Document{}, subnet.WithHint(fmt.Errorf("%s line %d: %w", name, n, err), hint))
 	}
 	var row jsonRow
 	for lines.Scan() {
@@ -80,7 +88,7 @@ func readJSONLines(r io.Reader, name string, yield func(Document, error) bool) {
 			fail(errors.New("it is not UTF-8"))
 			return
 		}
-		text, err := row.parse(line)
+		text, err := row.parse(line, field)
 		if err != nil {
 			fail(err)
 			return

@@ -1,12 +1,11 @@
 package data
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -19,25 +18,19 @@ import (
 
 const parquetHint = `a parquet file needs a column "text", or another one of strings`
 
-// readParquet yields one document a row, named "name:row" with rows counted from
-// nought. It reads one page of one column at a time and visits the row groups in
-// shuffled order.
-func readParquet(f *os.File, name string) iter.Seq2[Document, error] {
-	return func(yield func(Document, error) bool) {
-		info, err := f.Stat()
-		if err != nil {
-			yield(Document{}, fmt.Errorf("read %s: %w", name, err))
-			return
-		}
-		parquetRows(f, info.Size(), name, yield)
-	}
+// A parquetReading says which column is read, and in which order.
+type parquetReading struct {
+	column  string // "" is "text", or else the first one of strings
+	shuffle bool   // visits the row groups in shuffled order
 }
 
 // errStopped ends the reading when the caller has enough.
 var errStopped = errors.New("stopped")
 
-func parquetRows(r io.ReaderAt, size int64, name string, yield func(Document, error) bool) {
-	err := eachRow(r, size, func(row int64, text string) bool {
+// readParquet yields one document a row, named "name:row" with rows counted from
+// nought. It reads one page of one column at a time.
+func readParquet(r io.ReaderAt, size int64, name string, how parquetReading, yield func(Document, error) bool) {
+	err := eachRow(r, size, how, func(row int64, text string) bool {
 		return yield(Document{fmt.Sprintf("%s:%d", name, row), text}, nil)
 	})
 	if err != nil && !errors.Is(err, errStopped) {
@@ -47,7 +40,7 @@ func parquetRows(r io.ReaderAt, size int64, name string, yield func(Document, er
 
 // eachRow hands over the texts of a parquet file. The library panics on some
 // broken files; that is an error of the file, not of ours.
-func eachRow(r io.ReaderAt, size int64, visit func(row int64, text string) bool) (err error) {
+func eachRow(r io.ReaderAt, size int64, how parquetReading, visit func(row int64, text string) bool) (err error) {
 	visiting := false
 	defer func() {
 		if p := recover(); p != nil {
@@ -64,7 +57,7 @@ func eachRow(r io.ReaderAt, size int64, visit func(row int64, text string) bool)
 	if err != nil {
 		return fmt.Errorf("open parquet: %w", err)
 	}
-	column, err := textColumn(file.Root())
+	column, err := textColumn(file.Root(), how.column)
 	if err != nil {
 		return err
 	}
@@ -78,7 +71,9 @@ func eachRow(r io.ReaderAt, size int64, visit func(row int64, text string) bool)
 		groups = append(groups, group{g, row})
 		row += g.NumRows()
 	}
-	shuffleByName(groups, func(g group) string { return fmt.Sprint(g.first) })
+	if how.shuffle {
+		shuffleByName(groups, func(g group) string { return fmt.Sprint(g.first) })
+	}
 	for _, g := range groups {
 		chunks := g.ColumnChunks()
 		if column >= len(chunks) {
@@ -118,8 +113,9 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// textColumn returns the index of the column to read.
-func textColumn(root *parquet.Column) (int, error) {
+// textColumn returns the index of the column to read, that of the given name if
+// there is one.
+func textColumn(root *parquet.Column, name string) (int, error) {
 	first := -1
 	var seen []string
 	for _, c := range root.Columns() {
@@ -127,12 +123,15 @@ func textColumn(root *parquet.Column) (int, error) {
 		if !c.Leaf() || c.Repeated() || c.Type().Kind() != parquet.ByteArray {
 			continue
 		}
-		if c.Name() == "text" {
+		if c.Name() == cmp.Or(name, "text") {
 			return c.Index(), nil
 		}
 		if first < 0 && isString(c.Type()) {
 			first = c.Index()
 		}
+	}
+	if name != "" {
+		return 0, fmt.Errorf("no column %q of strings among %s", name, strings.Join(seen, ", "))
 	}
 	if first < 0 {
 		return 0, fmt.Errorf("no column of strings among %s", strings.Join(seen, ", "))

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"os"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,45 +14,54 @@ import (
 // be trained on or held out as a whole.
 const pieceBytes = 16 << 10
 
-// plainText yields a file of text in pieces named "name#1", "name#2", …; a short
-// one keeps its name. Where the file turns out not to be text, it ends if it was
-// found in a folder, and is an error if the user named it.
-func plainText(f *os.File, name string, named bool) iter.Seq2[Document, error] {
-	return func(yield func(Document, error) bool) { pieces(f, name, named, yield) }
-}
-
+// pieces yields a file of text in pieces named "name#1", "name#2", …; a short one
+// keeps its name. Where the file turns out not to be text, it ends if it was found
+// in a folder, and is an error if the user named it.
 func pieces(r io.Reader, name string, named bool, yield func(Document, error) bool) {
-	buf := make([]byte, 0, pieceBytes)
-	offset := 0 // of buf in the file
-	for n := 1; ; n++ {
-		k, err := io.ReadFull(r, buf[len(buf):pieceBytes])
-		buf = buf[:len(buf)+k]
-		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !last {
-			yield(Document{}, fmt.Errorf("read %s: %w", name, err))
-			return
-		}
-		end := len(buf)
-		if !last {
-			end = cutText(buf)
-		}
-		piece := buf[:end]
-		if offset == 0 {
-			piece = bytes.TrimPrefix(piece, []byte("\ufeff"))
-		}
-		if !utf8.Valid(piece) || bytes.IndexByte(piece, 0) >= 0 {
-			if named {
-				yield(Document{}, notText(name, fmt.Sprintf("is not UTF-8 text near byte %d", offset+badByte(buf[:end]))))
-			}
-			return
-		}
-		text := strings.ReplaceAll(string(piece), "\r\n", "\n")
+	n := 0
+	err := textBlocks(r, name, named, pieceBytes, cutText, func(text string, last bool) bool {
+		n++
 		shown := name
 		if n > 1 || !last {
 			shown = fmt.Sprintf("%s#%d", name, n)
 		}
-		if strings.TrimSpace(text) != "" && !yield(Document{shown, text}, nil) || last {
-			return
+		return strings.TrimSpace(text) == "" || yield(Document{shown, text}, nil)
+	})
+	if err != nil {
+		yield(Document{}, err)
+	}
+}
+
+// textBlocks hands a file of text over in blocks of at most that size, each but the
+// last cut where cut says, until visit wants no more. Lines end in a line feed
+// alone. There is always a last block, if visit goes on; it may be empty.
+func textBlocks(r io.Reader, name string, named bool, size int, cut func([]byte) int, visit func(text string, last bool) bool) error {
+	buf := make([]byte, 0, size)
+	offset := 0 // of buf in the file
+	for {
+		k, err := io.ReadFull(r, buf[len(buf):size])
+		buf = buf[:len(buf)+k]
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		end := len(buf)
+		if !last {
+			end = cut(buf)
+		}
+		block := buf[:end]
+		if offset == 0 {
+			block = bytes.TrimPrefix(block, []byte("\ufeff"))
+		}
+		if !utf8.Valid(block) || bytes.IndexByte(block, 0) >= 0 {
+			if named {
+				return notText(name, fmt.Sprintf("is not UTF-8 text near byte %d", offset+badByte(buf[:end])))
+			}
+			visit("", true)
+			return nil
+		}
+		if !visit(strings.ReplaceAll(string(block), "\r\n", "\n"), last) || last {
+			return nil
 		}
 		offset += end
 		buf = buf[:copy(buf[:cap(buf)], buf[end:])]

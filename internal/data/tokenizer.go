@@ -218,3 +218,19 @@ func (q *queue) pop() candidate {
 	*q = h
 	return top
 }
+
+// maxVocabulary bounds the tokens of any tokenizer; Gemma's, the largest in use,
+// has a quarter of it.
+const maxVocabulary = 1 << 20
+
+// appendPart is Append for a part of a text.
+func (t *Tokenizer) appendPart(dst []int32, text string, _ bool) []int32 { return t.Append(dst, text) }
+
+// Digest tells a tokenizer from others: the SHA-256 of its file, in hex.
+func (t *Tokenizer) Digest() string {
+	var b strings.Builder
+	if err := t.Save(&b); err != nil {
+		return "" // unreachable: a builder takes everything
+	}
+	return digest([]byte(b.String()))
+}
