@@ -17,23 +17,34 @@ import (
 // stateKey is the entry under which a .pt file holds the parameters.
 const stateKey = "model_state_dict"
 
+// magicPointer is how Git LFS begins what it leaves in the place of a large
+// file. As a length of a safetensors header it would be exabytes.
+const magicPointer = "version https://git-lfs"
+
 // Read returns the parameters in f, which may have at most limit bytes. In a
 // .pt file they are the entry "model_state_dict", or else the whole dict.
 // Errors name the file and, where it is one tensor's, the tensor.
+//
+// The tensors are views over the file's bytes, which are read once; only what
+// does not lie in order in a .pt file is copied.
 func Read(f subnet.File, limit int64) (tensor.Dict, error) {
 	size := f.Size()
 	if size > limit {
 		return nil, wrap(f, fmt.Errorf("%d bytes are more than the %d allowed", size, limit),
 			"this is not a checkpoint of the configured model; check the model's name and the size limit")
 	}
-	var magic [2]byte
-	if n, err := f.ReadAt(magic[:], 0); n < len(magic) {
+	magic := make([]byte, min(size, max(int64(torchfile.Prefix), int64(len(magicPointer)))))
+	if n, err := f.ReadAt(magic, 0); n < len(magic) || n < 2 {
 		if err == nil || err == io.EOF {
 			err = fmt.Errorf("%d bytes are no checkpoint", size)
 		}
 		return nil, wrap(f, err, hintDamaged)
 	}
-	if string(magic[:]) != "PK" {
+	if string(magic) == magicPointer {
+		return nil, wrap(f, errors.New("this is a Git LFS pointer, not the file that it stands for"),
+			"fetch the file itself: git lfs pull, or download it from the hub")
+	}
+	if !torchfile.Is(magic) {
 		d, _, err := safetensors.Read(f, size, limit)
 		if err != nil {
 			return nil, wrap(f, err, hintDamaged)
@@ -53,7 +64,11 @@ func Read(f subnet.File, limit int64) (tensor.Dict, error) {
 
 const hintDamaged = "if the download was cut, remove the file and fetch it again; otherwise save it again as safetensors"
 
+// wrap names the file. Advice that err has already is better than ours.
 func wrap(f subnet.File, err error, hint string) error {
+	if own := subnet.Hint(err); own != "" {
+		hint = own
+	}
 	return subnet.WithHint(fmt.Errorf("read checkpoint %s: %w", f.Name(), err), hint)
 }
 

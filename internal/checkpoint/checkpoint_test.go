@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -100,7 +101,10 @@ func TestBadFiles(t *testing.T) {
 		"text":          {[]byte("<html>not found</html>"), "header of"},
 		"cut":           {st.Bytes()[:st.Len()-1], "cut off"},
 		"tensor":        {badTensor, `tensor "model.norm.weight"`},
-		"zip":           {[]byte("PK and nothing"), "no zip directory"},
+		"zip":           {[]byte("PK\x03\x04 and nothing"), "no zip directory"},
+		"near zip":      {[]byte("PK and nothing"), "no zip archive"},
+		"legacy":        {[]byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."), "before version 1.6"},
+		"pointer":       {[]byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"), "Git LFS pointer"},
 		"list":          {torch(t, []any{int64(1)}), "it holds a list"},
 		"state is none": {torch(t, map[string]any{"model_state_dict": nil}), `"model_state_dict" is a None`},
 		"number in it":  {torch(t, map[string]any{"loss": 0.5}), `entry "loss" is a number`},
@@ -123,6 +127,60 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// TestHints has the errors for which there is better advice than to fetch the
+// file again.
+func TestHints(t *testing.T) {
+	code := torch(t, map[string]any{"optimizer": "ccollections"})
+	for name, tt := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"legacy":      {[]byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."), "torch.save(state, path)"},
+		"instruction": {bytes.Replace(code, []byte("\x80\x02}"), []byte("\x80\x02\x81"), 1), "model.state_dict()"},
+		"protocol":    {bytes.Replace(code, []byte("\x80\x02}"), []byte("\x80\x04}"), 1), "pickle_protocol"},
+		"pointer":     {[]byte("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"},
+	} {
+		if _, err := Read(file(tt.file), 1<<20); err == nil || !strings.Contains(subnet.Hint(err), tt.want) {
+			t.Errorf("%s: %v, with the hint %q", name, err, subnet.Hint(err))
+		}
+	}
+}
+
+// TestReadTakesNoCopy reads both formats into little more than the file's own
+// size.
+func TestReadTakesNoCopy(t *testing.T) {
+	d := tensor.Dict{}
+	for i := range 16 {
+		d[string(rune('a'+i))] = tensor.Tensor{DType: tensor.U8, Shape: []int{1 << 20}, Data: make([]byte, 1<<20)}
+	}
+	for _, format := range []subnet.Format{subnet.Safetensors, subnet.Torch} {
+		var b bytes.Buffer
+		b.Grow(17 << 20)
+		before := allocated()
+		if err := Write(&b, format, d); err != nil {
+			t.Fatal(err)
+		}
+		if n := allocated() - before; n > 1<<20 {
+			t.Errorf("%s: writing %d bytes allocates %d", format, b.Len(), n)
+		}
+		before = allocated()
+		if _, err := Read(file(b.Bytes()), 1<<30); err != nil {
+			t.Fatal(err)
+		}
+		if n := allocated() - before; n > uint64(b.Len())+1<<20 {
+			t.Errorf("%s: reading %d bytes allocates %d", format, b.Len(), n)
+		}
+	}
+}
+
+// allocated returns how many bytes have been allocated so far. It stops the
+// world, as cheaper ways do not count small allocations at once.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
 // TestReadFails tells a disk that fails from a file that is bad.
 func TestReadFails(t *testing.T) {
 	if _, err := Read(broken{file(nil)}, 1<<20); !errors.Is(err, errDisk) {
@@ -138,15 +196,29 @@ func (broken) Size() int64                       { return 1000 }
 func (broken) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
 
 func FuzzRead(f *testing.F) {
-	for _, format := range []subnet.Format{subnet.Safetensors, subnet.Torch} {
-		var b bytes.Buffer
-		if err := Write(&b, format, sample()); err != nil {
-			f.Fatal(err)
+	tied := sample()
+	tied["again"] = tied["model.embed.weight"]
+	tied["none"] = tensor.Tensor{DType: tensor.I64, Shape: []int{0, 3}}
+	for _, d := range []tensor.Dict{{}, sample(), tied} {
+		for _, format := range []subnet.Format{subnet.Safetensors, subnet.Torch} {
+			var b bytes.Buffer
+			if err := Write(&b, format, d); err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b.Bytes())
+			for i := range 8 {
+				bad := bytes.Clone(b.Bytes())
+				bad[i*len(bad)/8] ^= 1 << i
+				f.Add(bad)
+			}
 		}
-		f.Add(b.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := Read(file(b), 1<<20)
+		before := allocated()
+		d, err := Read(file(b), 1<<40)
+		if n, limit := allocated()-before, uint64(2*len(b)+1<<20); n > limit {
+			t.Errorf("a file of %d bytes has %d allocated, more than %d; error %v", len(b), n, limit, err)
+		}
 		if err != nil {
 			return
 		}

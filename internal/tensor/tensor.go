@@ -28,22 +28,23 @@ const (
 )
 
 // dtypes is indexed by DType. Names are those of the safetensors format;
-// storage is the class in the module torch that holds such elements.
+// storage is the class in the module torch that holds such elements, and torch
+// the name of the type itself there.
 var dtypes = [...]struct {
-	name, storage string
-	size          int
-	float         bool
+	name, storage, torch string
+	size                 int
+	float                bool
 }{
-	F32:  {"F32", "FloatStorage", 4, true},
-	F16:  {"F16", "HalfStorage", 2, true},
-	BF16: {"BF16", "BFloat16Storage", 2, true},
-	F64:  {"F64", "DoubleStorage", 8, true},
-	I64:  {"I64", "LongStorage", 8, false},
-	I32:  {"I32", "IntStorage", 4, false},
-	I16:  {"I16", "ShortStorage", 2, false},
-	U8:   {"U8", "ByteStorage", 1, false},
-	I8:   {"I8", "CharStorage", 1, false},
-	Bool: {"BOOL", "BoolStorage", 1, false},
+	F32:  {"F32", "FloatStorage", "float32", 4, true},
+	F16:  {"F16", "HalfStorage", "float16", 2, true},
+	BF16: {"BF16", "BFloat16Storage", "bfloat16", 2, true},
+	F64:  {"F64", "DoubleStorage", "float64", 8, true},
+	I64:  {"I64", "LongStorage", "int64", 8, false},
+	I32:  {"I32", "IntStorage", "int32", 4, false},
+	I16:  {"I16", "ShortStorage", "int16", 2, false},
+	U8:   {"U8", "ByteStorage", "uint8", 1, false},
+	I8:   {"I8", "CharStorage", "int8", 1, false},
+	Bool: {"BOOL", "BoolStorage", "bool", 1, false},
 }
 
 // ParseDType returns the type of that safetensors name, such as "BF16".
@@ -67,6 +68,16 @@ func ParseStorage(class string) (DType, bool) {
 	return 0, false
 }
 
+// ParseTorch returns the type that torch calls so, such as "bfloat16".
+func ParseTorch(name string) (DType, bool) {
+	for i, d := range dtypes {
+		if d.torch == name {
+			return DType(i), true
+		}
+	}
+	return 0, false
+}
+
 // Valid reports whether d is one of the types of this package.
 func (d DType) Valid() bool { return int(d) < len(dtypes) }
 
@@ -80,6 +91,9 @@ func (d DType) String() string {
 
 // Storage returns the name of the torch storage class.
 func (d DType) Storage() string { return dtypes[d].storage }
+
+// Torch returns torch's name of the type.
+func (d DType) Torch() string { return dtypes[d].torch }
 
 // Size returns the bytes of one element.
 func (d DType) Size() int { return dtypes[d].size }
@@ -120,19 +134,20 @@ func (t Tensor) Check() error {
 }
 
 // Bytes returns how many bytes a tensor of that type and shape takes. It is an
-// error if a dimension is negative or the product does not fit an int.
+// error if a dimension is negative or the product does not fit an int. Readers
+// call it for shapes that they have not allocated yet; only an error copies.
 func Bytes(d DType, shape []int) (int64, error) {
 	n, zero := int64(d.Size()), false
 	for _, dim := range shape {
 		if dim < 0 {
-			return 0, fmt.Errorf("negative dimension in shape %v", shape)
+			return 0, fmt.Errorf("negative dimension in shape %v", slices.Clone(shape))
 		}
 		if dim == 0 {
 			zero = true
 			continue
 		}
 		if n > math.MaxInt/int64(dim) {
-			return 0, fmt.Errorf("shape %v is too large", shape)
+			return 0, fmt.Errorf("shape %v is too large", slices.Clone(shape))
 		}
 		n *= int64(dim)
 	}

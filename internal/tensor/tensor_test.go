@@ -16,6 +16,9 @@ func TestDTypeNames(t *testing.T) {
 		if got, ok := ParseStorage(d.Storage()); !ok || got != d {
 			t.Errorf("ParseStorage(%q) = %v, %v", d.Storage(), got, ok)
 		}
+		if got, ok := ParseTorch(d.Torch()); !ok || got != d {
+			t.Errorf("ParseTorch(%q) = %v, %v", d.Torch(), got, ok)
+		}
 	}
 	for _, name := range []string{"", "f32", "F8_E4M3", "U64", "FloatStorage"} {
 		if d, ok := ParseDType(name); ok {

@@ -2,228 +2,234 @@ package torchfile
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"slices"
+	"strconv"
 	"strings"
+
+	"adit/internal/subnet"
 )
 
 // An archive is the directory of a zip file whose entries all lie in one
-// folder and are stored as they are.
+// folder, are stored as they are and have each their own bytes of the file.
 //
 // archive/zip is not used because it reads the directory to its end, however
-// long that is, before it can be asked anything.
+// long that is, before it can be asked anything, and makes of each entry far
+// more than the directory has of it.
 type archive struct {
 	r       io.ReaderAt
-	end     int64            // where the directory begins: entries lie before it
-	entries map[string]entry // by name without the folder
+	budget  *budget
+	dir     []byte   // the directory as it stands in the file
+	end     int64    // where the directory begins: entries lie before it
+	folder  string   // with the slash
+	byName  []uint32 // where each entry begins in dir
+	byPlace []uint32
+	scratch [end64Len]byte
 }
 
+// An entry is what the directory says of a file.
 type entry struct {
-	header int64 // offset of the local header
-	size   int64
-	refuse string // why its bytes cannot be read; "" if they can
+	name   []byte // with the folder
+	header int64  // offset of the local header
+	packed int64  // bytes in the archive
+	size   int64  // bytes of the file
+	flags  uint16
+	method uint16
+	length int // of the entry in the directory
 }
-
-var le = binary.LittleEndian
 
 // openArchive finds and reads the zip directory.
-func openArchive(r io.ReaderAt, size int64) (*archive, error) {
-	offset, length, err := findDirectory(r, size)
+func openArchive(r io.ReaderAt, size int64, b *budget) (*archive, error) {
+	a := &archive{r: r, budget: b}
+	offset, length, err := a.findDirectory(size)
 	if err != nil {
 		return nil, err
 	}
-	dir := make([]byte, length)
-	if err := readAt(r, dir, offset); err != nil {
+	if err := b.spendRounding(length); err != nil {
+		return nil, err
+	}
+	a.dir, a.end = make([]byte, length), offset
+	if err := readAt(r, a.dir, offset); err != nil {
 		return nil, fmt.Errorf("read zip directory: %w", err)
 	}
-	a := &archive{r: r, end: offset, entries: make(map[string]entry)}
-	folder, found := "", false
-	for len(dir) > 0 {
-		if len(a.entries) == maxEntries {
-			return nil, fmt.Errorf("more than %d files in the zip", maxEntries)
-		}
-		path, e, rest, err := parseEntry(dir)
-		if err != nil {
-			return nil, err
-		}
-		dir = rest
-		in, name, ok := strings.Cut(path, "/")
-		if !ok || found && in != folder {
-			return nil, fmt.Errorf("zip entry %q is not in the same folder as the others", path)
-		}
-		folder, found = in, true
-		if _, twice := a.entries[name]; twice {
-			return nil, fmt.Errorf("zip entry %q comes twice", name)
-		}
-		a.entries[name] = e
+	if err := a.index(); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
 
-// Record lengths and signatures, from the zip specification 4.3.
-const (
-	endLen     = 22 // end of central directory
-	locatorLen = 20 // its zip64 locator
-	end64Len   = 56 // its zip64 form
-	centralLen = 46 // a directory entry, without name, extra and comment
-	localLen   = 30 // a local header, without name and extra
-
-	endSig     = "PK\x05\x06"
-	locatorSig = "PK\x06\x07"
-	end64Sig   = "PK\x06\x06"
-	centralSig = "PK\x01\x02"
-	localSig   = "PK\x03\x04"
-
-	zip64 = math.MaxUint32 // "look in the zip64 record" in a field of 32 bits
-)
-
-// findDirectory returns where the directory begins and how long it is. It lies
-// within the file and is not too long.
-func findDirectory(r io.ReaderAt, size int64) (offset, length int64, err error) {
-	tail := make([]byte, min(size, endLen+math.MaxUint16))
-	if err := readAt(r, tail, size-int64(len(tail))); err != nil {
-		return 0, 0, fmt.Errorf("read end of zip: %w", err)
+// index sorts the entries by name and by place, and refuses two of one name
+// and two of the same bytes.
+func (a *archive) index() error {
+	n := 0
+	for at := 0; at < len(a.dir); n++ {
+		e, err := a.entry(at)
+		if err != nil {
+			return err
+		}
+		folder, _, ok := bytes.Cut(e.name, []byte("/"))
+		if n == 0 {
+			a.folder = string(folder) + "/"
+		}
+		if !ok || !bytes.HasPrefix(e.name, []byte(a.folder)) {
+			return fmt.Errorf("zip entry %q is not in the same folder as the others", short(e.name))
+		}
+		at += e.length
 	}
-	// The record is followed by a comment of the length it says, to the end.
-	at := -1
-	for i := len(tail) - endLen; i >= 0; i-- {
-		if string(tail[i:i+4]) == endSig && i+endLen+int(le.Uint16(tail[i+20:])) == len(tail) {
-			at = i
-			break
+	if err := a.budget.spend(int64(n) * 8); err != nil {
+		return err
+	}
+	both := make([]uint32, 2*n)
+	a.byName, a.byPlace = both[:n], both[n:]
+	for i, at := 0, 0; i < n; i++ {
+		a.byName[i], a.byPlace[i] = uint32(at), uint32(at)
+		at += a.known(uint32(at)).length
+	}
+	slices.SortFunc(a.byName, func(x, y uint32) int { return bytes.Compare(a.known(x).name, a.known(y).name) })
+	slices.SortFunc(a.byPlace, func(x, y uint32) int { return cmp.Compare(a.known(x).header, a.known(y).header) })
+	for i := 1; i < n; i++ {
+		if e := a.known(a.byName[i]); bytes.Equal(e.name, a.known(a.byName[i-1]).name) {
+			return fmt.Errorf("zip entry %q comes twice", short(e.name))
+		}
+		e, next := a.known(a.byPlace[i-1]), a.known(a.byPlace[i])
+		if e.packed > next.header-e.header-localLen-int64(len(e.name)) {
+			return overlap(e.name, next.name)
 		}
 	}
-	if at < 0 {
-		return 0, 0, errors.New("no zip directory at the end; the file may be cut off")
-	}
-	end := size - int64(len(tail)-at) // of what the directory must lie before
-	length, offset = int64(le.Uint32(tail[at+12:])), int64(le.Uint32(tail[at+16:]))
-	if loc := at - locatorLen; loc >= 0 && string(tail[loc:loc+4]) == locatorSig {
-		var rec [end64Len]byte
-		pos := le.Uint64(tail[loc+8:])
-		if pos > uint64(size) || readAt(r, rec[:], int64(pos)) != nil || string(rec[:4]) != end64Sig {
-			return 0, 0, errors.New("zip64 record is not where it should be")
-		}
-		l, o := le.Uint64(rec[40:]), le.Uint64(rec[48:])
-		if l > math.MaxInt64 || o > math.MaxInt64 {
-			return 0, 0, errors.New("zip directory is not in the file")
-		}
-		length, offset, end = int64(l), int64(o), int64(pos)
-	}
-	if offset > end || length > end-offset {
-		return 0, 0, errors.New("zip directory is not in the file")
-	}
-	if length > maxDirectory {
-		return 0, 0, fmt.Errorf("zip directory of %d bytes is too long", length)
-	}
-	return offset, length, nil
+	return nil
 }
 
-// parseEntry reads the first directory entry of dir and returns the rest.
-func parseEntry(dir []byte) (name string, e entry, rest []byte, err error) {
-	bad := errors.New("zip directory is damaged")
-	if len(dir) < centralLen || string(dir[:4]) != centralSig {
-		return "", e, nil, bad
-	}
-	flags, method := le.Uint16(dir[8:]), le.Uint16(dir[10:])
-	packed, size, header := uint64(le.Uint32(dir[20:])), uint64(le.Uint32(dir[24:])), uint64(le.Uint32(dir[42:]))
-	n, x, c := int(le.Uint16(dir[28:])), int(le.Uint16(dir[30:])), int(le.Uint16(dir[32:]))
-	if len(dir) < centralLen+n+x+c {
-		return "", e, nil, bad
-	}
-	name = string(dir[centralLen : centralLen+n])
-	extra := dir[centralLen+n : centralLen+n+x]
-	rest = dir[centralLen+n+x+c:]
-
-	// Fields that do not fit stand in the zip64 extra, in this order.
-	for len(extra) >= 4 && (size == zip64 || packed == zip64 || header == zip64) {
-		id, l := le.Uint16(extra), int(le.Uint16(extra[2:]))
-		if len(extra) < 4+l {
-			return "", e, nil, bad
-		}
-		if id == 1 {
-			f := extra[4 : 4+l]
-			for _, v := range []*uint64{&size, &packed, &header} {
-				if *v != zip64 {
-					continue
-				}
-				if len(f) < 8 {
-					return "", e, nil, bad
-				}
-				*v, f = le.Uint64(f), f[8:]
-			}
-			break
-		}
-		extra = extra[4+l:]
-	}
-	switch {
-	case size > math.MaxInt64 || header > math.MaxInt64:
-		return "", e, nil, bad
-	case flags&1 != 0:
-		e.refuse = "encrypted"
-	case method != 0 || packed != size:
-		e.refuse = "compressed, which torch.save never does"
-	}
-	e.header, e.size = int64(header), int64(size)
-	return name, e, rest, nil
+func overlap(a, b []byte) error {
+	return fmt.Errorf("zip entries %q and %q lie over one another", short(a), short(b))
 }
 
-// open returns where an entry's bytes begin. All of them are in the file.
+// short cuts a name for an error.
+func short(name []byte) []byte { return name[:min(len(name), 200)] }
+
+// known is an entry that has been read before.
+func (a *archive) known(at uint32) entry {
+	e, _ := a.entry(int(at))
+	return e
+}
+
+// find returns the position of an entry among the names.
+func (a *archive) find(name []byte) (int, bool) {
+	return slices.BinarySearchFunc(a.byName, name, func(at uint32, name []byte) int {
+		return bytes.Compare(a.known(at).name[len(a.folder):], name)
+	})
+}
+
+const hintStored = "write it with torch.save, which never compresses or encrypts; a zip program that packed it anew has to be told to store only"
+
+// open returns where the bytes of the entry at that position among the names
+// begin. All of them are in the file, and no other entry's.
 //
 // The checksum is not compared: torch can be told to write none, and torch.load
 // does not look at it either.
-func (a *archive) open(name string) (offset, size int64, err error) {
-	e, ok := a.entries[name]
-	if !ok {
-		return 0, 0, fmt.Errorf("there is no %q in the file", name)
+func (a *archive) open(i int) (offset, size int64, err error) {
+	e := a.known(a.byName[i])
+	switch {
+	case e.flags&1 != 0:
+		return 0, 0, subnet.WithHint(fmt.Errorf("zip entry %q is encrypted", short(e.name)), hintStored)
+	case e.method != 0 || e.packed != e.size:
+		return 0, 0, subnet.WithHint(fmt.Errorf("zip entry %q is compressed", short(e.name)), hintStored)
 	}
-	if e.refuse != "" {
-		return 0, 0, fmt.Errorf("zip entry %q is %s", name, e.refuse)
-	}
-	var h [localLen]byte
+	outside := func() error { return fmt.Errorf("zip entry %q is not in the file", short(e.name)) }
 	if e.header > a.end-localLen {
-		return 0, 0, fmt.Errorf("zip entry %q is not in the file", name)
+		return 0, 0, outside()
 	}
-	if err := readAt(a.r, h[:], e.header); err != nil {
-		return 0, 0, fmt.Errorf("zip entry %q: %w", name, err)
+	h := a.scratch[:localLen]
+	if err := readAt(a.r, h, e.header); err != nil {
+		return 0, 0, fmt.Errorf("zip entry %q: %w", short(e.name), err)
 	}
 	offset = e.header + localLen + int64(le.Uint16(h[26:])) + int64(le.Uint16(h[28:]))
 	if string(h[:4]) != localSig || offset > a.end || e.size > a.end-offset {
-		return 0, 0, fmt.Errorf("zip entry %q is not in the file", name)
+		return 0, 0, outside()
+	}
+	// The local header may be longer than the directory let us know.
+	next, _ := slices.BinarySearchFunc(a.byPlace, e.header+1, func(at uint32, place int64) int {
+		return cmp.Compare(a.known(at).header, place)
+	})
+	if next < len(a.byPlace) {
+		if n := a.known(a.byPlace[next]); offset+e.size > n.header {
+			return 0, 0, overlap(e.name, n.name)
+		}
 	}
 	return offset, e.size, nil
 }
 
-// read returns an entry's bytes.
-func (a *archive) read(name string, limit int64) ([]byte, error) {
-	offset, size, err := a.open(name)
+// read returns the bytes of the entry at that position among the names. Each
+// may be read once.
+func (a *archive) read(i int) ([]byte, error) {
+	offset, size, err := a.open(i)
 	if err != nil {
 		return nil, err
 	}
-	if size > limit {
-		return nil, fmt.Errorf("zip entry %q has %d bytes, more than the %d allowed", name, size, limit)
+	if err := a.budget.spendRounding(size); err != nil {
+		return nil, err
 	}
 	b := make([]byte, size)
 	if err := readAt(a.r, b, offset); err != nil {
-		return nil, fmt.Errorf("zip entry %q: %w", name, err)
+		return nil, fmt.Errorf("zip entry %q: %w", short(a.known(a.byName[i]).name), err)
 	}
 	return b, nil
 }
 
-// checkByteOrder refuses what a big-endian machine wrote. Files older than the
-// entry that tells are all little-endian.
-func (a *archive) checkByteOrder() error {
-	if _, ok := a.entries["byteorder"]; !ok {
-		return nil
+// text returns the whole of an entry of at most limit bytes, or false if there
+// is none of that name.
+func (a *archive) text(name string, limit int64) (string, bool, error) {
+	i, ok := a.find([]byte(name))
+	if !ok {
+		return "", false, nil
 	}
-	b, err := a.read("byteorder", 64)
+	offset, size, err := a.open(i)
+	if err != nil {
+		return "", true, err
+	}
+	if size > limit {
+		return "", true, fmt.Errorf("zip entry %q has %d bytes, more than the %d allowed", name, size, limit)
+	}
+	const block = 4 << 10
+	if err := errors.Join(a.budget.spendRounding(size), a.budget.spend(block)); err != nil {
+		return "", true, errBudget
+	}
+	var s strings.Builder // gives out a string without copying it
+	s.Grow(int(size))
+	for buf := make([]byte, block); size > 0; {
+		b := buf[:min(size, block)]
+		if err := readAt(a.r, b, offset); err != nil {
+			return "", true, fmt.Errorf("zip entry %q: %w", name, err)
+		}
+		s.Write(b)
+		offset, size = offset+int64(len(b)), size-int64(len(b))
+	}
+	return s.String(), true, nil
+}
+
+// check refuses what a big-endian machine wrote, what is no file of tensors,
+// and a version that torch.load does not know either. Files older than the
+// entry that tells the byte order are all little-endian.
+func (a *archive) check() error {
+	order, ok, err := a.text("byteorder", 64)
 	if err != nil {
 		return err
 	}
-	if order := string(bytes.TrimSpace(b)); order != "little" {
-		return fmt.Errorf("byte order is %q; only little-endian files are read", order)
+	if order = strings.TrimSpace(order); ok && order != "little" {
+		return subnet.WithHint(fmt.Errorf("byteorder: %q; only little-endian files are read", order),
+			"load and save it with PyTorch on a little-endian machine")
+	}
+	version, ok, err := a.text("version", 64)
+	if err != nil {
+		return err
+	}
+	if v, err := strconv.Atoi(strings.TrimSpace(version)); ok && (err != nil || v < 1 || v > maxVersion) {
+		return subnet.WithHint(fmt.Errorf("version: %q is none of 1 to %d", version, maxVersion), hintSafetensors)
+	}
+	if _, ok := a.find([]byte("constants.pkl")); ok {
+		return subnet.WithHint(errors.New("constants.pkl: this is a TorchScript program, not a dict of tensors"), hintState)
 	}
 	return nil
 }

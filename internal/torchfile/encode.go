@@ -19,7 +19,7 @@ import (
 // whose data is the same memory share a storage. The same value gives the same
 // bytes.
 func Encode(w io.Writer, v any) error {
-	p := pickler{out: []byte{opProto, 2}, memo: make(map[name]int), keys: make(map[block]string)}
+	p := pickler{out: []byte{opProto, 2}, memo: make(map[string]int), keys: make(map[block]string)}
 	if err := p.put(v, 0); err != nil {
 		return fmt.Errorf("torch file: %w", err)
 	}
@@ -33,10 +33,14 @@ func Encode(w io.Writer, v any) error {
 // A pickler writes the instructions that a machine follows.
 type pickler struct {
 	out      []byte
-	memo     map[name]int // where the machine remembers each global
+	memo     map[string]int // where the machine remembers each global
 	keys     map[block]string
 	storages [][]byte // data/0, data/1, …
 }
+
+// batch is how many values are put into a dict or list at once, as in Python:
+// as many are on the reader's stack.
+const batch = 1000
 
 // A block identifies the bytes of a storage.
 type block struct {
@@ -72,6 +76,11 @@ func (p *pickler) put(v any, depth int) error {
 		return p.str(v)
 	case tensor.Tensor:
 		return p.tensor(v)
+	case tensor.DType:
+		if !v.Valid() {
+			return fmt.Errorf("there is no %v", v)
+		}
+		p.global("torch " + v.Torch())
 	case tensor.Dict:
 		return p.dict(depth, v.Keys(), func(k string) any { return v[k] })
 	case map[string]any:
@@ -79,13 +88,21 @@ func (p *pickler) put(v any, depth int) error {
 	case *Dict:
 		return p.items(v, depth)
 	case []any:
-		p.op(opEmptyList, opMark)
-		for _, e := range v {
+		p.op(opEmptyList)
+		for i, e := range v {
+			switch {
+			case i == 0:
+				p.op(opMark)
+			case i%batch == 0:
+				p.op(opAppends, opMark)
+			}
 			if err := p.put(e, depth+1); err != nil {
 				return err
 			}
 		}
-		p.op(opAppends)
+		if len(v) > 0 {
+			p.op(opAppends)
+		}
 	case Tuple:
 		if len(v) == 0 {
 			p.op(opEmptyTuple)
@@ -127,12 +144,12 @@ func (p *pickler) str(s string) error {
 }
 
 // global names a class or function, at length the first time only.
-func (p *pickler) global(n name) {
+func (p *pickler) global(n string) {
 	if at, again := p.memo[n]; again {
 		p.op(opBinGet, byte(at)) // there are fewer than 256
 		return
 	}
-	module, class, _ := strings.Cut(string(n), " ")
+	module, class, _ := strings.Cut(n, " ")
 	p.op(opGlobal)
 	p.out = append(p.out, module+"\n"+class+"\n"...)
 	p.memo[n] = len(p.memo)
@@ -144,14 +161,19 @@ func (p *pickler) emptyDict(ordered bool) {
 		p.op(opEmptyDict)
 		return
 	}
-	p.global(orderedDict)
+	p.global("collections OrderedDict")
 	p.op(opEmptyTuple, opReduce)
 }
 
 func (p *pickler) items(d *Dict, depth int) error {
 	p.emptyDict(d.Ordered)
-	p.op(opMark)
-	for _, it := range d.Items {
+	for i, it := range d.Items {
+		switch {
+		case i == 0:
+			p.op(opMark)
+		case i%batch == 0:
+			p.op(opSetItems, opMark)
+		}
 		switch it.Key.(type) {
 		case string, int64, int, float64, bool:
 		default:
@@ -164,7 +186,9 @@ func (p *pickler) items(d *Dict, depth int) error {
 			return fmt.Errorf("%v: %w", it.Key, err)
 		}
 	}
-	p.op(opSetItems)
+	if len(d.Items) > 0 {
+		p.op(opSetItems)
+	}
 	return nil
 }
 
@@ -176,7 +200,7 @@ func (p *pickler) dict(depth int, keys []string, value func(string) any) error {
 	return p.items(d, depth)
 }
 
-// tensor writes a call of _rebuild_tensor_v2 with the arguments that newView
+// tensor writes a call of _rebuild_tensor_v2 with the arguments that look
 // reads.
 func (p *pickler) tensor(t tensor.Tensor) error {
 	if err := t.Check(); err != nil {
@@ -191,12 +215,12 @@ func (p *pickler) tensor(t tensor.Tensor) error {
 		size[i], stride[i] = t.Shape[i], step
 		step *= max(t.Shape[i], 1)
 	}
-	p.global(rebuildTensor)
+	p.global("torch._utils _rebuild_tensor_v2")
 	p.op(opMark, opMark)
 	if err := p.str("storage"); err != nil {
 		return err
 	}
-	p.global(name("torch " + t.DType.Storage()))
+	p.global("torch " + t.DType.Storage())
 	for _, s := range []string{p.storage(t), "cpu"} {
 		if err := p.str(s); err != nil {
 			return err

@@ -1,54 +1,32 @@
 package torchfile
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
-	"adit/internal/tensor"
+	"adit/internal/subnet"
 )
 
-// A machine follows the instructions of one pickle. Values on its stack are
-// those of Decode, but that containers are pointers, since later instructions
-// fill them; and there are names, persistent references and tensors to be
-// read, which only other instructions consume.
+var le = binary.LittleEndian
+
+// A machine follows the instructions of one pickle.
 type machine struct {
-	in      []byte
+	in      string
 	at      int // the instruction's offset, for errors
 	next    int
-	stack   []any
-	marks   []int // heights of the stack
-	memo    map[uint32]any
-	steps   int
+	arena   arena
+	stack   []word
+	marks   []uint32 // heights of the stack
+	memo    []*[memoPage]word
 	tensors int
+	view    view // the one being looked at
 }
 
-type list struct{ items []any }
-
-// A name is a global that the pickle may use, such as "torch HalfStorage".
-type name string
-
-// A storage is a persistent reference to bytes of the file.
-type storage struct {
-	key   string
-	dtype tensor.DType
-	numel int64
-}
-
-// A view is a tensor that has not been read: elements of a storage.
-type view struct {
-	storage
-	offset int64 // in elements, as are strides
-	shape  []int
-	stride []int64
-}
-
-// The names that mean something here; torch's storage classes besides.
-const (
-	orderedDict      name = "collections OrderedDict"
-	rebuildTensor    name = "torch._utils _rebuild_tensor_v2"
-	rebuildParameter name = "torch._utils _rebuild_parameter"
-)
+// Pickles number what they remember without gaps, so that the memo is a table,
+// in pages. A word of the table is one more than what is remembered.
+const memoPage = 256
 
 // Instructions, named as in Python's pickletools.
 const (
@@ -88,28 +66,28 @@ const (
 var errEnds = errors.New("the pickle ends too early")
 
 // run follows the pickle to its end and returns the value it leaves.
-func (m *machine) run() (any, error) {
-	m.memo = make(map[uint32]any)
-	for {
+func (m *machine) run() (word, error) {
+	for steps := 0; ; steps++ {
 		m.at = m.next
 		op, err := m.take(1)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		if m.steps++; m.steps > maxSteps {
-			return nil, fmt.Errorf("more than %d instructions", maxSteps)
+		if steps == maxSteps {
+			return 0, fmt.Errorf("more than %d instructions", maxSteps)
 		}
 		if op[0] == opStop {
 			if len(m.stack) != 1 || len(m.marks) != 0 {
-				return nil, errors.New("the pickle does not leave one value")
+				return 0, errors.New("the pickle does not leave one value")
 			}
 			return m.stack[0], nil
 		}
-		if err := m.step(op[0]); err != nil {
-			return nil, err
+		// Every instruction pushes one value at most.
+		if m.stack, err = grow(m.arena.budget, m.stack, 8); err != nil {
+			return 0, err
 		}
-		if len(m.stack)+len(m.marks) > maxStack {
-			return nil, fmt.Errorf("more than %d values on the stack", maxStack)
+		if err := m.step(op[0]); err != nil {
+			return 0, err
 		}
 	}
 }
@@ -119,98 +97,120 @@ func (m *machine) step(op byte) error {
 	case opProto:
 		v, err := m.take(1)
 		if err == nil && v[0] != 2 {
-			err = fmt.Errorf("pickle protocol %d, not 2", v[0])
+			err = subnet.WithHint(fmt.Errorf("pickle protocol %d, not 2", v[0]), hintProtocol)
 		}
 		return err
 	case opMark:
-		m.marks = append(m.marks, len(m.stack))
-	case opNone:
-		m.push(nil)
-	case opNewTrue:
-		m.push(true)
-	case opNewFalse:
-		m.push(false)
-	case opBinInt, opBinInt1, opBinInt2, opLong1, opBinFloat, opBinUnicode:
-		v, err := m.literal(op)
-		if err != nil {
+		var err error
+		if m.marks, err = grow(m.arena.budget, m.marks, 4); err != nil {
 			return err
 		}
-		m.push(v)
-	case opEmptyDict:
-		m.push(new(Dict))
-	case opEmptyList:
-		m.push(new(list))
-	case opEmptyTuple:
-		m.push(Tuple{})
-	case opTuple1, opTuple2, opTuple3:
-		vs, err := m.pop(int(op) - opTuple1 + 1)
-		if err != nil {
-			return err
-		}
-		m.push(Tuple(append([]any{}, vs...)))
-	case opTuple:
-		vs, err := m.popMark()
-		if err != nil {
-			return err
-		}
-		m.push(Tuple(append([]any{}, vs...)))
+		m.marks = append(m.marks, uint32(len(m.stack)))
+		return nil
 	case opAppend, opAppends, opSetItem, opSetItems:
 		return m.fill(op)
-	case opBinPut, opLongBinPut, opBinGet, opLongBinGet:
+	case opBinPut, opLongBinPut:
 		return m.remember(op)
-	case opGlobal:
-		return m.global()
-	case opBinPersID:
-		vs, err := m.pop(1)
-		if err != nil {
-			return err
-		}
-		s, err := newStorage(vs[0])
-		if err != nil {
-			return err
-		}
-		m.push(s)
-	case opReduce:
-		vs, err := m.pop(2)
-		if err != nil {
-			return err
-		}
-		v, err := m.reduce(vs[0], vs[1])
-		if err != nil {
-			return err
-		}
-		m.push(v)
 	case opBuild:
 		// The attributes of a model's OrderedDict, its _metadata, say nothing
 		// about tensors.
-		vs, err := m.pop(1)
+		ws, err := m.pop(1)
 		if err != nil {
 			return err
 		}
-		d, ok := m.top().(*Dict)
-		if _, attributes := vs[0].(*Dict); !ok || !d.Ordered || !attributes {
+		d, ok := m.top()
+		if kind := ws[0].kind(); !ok || d.kind() != kindOrdered || kind != kindDict && kind != kindOrdered {
 			return errors.New("BUILD of something other than an OrderedDict's attributes is not read")
 		}
-	default:
-		return fmt.Errorf("pickle instruction %q is not one that torch.save uses for tensors", op)
+		return nil
 	}
+	w, err := m.value(op)
+	if err != nil {
+		return err
+	}
+	m.stack = append(m.stack, w)
 	return nil
 }
 
-// take returns the next n bytes of the pickle.
-func (m *machine) take(n int) ([]byte, error) {
-	if n > len(m.in)-m.next {
-		return nil, errEnds
+// value follows an instruction that pushes a value.
+func (m *machine) value(op byte) (word, error) {
+	switch op {
+	case opNone:
+		return newWord(kindNone, 0), nil
+	case opNewTrue:
+		return newWord(kindBool, 1), nil
+	case opNewFalse:
+		return newWord(kindBool, 0), nil
+	case opBinInt, opBinInt1, opBinInt2, opLong1, opBinFloat, opBinUnicode:
+		return m.literal(op)
+	case opEmptyDict:
+		return m.arena.container(kindDict)
+	case opEmptyList:
+		return m.arena.container(kindList)
+	case opEmptyTuple:
+		return m.arena.tuple(nil)
+	case opTuple1, opTuple2, opTuple3:
+		ws, err := m.pop(int(op) - opTuple1 + 1)
+		if err != nil {
+			return 0, err
+		}
+		return m.arena.tuple(ws)
+	case opTuple:
+		ws, err := m.popMark()
+		if err != nil {
+			return 0, err
+		}
+		return m.arena.tuple(ws)
+	case opBinGet, opLongBinGet:
+		return m.recall(op)
+	case opGlobal:
+		return m.global()
+	case opBinPersID:
+		ws, err := m.pop(1)
+		if err != nil {
+			return 0, err
+		}
+		return m.storage(ws[0])
+	case opReduce:
+		ws, err := m.pop(2)
+		if err != nil {
+			return 0, err
+		}
+		return m.reduce(ws[0], ws[1])
 	}
-	b := m.in[m.next : m.next+n]
+	return 0, foreign(op)
+}
+
+// foreign says which instruction is not followed, and why.
+func foreign(op byte) error {
+	what, hint := "", hintState
+	switch op {
+	case 0x81, 0x92, 'i', 'o':
+		what = " makes an object and"
+	case 0x82, 0x83, 0x84, 'P':
+		what = " names something outside the file and"
+	case 0x8c, 0x8d, 0x8e, 0x8f, 0x90, 0x91, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 'B', 'C':
+		what, hint = " belongs to a later pickle protocol and", hintProtocol
+	case 'F', 'I', 'L', 'S', 'T', 'U', 'V', 'd', 'g', 'l', 'p':
+		what, hint = " belongs to an earlier pickle protocol and", hintProtocol
+	}
+	return subnet.WithHint(fmt.Errorf("pickle instruction %q%s is not one that torch.save uses for tensors", op, what), hint)
+}
+
+// take returns the next n bytes of the pickle.
+func (m *machine) take(n int) (string, error) {
+	if n > len(m.in)-m.next {
+		return "", errEnds
+	}
+	s := m.in[m.next : m.next+n]
 	m.next += n
-	return b, nil
+	return s, nil
 }
 
 // line returns the bytes up to the next newline, at most 256.
 func (m *machine) line() (string, error) {
 	rest := m.in[m.next:]
-	s, _, ok := strings.Cut(string(rest[:min(len(rest), 256)]), "\n")
+	s, _, ok := strings.Cut(rest[:min(len(rest), 256)], "\n")
 	if !ok {
 		return "", errEnds
 	}
@@ -218,127 +218,124 @@ func (m *machine) line() (string, error) {
 	return s, nil
 }
 
-func (m *machine) push(v any) { m.stack = append(m.stack, v) }
-
 // floor is the height below which a mark keeps the stack.
 func (m *machine) floor() int {
 	if len(m.marks) == 0 {
 		return 0
 	}
-	return m.marks[len(m.marks)-1]
+	return int(m.marks[len(m.marks)-1])
 }
 
-// top returns the value on top of the stack, nil if there is none.
-func (m *machine) top() any {
+// top returns the value on top of the stack, if there is one.
+func (m *machine) top() (word, bool) {
 	if len(m.stack) <= m.floor() {
-		return nil
+		return 0, false
 	}
-	return m.stack[len(m.stack)-1]
+	return m.stack[len(m.stack)-1], true
 }
 
 // pop takes n values off the stack. The result is good until the next push.
-func (m *machine) pop(n int) ([]any, error) {
+func (m *machine) pop(n int) ([]word, error) {
 	if len(m.stack)-m.floor() < n {
 		return nil, errors.New("too few values on the stack")
 	}
 	h := len(m.stack) - n
-	vs := m.stack[h:]
+	ws := m.stack[h:]
 	m.stack = m.stack[:h]
-	return vs, nil
+	return ws, nil
 }
 
 // popMark takes all values above the last mark, and the mark.
-func (m *machine) popMark() ([]any, error) {
+func (m *machine) popMark() ([]word, error) {
 	if len(m.marks) == 0 {
 		return nil, errors.New("no mark on the stack")
 	}
-	vs, _ := m.pop(len(m.stack) - m.floor())
+	ws, _ := m.pop(len(m.stack) - m.floor())
 	m.marks = m.marks[:len(m.marks)-1]
-	return vs, nil
+	return ws, nil
 }
 
 // fill puts values into the dict or list below them.
 func (m *machine) fill(op byte) error {
-	var vs []any
+	var ws []word
 	var err error
 	switch op {
 	case opAppend:
-		vs, err = m.pop(1)
+		ws, err = m.pop(1)
 	case opSetItem:
-		vs, err = m.pop(2)
+		ws, err = m.pop(2)
 	default:
-		vs, err = m.popMark()
+		ws, err = m.popMark()
 	}
 	if err != nil {
 		return err
 	}
-	switch c := m.top().(type) {
-	case *list:
-		if op == opAppend || op == opAppends {
-			c.items = append(c.items, vs...)
-			return nil
-		}
-	case *Dict:
-		if (op == opSetItem || op == opSetItems) && len(vs)%2 == 0 {
-			for i := 0; i < len(vs); i += 2 {
-				c.Items = append(c.Items, Item{vs[i], vs[i+1]})
-			}
-			return nil
-		}
+	c, ok := m.top()
+	if ok && c.kind() == kindList && (op == opAppend || op == opAppends) {
+		return m.arena.add(c, ws)
+	}
+	if ok && (c.kind() == kindDict || c.kind() == kindOrdered) && (op == opSetItem || op == opSetItems) && len(ws)%2 == 0 {
+		return m.arena.add(c, ws)
 	}
 	return fmt.Errorf("pickle instruction %q has nothing to fill", op)
 }
 
-// remember copies between the top of the stack and the memo.
-func (m *machine) remember(op byte) error {
-	n := 1
-	if op == opLongBinPut || op == opLongBinGet {
-		n = 4
+// memoKey reads the number after an instruction for the memo.
+func (m *machine) memoKey(op byte) (int, error) {
+	if op == opBinPut || op == opBinGet {
+		b, err := m.take(1)
+		if err != nil {
+			return 0, err
+		}
+		return int(b[0]), nil
 	}
-	b, err := m.take(n)
+	b, err := m.take(4)
+	if err != nil {
+		return 0, err
+	}
+	return int(le.Uint32([]byte(b))), nil
+}
+
+// remember puts the top of the stack into the memo.
+func (m *machine) remember(op byte) error {
+	key, err := m.memoKey(op)
 	if err != nil {
 		return err
 	}
-	key := uint32(b[0])
-	if n == 4 {
-		key = le.Uint32(b)
-	}
-	if op == opBinPut || op == opLongBinPut {
-		if len(m.stack) <= m.floor() {
-			return errors.New("nothing on the stack to remember")
-		}
-		if len(m.memo) == maxMemo {
-			return fmt.Errorf("more than %d values to remember", maxMemo)
-		}
-		m.memo[key] = m.top()
-		return nil
-	}
-	v, ok := m.memo[key]
+	w, ok := m.top()
 	if !ok {
-		return fmt.Errorf("memo %d is empty", key)
+		return errors.New("nothing on the stack to remember")
 	}
-	m.push(v)
+	if key >= maxMemo {
+		return fmt.Errorf("more than %d values to remember", maxMemo)
+	}
+	for key/memoPage >= len(m.memo) {
+		if m.memo, err = grow(m.arena.budget, m.memo, 8); err != nil {
+			return err
+		}
+		m.memo = append(m.memo, nil)
+	}
+	page := &m.memo[key/memoPage]
+	if *page == nil {
+		if err := m.arena.budget.spend(8 * memoPage); err != nil {
+			return err
+		}
+		*page = new([memoPage]word)
+	}
+	(*page)[key%memoPage] = w + 1
 	return nil
 }
 
-// global pushes a name, if it is one of the allowed.
-func (m *machine) global() error {
-	module, err := m.line()
+// recall returns what the memo has under a number.
+func (m *machine) recall(op byte) (word, error) {
+	key, err := m.memoKey(op)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	class, err := m.line()
-	if err != nil {
-		return err
+	if key/memoPage < len(m.memo) && m.memo[key/memoPage] != nil {
+		if w := m.memo[key/memoPage][key%memoPage]; w != 0 {
+			return w - 1, nil
+		}
 	}
-	n := name(module + " " + class)
-	_, isStorage := tensor.ParseStorage(class)
-	switch {
-	case n == orderedDict || n == rebuildTensor || n == rebuildParameter:
-	case module == "torch" && isStorage:
-	default:
-		return fmt.Errorf("the file wants to use %s.%s: only tensors in dicts and lists are read, and nothing of a file is ever run", module, class)
-	}
-	m.push(n)
-	return nil
+	return 0, fmt.Errorf("memo %d is empty", key)
 }

@@ -16,7 +16,7 @@ func recorded(t *testing.T, name string) *Dict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := decode(b, 1<<20)
+	v, err := decodeBytes(b, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
