@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"adit/internal/engine/model"
 	"adit/internal/engine/train"
 	"adit/internal/subnet"
 )
@@ -69,7 +70,10 @@ func (e *Engine) genesis(ctx context.Context, opts GenesisOptions, progress func
 		return nil, err
 	}
 	l.m.Init(opts.Seed)
-	opt := train.NewOptimizer(e.opts.Device, l.m, func(string) bool { return true })
+	opt, err := train.NewOptimizer(e.opts.Device, l.m, func(string) bool { return true }, opts.Rules)
+	if err != nil {
+		return nil, err
+	}
 	batch := train.NewBatch(l.m, opts.Batch)
 	start := time.Now()
 	for n := 1; opts.Steps <= 0 || n <= opts.Steps; n++ {
@@ -97,7 +101,7 @@ func (e *Engine) genesis(ctx context.Context, opts GenesisOptions, progress func
 	if err := l.m.Route(nil); err != nil {
 		return nil, err // unreachable: all are allowed
 	}
-	l.m.Select(func(string) bool { return false }) // gives the gradients back
+	l.m.Select(func(model.Param) int { return -1 }) // gives the gradients back
 	return l, nil
 }
 
@@ -115,15 +119,14 @@ func (l *loaded) genesisStep(opts GenesisOptions, opt *train.Optimizer, batch *t
 			return s, err
 		}
 		read := func(dst []int32, i int64) error { return l.e.opts.Data.Sequence(dst, domain, opts.Seed, i) }
-		loss, err := batch.Learn(l.m, read, int64(n-1)*int64(opts.Batch), share)
-		if err != nil {
+		if err := batch.Read(read, int64(n-1)*int64(opts.Batch)); err != nil {
 			return s, err
 		}
-		s.Loss += loss * share
+		s.Loss += batch.Learn(l.m, share) * share
 		s.Tokens += batch.Tokens()
 	}
 	var ok bool
-	s.GradNorm, ok = opt.Update(s.LR, opts.Rules)
+	s.GradNorm, ok = opt.Update(s.LR, 1)
 	s.Skipped = !ok
 	return s, nil
 }

@@ -138,7 +138,7 @@ func (l *loaded) Train(opts subnet.TrainOptions) (subnet.Trainer, error) {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	data := l.e.opts.Data
-	t, err := train.New(l.e.opts.Device, l.m, opts, func(dst []int32, i int64) error {
+	t, err := train.New(l.e.opts.Device, l.m, train.FromSubnet(opts), func(dst []int32, i int64) error {
 		return data.Sequence(dst, opts.Domain, opts.Seed, i)
 	})
 	if err != nil {

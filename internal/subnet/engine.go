@@ -3,6 +3,7 @@ package subnet
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // Engine trains and evaluates models. The text it does this on is its own
@@ -50,7 +51,9 @@ type TrainOptions struct {
 	Params      func(name string) bool // which parameters are trained
 	Domain      int                    // whose text
 	Seed        string                 // which order of it
-	Batch       int                    // sequences per optimizer step
+	Batch       int                    // sequences that are learned from at once
+	Accumulate  int                    // such batches per optimizer step; 0 is 1
+	Precision   string                 // fp32, fp16-mixed or bf16-mixed; "" is fp32
 	LR          float64
 	WarmupSteps int
 	TotalSteps  int // at which the rate has come down; 0 if Spent says
@@ -81,6 +84,10 @@ type Step struct {
 	GradNorm float64 // before clipping
 	Tokens   int
 	Skipped  bool // nothing was updated: a gradient was not finite
+	// Scale is what the loss was multiplied with for a 16-bit gradient; 0 where
+	// it is not. A skipped step overflowed at it, and the next has a lower one.
+	Scale float64
+	Wait  time.Duration // in which nothing was computed for want of text
 }
 
 // A Sample picks held-out sequences.
@@ -90,11 +97,12 @@ type Sample struct {
 	Sequences int    // how many; 0 means all there are
 }
 
-// A Loss is the mean over tokens, in nats. If any batch was not finite, Mean is
-// +Inf and Bad counts such batches: a model that hides its worst batches behind
-// a NaN must not gain by it.
+// A Loss is the mean over tokens, in nats. If any sequence was not finite, Mean
+// is +Inf and Bad counts such sequences: a model that hides its worst sequences
+// behind a NaN must not gain by it.
 type Loss struct {
-	Mean   float64
-	Tokens int
-	Bad    int
+	Mean      float64
+	Tokens    int
+	Bad       int
+	Sequences []float64 // the mean over each sequence's tokens, in their order
 }

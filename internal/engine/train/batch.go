@@ -7,11 +7,12 @@ import (
 )
 
 // A Reader fills dst, one more than the sequence length, with the tokens of
-// the i-th sequence. The same i always gives the same tokens.
+// the i-th sequence. The same i always gives the same tokens. It is called
+// while the model computes, but by one goroutine at a time.
 type Reader func(dst []int32, i int64) error
 
-// A Batch is the host's side of one pass through the model: what goes in and
-// the loss of each token, in nats.
+// A Batch is the host's side of passes through the model: what goes in and the
+// loss of each token, in nats.
 type Batch struct {
 	ids, targets []int32 // (B*T)
 	losses       []float32
@@ -26,6 +27,16 @@ func NewBatch(m *model.Model, size int) *Batch {
 		ids: make([]int32, n), targets: make([]int32, n), losses: make([]float32, n),
 		sequence: make([]int32, m.SeqLen()+1), size: size, vocab: m.Config().VocabSize,
 	}
+}
+
+// Read fills the batch with the sequences from first on.
+func (b *Batch) Read(read Reader, first int64) error {
+	for k := range b.size {
+		if err := b.set(k, read, first+int64(k)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // set makes sequence i of read the k-th of the batch: each token but the last
@@ -45,6 +56,15 @@ func (b *Batch) set(k int, read Reader, i int64) error {
 	return nil
 }
 
+// part returns the sequences lo to hi of the batch, sharing their memory.
+func (b *Batch) part(lo, hi int) *Batch {
+	t := len(b.sequence) - 1
+	return &Batch{
+		ids: b.ids[lo*t : hi*t], targets: b.targets[lo*t : hi*t], losses: b.losses[lo*t : hi*t],
+		sequence: b.sequence, size: hi - lo, vocab: b.vocab,
+	}
+}
+
 // sum adds the losses up in order.
 func (b *Batch) sum() float64 {
 	s := 0.0
@@ -54,17 +74,12 @@ func (b *Batch) sum() float64 {
 	return s
 }
 
-// Learn reads the batch that begins with sequence first and adds share of the
-// gradient of its mean loss, which it returns, to m's gradients.
-func (b *Batch) Learn(m *model.Model, read Reader, first int64, share float64) (loss float64, err error) {
-	for k := range b.size {
-		if err := b.set(k, read, first+int64(k)); err != nil {
-			return 0, err
-		}
-	}
+// Learn adds share of the gradient of the batch's mean loss, which it returns,
+// to m's gradients.
+func (b *Batch) Learn(m *model.Model, share float64) (loss float64) {
 	n := float64(len(b.ids))
 	m.Backward(b.losses, b.ids, b.targets, b.size, float32(share/n))
-	return b.sum() / n, nil
+	return b.sum() / n
 }
 
 // Tokens returns how many tokens have a target.

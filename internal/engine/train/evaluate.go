@@ -8,21 +8,26 @@ import (
 	"adit/internal/subnet"
 )
 
-// evalBatch is how many sequences are evaluated at once. It is fixed, so that
-// validators count the same batches as bad.
+// evalBatch is how many sequences are evaluated at once. No bit of the result
+// depends on it.
 const evalBatch = 8
 
-// Evaluate returns the mean loss of m over these sequences of read. The sum is
-// taken in their order, whatever the device does at once.
+// Evaluate returns the mean loss of m over these sequences of read. Each
+// sequence's losses are summed apart in 64 bits, and the sums in the order of
+// the sequences, whatever the device does at once.
 func Evaluate(ctx context.Context, m *model.Model, read Reader, sequences []int64) (subnet.Loss, error) {
-	b := NewBatch(m, min(evalBatch, len(sequences)))
+	return evaluate(ctx, m, read, sequences, evalBatch)
+}
+
+func evaluate(ctx context.Context, m *model.Model, read Reader, sequences []int64, size int) (subnet.Loss, error) {
+	b := NewBatch(m, min(size, len(sequences)))
 	out, sum := subnet.Loss{}, 0.0
 	for len(sequences) > 0 {
 		if err := ctx.Err(); err != nil {
 			return subnet.Loss{}, err
 		}
 		if b.size > len(sequences) {
-			b = NewBatch(m, len(sequences))
+			b = b.part(0, len(sequences))
 		}
 		for k, i := range sequences[:b.size] {
 			if err := b.set(k, read, i); err != nil {
@@ -31,16 +36,21 @@ func Evaluate(ctx context.Context, m *model.Model, read Reader, sequences []int6
 		}
 		sequences = sequences[b.size:]
 		m.Forward(b.losses, b.ids, b.targets, b.size)
-		loss := b.sum()
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			out.Bad++
-		}
-		sum += loss
 		out.Tokens += b.Tokens()
+		for k := range b.size {
+			one := b.part(k, k+1)
+			loss := one.sum()
+			if math.IsNaN(loss) || math.IsInf(loss, 0) {
+				out.Bad++
+				loss = math.Inf(1)
+			}
+			sum += loss
+			out.Sequences = append(out.Sequences, loss/float64(one.Tokens()))
+		}
 	}
 	out.Mean = sum / float64(out.Tokens)
-	if out.Bad > 0 || math.IsNaN(out.Mean) {
-		out.Mean = math.Inf(1)
+	if math.IsNaN(out.Mean) {
+		out.Mean = math.Inf(1) // of no sequences at all
 	}
 	return out, nil
 }

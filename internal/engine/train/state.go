@@ -12,35 +12,31 @@ import (
 )
 
 // The tensors of a trainer's state: position is I64 (3), the steps taken, the
-// updates made and the next sequence; a trained parameter has its two moments
-// under PyTorch's names for them.
+// updates made and the next sequence; scale is F32 (1) and good I64 (1), both
+// of the loss scaler where there is one; a trained parameter has what its
+// optimizer remembers of it, under PyTorch's names.
 const (
 	position = "position"
-	moment1  = "exp_avg."
-	moment2  = "exp_avg_sq."
+	scale    = "scaler.scale"
+	good     = "scaler._growth_tracker"
 )
 
 // Save writes the trainer's state as a safetensors file. With the parameters,
-// saved in 32 bits, training goes on from it to the bit.
+// saved in 32 bits, a training by the same options goes on from it to the bit.
 func (t *Trainer) Save(w io.Writer) error {
-	d := tensor.Dict{position: {DType: tensor.I64, Shape: []int{3}}}
-	at := d[position]
-	for _, n := range []int64{int64(t.steps), int64(t.opt.updates), t.next} {
-		at.Data = binary.LittleEndian.AppendUint64(at.Data, uint64(n))
+	d := tensor.Dict{position: integers(int64(t.steps), int64(t.opt.updates), t.next)}
+	if t.scaler != nil {
+		d[scale] = tensor.FromFloats(tensor.F32, []int{1}, []float32{t.scaler.scale})
+		d[good] = integers(int64(t.scaler.good))
 	}
-	d[position] = at
-	lo := 0
-	for _, p := range t.m.Params() {
-		if !t.opts.Params(p.Name) {
-			continue
+	for _, of := range t.opt.rule.memory() {
+		lo := 0
+		for _, p := range t.opt.trained {
+			vals := make([]float32, p.Hi-p.Lo)
+			t.opt.dev.Download(vals, of.buf.Slice(lo, lo+len(vals)))
+			d[of.name+p.Name] = tensor.FromFloats(tensor.F32, p.Shape, vals)
+			lo += len(vals)
 		}
-		hi := lo + p.Hi - p.Lo
-		vals := make([]float32, hi-lo)
-		t.opt.dev.Download(vals, t.opt.m.Slice(lo, hi))
-		d[moment1+p.Name] = tensor.FromFloats(tensor.F32, p.Shape, vals)
-		t.opt.dev.Download(vals, t.opt.v.Slice(lo, hi))
-		d[moment2+p.Name] = tensor.FromFloats(tensor.F32, p.Shape, vals)
-		lo = hi
 	}
 	if err := checkpoint.Write(w, subnet.Safetensors, d); err != nil {
 		return fmt.Errorf("save training state: %w", err)
@@ -48,11 +44,35 @@ func (t *Trainer) Save(w io.Writer) error {
 	return nil
 }
 
+// integers returns vals as an I64 tensor.
+func integers(vals ...int64) tensor.Tensor {
+	t := tensor.Tensor{DType: tensor.I64, Shape: []int{len(vals)}}
+	for _, n := range vals {
+		t.Data = binary.LittleEndian.AppendUint64(t.Data, uint64(n))
+	}
+	return t
+}
+
+// counts reads n numbers that are not negative.
+func counts(d tensor.Dict, name string, n int) ([]int64, error) {
+	t := d[name]
+	if t.DType != tensor.I64 || !slices.Equal(t.Shape, []int{n}) || t.Check() != nil {
+		return nil, fmt.Errorf("%s is missing or not %d whole numbers", name, n)
+	}
+	out := make([]int64, n)
+	for i := range out {
+		if out[i] = int64(binary.LittleEndian.Uint64(t.Data[8*i:])); out[i] < 0 {
+			return nil, fmt.Errorf("%s has %d, which is negative", name, out[i])
+		}
+	}
+	return out, nil
+}
+
 // Resume takes up the state that f holds. It must be that of a trainer of the
 // same parameters; if not, or if anything in it is not as Save writes it, the
 // trainer is as it was.
 func (t *Trainer) Resume(f subnet.File) error {
-	d, err := checkpoint.Read(f, fileLimit(2*t.opt.Len()))
+	d, err := checkpoint.Read(f, fileLimit(len(t.opt.rule.memory())*t.opt.Len()))
 	if err != nil {
 		return fmt.Errorf("resume training: %w", err) // it names the file
 	}
@@ -62,55 +82,93 @@ func (t *Trainer) Resume(f subnet.File) error {
 	return nil
 }
 
-func (t *Trainer) resume(d tensor.Dict) (err error) {
-	at := d[position]
-	if at.DType != tensor.I64 || !slices.Equal(at.Shape, []int{3}) || at.Check() != nil {
-		return fmt.Errorf("%s is missing or not three numbers", position)
+func (t *Trainer) resume(d tensor.Dict) error {
+	at, err := counts(d, position, 3)
+	if err != nil {
+		return err
 	}
-	var n [3]int64
-	for i := range n {
-		n[i] = int64(binary.LittleEndian.Uint64(at.Data[8*i:]))
-		if n[i] < 0 {
-			return fmt.Errorf("%s %v is negative", position, n)
-		}
+	if at[1] > at[0] {
+		return fmt.Errorf("%s has %d updates in %d steps", position, at[1], at[0])
 	}
-	if n[1] > n[0] {
-		return fmt.Errorf("%s has %d updates in %d steps", position, n[1], n[0])
+	scaler, err := t.resumeScaler(d)
+	if err != nil {
+		return err
 	}
-	m, v := make([]float32, 0, t.opt.Len()), make([]float32, 0, t.opt.Len())
-	var vals []float32
-	names := 1
-	for _, p := range t.m.Params() {
-		if !t.opts.Params(p.Name) {
-			continue
-		}
-		for _, of := range []struct {
-			prefix string
-			dst    *[]float32
-		}{{moment1, &m}, {moment2, &v}} {
-			names++
-			x, ok := d[of.prefix+p.Name]
-			switch {
-			case !ok:
-				return fmt.Errorf("%s%s is missing", of.prefix, p.Name)
-			case x.DType != tensor.F32 || !slices.Equal(x.Shape, p.Shape):
-				return fmt.Errorf("%s%s is %v%v, want %v%v", of.prefix, p.Name, x.DType, x.Shape, tensor.F32, p.Shape)
-			case !x.Finite():
-				return fmt.Errorf("%s%s is not finite", of.prefix, p.Name)
+	known := 1
+	if _, ok := d[scale]; ok {
+		known += 2
+	}
+	memory := t.opt.rule.memory()
+	for _, other := range []rule{&adamw{}, &sgd{}} {
+		for _, of := range other.memory() {
+			if _, ok := d[of.name+t.opt.trained[0].Name]; ok && other.method() != t.opt.rule.method() {
+				return fmt.Errorf("it was saved by %s, and this training is by %s", other.method(), t.opt.rule.method())
 			}
-			if vals, err = x.Floats(vals); err != nil {
-				return fmt.Errorf("%s%s: %w", of.prefix, p.Name, err)
-			}
-			*of.dst = append(*of.dst, vals...)
 		}
 	}
-	if len(d) != names {
-		return fmt.Errorf("it holds %d tensors, and this training has %d", len(d), names)
+	vals := make([][]float32, len(memory))
+	for i, of := range memory {
+		for _, p := range t.opt.trained {
+			if vals[i], err = read(vals[i], d, of.name+p.Name, p.Shape); err != nil {
+				return err
+			}
+			known++
+		}
 	}
-	t.opt.dev.Upload(t.opt.m, m)
-	t.opt.dev.Upload(t.opt.v, v)
-	t.steps, t.opt.updates, t.next = int(n[0]), int(n[1]), n[2]
+	if len(d) != known {
+		return fmt.Errorf("it holds %d tensors, and this training has %d", len(d), known)
+	}
+	for i, of := range memory {
+		t.opt.dev.Upload(of.buf, vals[i])
+	}
+	t.steps, t.opt.updates, t.next, t.scaler = int(at[0]), int(at[1]), at[2], scaler
 	return nil
+}
+
+// resumeScaler returns the scaler as d has it. A training that scales goes on
+// from a state without a scale, as it was saved by one that does not, with the
+// first scale; one that does not scale leaves the scale alone.
+func (t *Trainer) resumeScaler(d tensor.Dict) (*Scaler, error) {
+	if _, ok := d[scale]; !ok {
+		if t.scaler == nil {
+			return nil, nil
+		}
+		return NewScaler(t.opts.Scaler), nil
+	}
+	at, err := read(nil, d, scale, []int{1})
+	if err != nil {
+		return nil, err
+	}
+	if !(at[0] >= minScale && at[0] <= maxScale) {
+		return nil, fmt.Errorf("%s is %v, want from %v to %v", scale, at[0], minScale, maxScale)
+	}
+	n, err := counts(d, good, 1)
+	if err != nil || t.scaler == nil {
+		return nil, err
+	}
+	s := NewScaler(t.opts.Scaler)
+	s.scale, s.good = at[0], int(n[0])
+	return s, nil
+}
+
+// read appends the finite numbers of a tensor that must have this shape.
+func read(dst []float32, d tensor.Dict, name string, shape []int) ([]float32, error) {
+	x, ok := d[name]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s is missing", name)
+	case x.DType != tensor.F32 || !slices.Equal(x.Shape, shape):
+		return nil, fmt.Errorf("%s is %v%v, want %v%v", name, x.DType, x.Shape, tensor.F32, shape)
+	case x.Check() != nil:
+		return nil, fmt.Errorf("%s: %w", name, x.Check())
+	case !x.Finite():
+		return nil, fmt.Errorf("%s is not finite", name)
+	}
+	vals, err := x.Floats(nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err) // unreachable: checked above
+	}
+	return append(dst, vals...), nil
 }
 
 // fileLimit is the size that a file of n numbers in 32 bits cannot exceed,

@@ -1,10 +1,12 @@
-// Package train trains and evaluates models: batches, AdamW, the schedule, and
-// the state from which a training goes on to the bit.
+// Package train trains and evaluates models: batches and their loader, AdamW
+// and SGD, schedules, loss scaling, and the state from which a training goes on
+// to the bit.
 package train
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"time"
 
 	"adit/internal/engine/device"
 	"adit/internal/engine/model"
@@ -14,11 +16,11 @@ import (
 // A Trainer takes the steps that its options describe. It implements
 // [subnet.Trainer].
 type Trainer struct {
-	m     *model.Model
-	opts  subnet.TrainOptions
-	read  Reader
-	opt   *Optimizer
-	batch *Batch
+	m      *model.Model
+	opts   Options
+	opt    *Optimizer
+	loader loader
+	scaler *Scaler // nil if the loss is not scaled
 
 	steps int   // taken, skipped ones included
 	next  int64 // the sequence that the next batch begins with
@@ -28,34 +30,37 @@ var _ subnet.Trainer = (*Trainer)(nil)
 
 // New prepares m for training on what read gives. A model has one trainer at a
 // time: a later one ends the earlier.
-func New(dev device.Device, m *model.Model, opts subnet.TrainOptions, read Reader) (*Trainer, error) {
-	switch {
-	case opts.Params == nil:
-		return nil, errors.New("train: no choice of parameters")
-	case opts.Batch < 1:
-		return nil, errors.New("train: batch size below 1")
-	case opts.WarmupSteps < 0 || opts.TotalSteps < 0:
-		return nil, errors.New("train: negative number of steps")
-	case opts.TotalSteps > 0 && opts.WarmupSteps > opts.TotalSteps:
-		return nil, errors.New("train: warmup is longer than the training")
+func New(dev device.Device, m *model.Model, opts Options, read Reader) (*Trainer, error) {
+	t, err := prepare(dev, m, opts, read)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
 	}
-	if !some(m, opts.Params) {
-		return nil, errors.New("train: the model has no parameter of those to train")
-	}
-	return &Trainer{m: m, opts: opts, read: read, opt: NewOptimizer(dev, m, opts.Params), batch: NewBatch(m, opts.Batch)}, nil
+	return t, nil
 }
 
-func some(m *model.Model, trained func(string) bool) bool {
-	for _, p := range m.Params() {
-		if trained(p.Name) {
-			return true
-		}
+func prepare(dev device.Device, m *model.Model, opts Options, read Reader) (*Trainer, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
 	}
-	return false
+	opts.Accumulate = max(opts.Accumulate, 1)
+	trained, err := opts.trained(m)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := NewOptimizer(dev, m, trained, opts.Rules)
+	if err != nil {
+		return nil, err
+	}
+	size := opts.Batch * opts.Accumulate
+	t := &Trainer{m: m, opts: opts, opt: opt, loader: loader{read: read, now: NewBatch(m, size), ahead: NewBatch(m, size), first: -1}}
+	if opts.Precision == FP16Mixed {
+		t.scaler = NewScaler(opts.Scaler)
+	}
+	return t, nil
 }
 
-// Step takes one step. If it returns an error, it has not been taken: the next
-// one reads the same batch.
+// Step takes one step, and reads the next one's batch meanwhile. If it returns
+// an error, it has not been taken: the next one reads the same batch.
 //
 // Unlike upstream, a skipped step moves the schedule on, so that a training
 // ends when it was to end.
@@ -63,14 +68,48 @@ func (t *Trainer) Step(ctx context.Context) (subnet.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return subnet.Step{}, err
 	}
-	t.opt.Clear()
-	loss, err := t.batch.Learn(t.m, t.read, t.next, 1)
+	asked := time.Now()
+	b, err := t.loader.take(t.next)
 	if err != nil {
 		return subnet.Step{}, err
 	}
-	lr := Rate(t.opts, t.steps+1)
-	norm, ok := t.opt.Update(lr, Rules{t.opts.Beta1, t.opts.Beta2, t.opts.WeightDecay, t.opts.ClipNorm})
+	wait := time.Since(asked)
+	var s subnet.Step
+	after := t.next + int64(b.size)
+	wait += t.loader.beside(after, func() { s, err = t.update(ctx, b) })
+	if err != nil {
+		return subnet.Step{}, err
+	}
 	t.steps++
-	t.next += int64(t.opts.Batch)
-	return subnet.Step{Number: t.steps, Loss: loss, LR: lr, GradNorm: norm, Tokens: t.batch.Tokens(), Skipped: !ok}, nil
+	t.next = after
+	s.Number, s.Wait = t.steps, wait
+	return s, nil
+}
+
+// update learns from b and changes the parameters.
+func (t *Trainer) update(ctx context.Context, b *Batch) (subnet.Step, error) {
+	s := subnet.Step{Tokens: b.Tokens()}
+	scale := 1.0
+	if t.scaler != nil {
+		scale = t.scaler.Scale()
+		s.Scale = scale
+	}
+	t.opt.Clear()
+	for k := range t.opts.Accumulate {
+		if err := ctx.Err(); k > 0 && err != nil {
+			return subnet.Step{}, err
+		}
+		part := b.part(k*t.opts.Batch, (k+1)*t.opts.Batch)
+		part.Learn(t.m, scale/float64(t.opts.Accumulate))
+		t.opts.Precision.narrow(t.opt.dev, t.opt.grad)
+	}
+	s.Loss = b.sum() / float64(b.Tokens())
+	s.LR = t.opts.Schedule.Rate(t.steps + 1)
+	norm, ok := t.opt.Update(s.LR, scale)
+	s.GradNorm, s.Skipped = norm, !ok
+	if t.scaler != nil {
+		t.scaler.Next(ok)
+	}
+	t.opt.dev.Sync()
+	return s, nil
 }
