@@ -32,12 +32,12 @@ func avx512() *kernel {
 		timesZero: avx512TimesZero, max: avx512Max,
 		expSum: avx512ExpSum, softmaxGrad: avx512SoftmaxGrad,
 		norm: avx512Norm, normGrad: avx512NormGrad, weightGrad: avx512WeightGrad,
-		sum: portableSum, spread: portableSpread, center: portableCenter,
-		mulAdd: portableMulAdd, centerGrad: portableCenterGrad,
-		gelu: portableGelu, geluGrad: portableGeluGrad,
+		sum: avx512Sum, spread: avx512Spread, center: avx512Center,
+		mulAdd: avx512MulAdd, centerGrad: avx512CenterGrad,
+		gelu: avx512Gelu, geluGrad: avx512GeluGrad,
 		silu: avx512Silu, siluGrad: avx512SiluGrad,
-		rope: avx512Rope, ropePairs: portableRopePairs,
-		adamW: avx512AdamW, nesterov: portableNesterov,
+		rope: avx512Rope, ropePairs: avx512RopePairs,
+		adamW: avx512AdamW, nesterov: avx512Nesterov,
 	}
 }
 
@@ -54,12 +54,12 @@ func avx2() *kernel {
 		timesZero: avx2TimesZero, max: avx2Max,
 		expSum: avx2ExpSum, softmaxGrad: avx2SoftmaxGrad,
 		norm: avx2Norm, normGrad: avx2NormGrad, weightGrad: avx2WeightGrad,
-		sum: portableSum, spread: portableSpread, center: portableCenter,
-		mulAdd: portableMulAdd, centerGrad: portableCenterGrad,
-		gelu: portableGelu, geluGrad: portableGeluGrad,
+		sum: avx2Sum, spread: avx2Spread, center: avx2Center,
+		mulAdd: avx2MulAdd, centerGrad: avx2CenterGrad,
+		gelu: avx2Gelu, geluGrad: avx2GeluGrad,
 		silu: avx2Silu, siluGrad: avx2SiluGrad,
-		rope: avx2Rope, ropePairs: portableRopePairs,
-		adamW: avx2AdamW, nesterov: portableNesterov,
+		rope: avx2Rope, ropePairs: avx2RopePairs,
+		adamW: avx2AdamW, nesterov: avx2Nesterov,
 	}
 }
 

@@ -102,10 +102,20 @@ func avx512Dot(x, y []float32) float32
 //go:noescape
 func avx512Dot3(x, y, z []float32) float32
 
+// avx512Sum returns Σ x, summed in 64 bits.
+//
+//go:noescape
+func avx512Sum(x []float32) float64
+
 // avx512SumSquares returns Σ x², summed in 64 bits.
 //
 //go:noescape
 func avx512SumSquares(x []float32) float64
+
+// avx512Spread returns Σ (x-mean)², summed in 64 bits.
+//
+//go:noescape
+func avx512Spread(x []float32, mean float32) float64
 
 // avx512TimesZero returns Σ x*0.
 //
@@ -142,6 +152,31 @@ func avx512NormGrad(dx, dy, x, w []float32, s, c float32)
 //go:noescape
 func avx512WeightGrad(dw, dy, x []float32, s float32)
 
+// avx512Center sets y = (x-mean)*s.
+//
+//go:noescape
+func avx512Center(y, x []float32, mean, s float32)
+
+// avx512MulAdd sets y = y*w + b.
+//
+//go:noescape
+func avx512MulAdd(y, w, b []float32)
+
+// avx512CenterGrad computes dx += (dy*w - c1 - h*c2)*s.
+//
+//go:noescape
+func avx512CenterGrad(dx, dy, h, w []float32, s, c1, c2 float32)
+
+// avx512Gelu sets h = x*sigmoid(x*(gelu1 + gelu3*x²)).
+//
+//go:noescape
+func avx512Gelu(h, x []float32)
+
+// avx512GeluGrad sets dx to the gradient of gelu.
+//
+//go:noescape
+func avx512GeluGrad(dx, dh, x []float32)
+
 // avx512Silu sets h = g*sigmoid(g)*u.
 //
 //go:noescape
@@ -157,10 +192,20 @@ func avx512SiluGrad(dg, du, dh, g, u []float32)
 //go:noescape
 func avx512Rope(x, y, cos, sin []float32, sign float32)
 
+// avx512RopePairs turns the pairs within x.
+//
+//go:noescape
+func avx512RopePairs(x, cos, sin []float32, sign float32)
+
 // avx512AdamW is one step of AdamW.
 //
 //go:noescape
 func avx512AdamW(p, g, m, v []float32, a *adam)
+
+// avx512Nesterov is one step of SGD with Nesterov's momentum.
+//
+//go:noescape
+func avx512Nesterov(p, g, v []float32, lr, momentum float32)
 
 // avx2Tile1 is a tile of 1 rows.
 //
@@ -232,10 +277,20 @@ func avx2Dot(x, y []float32) float32
 //go:noescape
 func avx2Dot3(x, y, z []float32) float32
 
+// avx2Sum returns Σ x, summed in 64 bits.
+//
+//go:noescape
+func avx2Sum(x []float32) float64
+
 // avx2SumSquares returns Σ x², summed in 64 bits.
 //
 //go:noescape
 func avx2SumSquares(x []float32) float64
+
+// avx2Spread returns Σ (x-mean)², summed in 64 bits.
+//
+//go:noescape
+func avx2Spread(x []float32, mean float32) float64
 
 // avx2TimesZero returns Σ x*0.
 //
@@ -272,6 +327,31 @@ func avx2NormGrad(dx, dy, x, w []float32, s, c float32)
 //go:noescape
 func avx2WeightGrad(dw, dy, x []float32, s float32)
 
+// avx2Center sets y = (x-mean)*s.
+//
+//go:noescape
+func avx2Center(y, x []float32, mean, s float32)
+
+// avx2MulAdd sets y = y*w + b.
+//
+//go:noescape
+func avx2MulAdd(y, w, b []float32)
+
+// avx2CenterGrad computes dx += (dy*w - c1 - h*c2)*s.
+//
+//go:noescape
+func avx2CenterGrad(dx, dy, h, w []float32, s, c1, c2 float32)
+
+// avx2Gelu sets h = x*sigmoid(x*(gelu1 + gelu3*x²)).
+//
+//go:noescape
+func avx2Gelu(h, x []float32)
+
+// avx2GeluGrad sets dx to the gradient of gelu.
+//
+//go:noescape
+func avx2GeluGrad(dx, dh, x []float32)
+
 // avx2Silu sets h = g*sigmoid(g)*u.
 //
 //go:noescape
@@ -287,7 +367,17 @@ func avx2SiluGrad(dg, du, dh, g, u []float32)
 //go:noescape
 func avx2Rope(x, y, cos, sin []float32, sign float32)
 
+// avx2RopePairs turns the pairs within x.
+//
+//go:noescape
+func avx2RopePairs(x, cos, sin []float32, sign float32)
+
 // avx2AdamW is one step of AdamW.
 //
 //go:noescape
 func avx2AdamW(p, g, m, v []float32, a *adam)
+
+// avx2Nesterov is one step of SGD with Nesterov's momentum.
+//
+//go:noescape
+func avx2Nesterov(p, g, v []float32, lr, momentum float32)

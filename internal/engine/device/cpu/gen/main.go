@@ -13,8 +13,7 @@ import (
 )
 
 func main() {
-	asm, stubs := generate()
-	for name, text := range map[string]string{"kernels_amd64.s": asm, "kernels_amd64.go": stubs} {
+	for name, text := range generate() {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)
@@ -22,19 +21,9 @@ func main() {
 	}
 }
 
-// generate returns the texts of the two files.
-func generate() (asm, stubs string) {
-	f := &file{}
-	for _, s := range []set{avx512, avx2} {
-		for h := 1; h <= s.rows; h++ {
-			f.tile(s, h)
-		}
-		f.panel(s)
-		f.transpose(s)
-		f.peak(s)
-		for _, r := range routines {
-			f.vector(s, r)
-		}
-	}
-	return f.texts()
+// generate returns the files by their names.
+func generate() map[string]string {
+	files := map[string]string{}
+	files["kernels_amd64.s"], files["kernels_amd64.go"] = x86Texts()
+	return files
 }

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // A routine is a loop over vectors of equal length.
 type routine struct {
@@ -13,224 +10,95 @@ type routine struct {
 	scalars []string // float32 parameters after these
 	fields  []string // of the *adam parameter after these, if there are any
 	result  string   // type of what is left in element 0 of register 0, if any
+	pairs   bool     // whether elements belong together by twos; one over is left alone
 
-	before func(l *loop)
-	body   func(l *loop) // one vector of each
-	after  func(l *loop)
+	before func(l loop)
+	body   func(l loop) // one vector of each
+	after  func(l loop)
 }
 
-// A loop is a routine being written for an instruction set.
-type loop struct {
-	*file
-	set
-	reg     map[string]string // pointers by parameter
-	scalars map[string]int    // registers by parameter or field
-	masked  bool              // whether this is the last, incomplete vector
+// An operation takes two registers and sets a third, or adds to it.
+type operation int
+
+const (
+	add      operation = iota // z = x + y
+	sub                       // z = x - y
+	mul                       // z = x*y
+	div                       // z = x/y
+	most                      // z = the greater of x and y, and either if one is NaN
+	addMul                    // z += x*y
+	subMul                    // z -= x*y
+	mulPlus                   // z = z*x + y
+	add64                     // add, of halves of vectors in 64 bits
+	addMul64                  // addMul, of the same
+)
+
+// A loop is a routine being written for one instruction set. Registers are named
+// by number, from 0 to 8; scalar parameters and fields, which have registers of
+// their own, by name; and so are constants, as a [constant].
+//
+// What before sets is there in every step, unless it is the z of mulPlus: that
+// may change which register has its name.
+type loop interface {
+	// load sets register z to the next elements of v, and to zeros after the
+	// last.
+	load(z int, v string)
+	// store is the opposite of load: nothing is written after the last.
+	store(v string, x int)
+	// fill sets what lies after the last element to that of register x.
+	fill(z, x int)
+	// zero clears a register.
+	zero(z int)
+	// constant sets a register to a constant.
+	constant(z int, c constant)
+	// alternating sets a register to -1, 1, -1, 1 and so on.
+	alternating(z int)
+	// do is one operation. In addMul, subMul and mulPlus y may be a constant, in
+	// the others but div too.
+	do(o operation, z int, x, y any)
+	// sqrt sets z to the root of x.
+	sqrt(z, x int)
+	// swap sets z to x with the two of each pair exchanged.
+	swap(z, x int)
+	// widen sets z and z+1 to the halves of z, in 64 bits.
+	widen(z int)
+	// exp sets z to its exponential, through registers t and t+1: with
+	// z*log2(e) the sum of a whole number n and a fraction of at most a half, it
+	// is 2 to the fraction, by a polynomial, times 2 to n.
+	exp(z, t int)
+	// fold combines the elements of register 0 to one. It overwrites register 1.
+	fold(o operation)
 }
 
-// vector writes a routine: whole vectors, then what is left, masked.
-func (f *file) vector(s set, r routine) {
-	l := &loop{f, s, map[string]string{}, map[string]int{}, false}
-	signature := strings.Join(r.vectors, ", ") + " []float32"
-	bytes := 24 * len(r.vectors)
+// signature returns how a routine is declared, how many bytes its arguments and
+// results are, and where among them the scalars, or the pointer to the fields,
+// and the result are.
+func (r routine) signature() (text string, bytes, scalarsAt, resultAt int) {
+	text = strings.Join(r.vectors, ", ") + " []float32"
+	bytes = 24 * len(r.vectors)
+	scalarsAt = bytes
 	if len(r.scalars) > 0 {
-		signature += ", " + strings.Join(r.scalars, ", ") + " float32"
+		text += ", " + strings.Join(r.scalars, ", ") + " float32"
+		bytes += 4 * len(r.scalars)
 	}
-	scalarsAt := bytes
-	bytes += 4 * len(r.scalars)
 	if len(r.fields) > 0 {
-		signature += ", a *adam"
+		text += ", a *adam"
 		bytes += 8
 	}
+	text = "(" + text + ")"
 	if r.result != "" {
+		text += " " + r.result
 		bytes = (bytes + 7) &^ 7
 	}
-	resultAt := bytes
-	signature = "(" + signature + ")"
+	resultAt = bytes
 	switch r.result {
 	case "float32":
 		bytes += 4
 	case "float64":
 		bytes += 8
 	}
-	if r.result != "" {
-		signature += " " + r.result
-	}
-	f.begin(r.doc, s.name+strings.ToUpper(r.name[:1])+r.name[1:], signature, bytes)
-	f.op("MOVQ %s_len+8(FP), CX", r.vectors[0])
-	for i, v := range r.vectors {
-		l.reg[v] = []string{"SI", "DI", "DX", "R8", "R9"}[i]
-		f.op("MOVQ %s_base+%d(FP), %s", v, 24*i, l.reg[v])
-	}
-	for i, v := range r.scalars {
-		l.scalars[v] = s.scalar + i*s.step
-		f.op("VBROADCASTSS %s+%d(FP), %s", v, scalarsAt+4*i, l.s(v))
-	}
-	if len(r.fields) > 0 {
-		f.op("MOVQ a+%d(FP), R10", scalarsAt)
-	}
-	for i, v := range r.fields {
-		l.scalars[v] = s.scalar + i*s.step
-		f.op("VBROADCASTSS adam_%s(R10), %s", v, l.s(v))
-	}
-	if r.before != nil {
-		r.before(l)
-	}
-	f.op("XORQ AX, AX")
-	f.op("SUBQ $%d, CX", s.width)
-	f.op("JLT rest")
-	f.op("PCALIGN $32")
-	f.label("next")
-	r.body(l)
-	f.op("ADDQ $%d, AX", s.bytes())
-	f.op("SUBQ $%d, CX", s.width)
-	f.op("JGE next")
-	f.label("rest")
-	f.op("ADDQ $%d, CX", s.width)
-	f.op("JZ done")
-	if s.width == 16 {
-		f.op("MOVQ $1, R11")
-		f.op("SHLQ CX, R11")
-		f.op("DECQ R11")
-		f.op("KMOVW R11, K1")
-	} else {
-		f.op("MOVQ $%d, R11", 2*s.width)
-		f.op("SUBQ CX, R11")
-		f.op("LEAQ mask<>(SB), R12")
-		f.op("VMOVUPS (R12)(R11*4), Y15")
-	}
-	l.masked = true
-	r.body(l)
-	f.label("done")
-	if r.after != nil {
-		r.after(l)
-	}
-	switch r.result {
-	case "float32":
-		f.op("VMOVSS X0, ret+%d(FP)", resultAt)
-	case "float64":
-		f.op("VMOVSD X0, ret+%d(FP)", resultAt)
-	}
-	f.end()
+	return text, bytes, scalarsAt, resultAt
 }
 
-// s names the register of a scalar.
-func (l *loop) s(name string) string { return l.r(l.scalars[name]) }
-
-// load sets register n to the next elements of v, and to zeros after the last.
-func (l *loop) load(v string, n int) {
-	at := "(" + l.reg[v] + ")(AX*1)"
-	switch {
-	case !l.masked:
-		l.op("VMOVUPS %s, %s", at, l.r(n))
-	case l.width == 16:
-		l.op("VMOVUPS.Z %s, K1, %s", at, l.r(n))
-	default:
-		l.op("VMASKMOVPS %s, Y15, %s", at, l.r(n))
-	}
-}
-
-// store is the opposite of load.
-func (l *loop) store(n int, v string) {
-	at := "(" + l.reg[v] + ")(AX*1)"
-	switch {
-	case !l.masked:
-		l.op("VMOVUPS %s, %s", l.r(n), at)
-	case l.width == 16:
-		l.op("VMOVUPS %s, K1, %s", l.r(n), at)
-	default:
-		l.op("VMASKMOVPS %s, Y15, %s", l.r(n), at)
-	}
-}
-
-// fill sets what lies after the last element to that of register from.
-func (l *loop) fill(n, from int) {
-	switch {
-	case !l.masked:
-	case l.width == 16:
-		l.op("VBLENDMPS %s, %s, K1, %s", l.r(n), l.r(from), l.r(n))
-	default:
-		l.op("VBLENDVPS Y15, %s, %s, %s", l.r(n), l.r(from), l.r(n))
-	}
-}
-
-// do writes z = y op x, in the order in which the assembler has them.
-func (l *loop) do(op string, x, y, z any) {
-	name := func(v any) string {
-		if n, ok := v.(int); ok {
-			return l.r(n)
-		}
-		return l.s(v.(string))
-	}
-	l.op("%s %s, %s, %s", op, name(x), name(y), name(z))
-}
-
-// with is do where x is a constant.
-func (l *loop) with(op, constant string, y, z int) {
-	if l.width == 16 {
-		op += ".BCST"
-	}
-	l.op("%s %s<>(SB), %s, %s", op, constant, l.r(y), l.r(z))
-}
-
-// constant sets register n to a constant.
-func (l *loop) constant(name string, n int) { l.op("VBROADCASTSS %s<>(SB), %s", name, l.r(n)) }
-
-// zero clears register n.
-func (l *loop) zero(n int) { l.op("VXORPS %[1]s, %[1]s, %[1]s", l.r(n)) }
-
-// exp sets register x to its exponential, through registers t and t+1: with
-// x*log2(e) the sum of a whole number n and a fraction of at most a half, it is 2
-// to the fraction, by a polynomial, times 2 to n.
-func (l *loop) exp(x, t int) {
-	n, p := t, t+1
-	l.with("VMULPS", "log2e", x, x)
-	if l.width == 16 {
-		// The fraction of an infinity is 0.
-		l.op("VREDUCEPS $0, %s, %s", l.r(x), l.r(p))
-		l.do("VSUBPS", p, x, n)
-		l.op("VMOVAPS %s, %s", l.r(p), l.r(x))
-	} else {
-		// The order of operands keeps a NaN.
-		l.constant("least", p)
-		l.do("VMAXPS", x, p, x)
-		l.constant("most", p)
-		l.do("VMINPS", x, p, x)
-		l.op("VROUNDPS $8, %s, %s", l.r(x), l.r(n))
-		l.do("VSUBPS", n, x, x)
-	}
-	l.constant("pow6", p)
-	for i := 5; i >= 0; i-- {
-		l.with("VFMADD213PS", fmt.Sprint("pow", i), x, p)
-	}
-	if l.width == 16 {
-		l.do("VSCALEFPS", n, p, x)
-		return
-	}
-	// Times 2 to half of n, and to the other half: 2 to n may not be a number.
-	l.op("VCVTPS2DQ %s, %s", l.r(n), l.r(n))
-	l.op("VPSRAD $1, %s, %s", l.r(n), l.r(x))
-	l.do("VPSUBD", x, n, n)
-	for _, half := range []int{x, n} {
-		l.with("VPADDD", "bias", half, half)
-		l.op("VPSLLD $23, %s, %s", l.r(half), l.r(half))
-		l.do("VMULPS", half, p, p)
-	}
-	l.op("VMOVAPS %s, %s", l.r(p), l.r(x))
-}
-
-// fold combines the elements of register 0 to one. It overwrites register 1.
-func (l *loop) fold(op string) {
-	if l.width == 16 {
-		l.op("VEXTRACTF64X4 $1, Z0, Y1")
-		l.op("%s Y1, Y0, Y0", op)
-	}
-	l.op("VEXTRACTF128 $1, Y0, X1")
-	l.op("%s X1, X0, X0", op)
-	l.op("VPERMILPD $1, X0, X1")
-	l.op("%s X1, X0, X0", op)
-	if strings.HasSuffix(op, "PS") {
-		l.op("VPERMILPS $0xb1, X0, X1")
-		l.op("%s X1, X0, X0", op)
-	}
-}
+// of returns the name that a routine has in a set.
+func (r routine) of(set string) string { return set + strings.ToUpper(r.name[:1]) + r.name[1:] }

@@ -8,9 +8,9 @@ import "fmt"
 //
 // Rows of a are reached from a base register for every three of them, with the
 // stride once and twice as the index.
-func (f *file) tile(s set, h int) {
+func (s x86) tile(f *file, h int) {
 	f.begin(fmt.Sprintf("is a tile of %d rows.", h), fmt.Sprintf("%sTile%d", s.name, h),
-		"(k int, a *float32, ars, acs int, b *float32, bs int, c *float32, cs, n, acc int)", 80)
+		"(k int, a *float32, ars, acs int, b *float32, bs int, c *float32, cs, n, acc int)", 0, 80)
 	f.op("MOVQ k+0(FP), CX")
 	f.op("MOVQ a+8(FP), SI")
 	f.op("MOVQ ars+16(FP), R8")
@@ -70,7 +70,7 @@ func (f *file) tile(s set, h int) {
 	})
 	f.label("store")
 	f.rows(h, "", "DX", func(i, half int) { f.op("VMOVUPS %s, %d(DX)", sum(i, half), half*s.bytes()) })
-	f.end()
+	f.endX86()
 
 	f.label("part")
 	var masks [2]string
@@ -108,11 +108,11 @@ func (f *file) tile(s set, h int) {
 		}
 		f.op("VMASKMOVPS %s, %s, %d(DX)", sum(i, half), masks[half], half*s.bytes())
 	})
-	f.end()
+	f.endX86()
 }
 
 // sums is the first register that holds a sum of a tile.
-func (s set) sums() int {
+func (s x86) sums() int {
 	if s.width == 16 {
 		return 8
 	}
@@ -135,8 +135,8 @@ func (f *file) rows(h int, first, at string, line func(i, half int)) {
 }
 
 // panel writes the copy of rows of two vectors.
-func (f *file) panel(s set) {
-	f.begin("copies n rows of a panel; see [kernel].", s.name+"Panel", "(dst, src []float32, n, stride int)", 64)
+func (s x86) panel(f *file) {
+	f.begin("copies n rows of a panel; see [kernel].", s.name+"Panel", "(dst, src []float32, n, stride int)", 0, 64)
 	f.op("MOVQ dst_base+0(FP), DI")
 	f.op("MOVQ src_base+24(FP), SI")
 	f.op("MOVQ n+48(FP), CX")
@@ -151,14 +151,14 @@ func (f *file) panel(s set) {
 	f.op("ADDQ $%d, DI", 2*s.bytes())
 	f.op("DECQ CX")
 	f.op("JNZ next")
-	f.end()
+	f.endX86()
 }
 
 // transpose writes the transposition of four rows, a vector of each at a time:
 // within each 128 bits it is one of four by four.
-func (f *file) transpose(s set) {
+func (s x86) transpose(f *file) {
 	f.begin(fmt.Sprintf("transposes 4 rows of %d times n elements, from apart, to n rows, to apart.", s.width),
-		s.name+"Transpose", "(dst, src *float32, n, to, from int)", 40)
+		s.name+"Transpose", "(dst, src *float32, n, to, from int)", 0, 40)
 	f.op("MOVQ dst+0(FP), DI")
 	f.op("MOVQ src+8(FP), SI")
 	f.op("MOVQ n+16(FP), CX")
@@ -197,12 +197,12 @@ func (f *file) transpose(s set) {
 	f.op("ADDQ $%d, SI", s.bytes())
 	f.op("DECQ CX")
 	f.op("JNZ next")
-	f.end()
+	f.endX86()
 }
 
 // peak writes the loop that does nothing but multiply and add.
-func (f *file) peak(s set) {
-	f.begin("multiplies and adds n times on each of its sums.", s.name+"Peak", "(n int)", 8)
+func (s x86) peak(f *file) {
+	f.begin("multiplies and adds n times on each of its sums.", s.name+"Peak", "(n int)", 0, 8)
 	f.op("MOVQ n+0(FP), CX")
 	f.op("VBROADCASTSS near1<>(SB), %s", s.r(0))
 	f.op("VBROADCASTSS near0<>(SB), %s", s.r(1))
@@ -216,5 +216,5 @@ func (f *file) peak(s set) {
 	}
 	f.op("DECQ CX")
 	f.op("JNZ next")
-	f.end()
+	f.endX86()
 }
