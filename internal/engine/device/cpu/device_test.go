@@ -8,6 +8,7 @@ import (
 
 	"adit/internal/engine/device"
 	"adit/internal/engine/device/cpu"
+	"adit/internal/engine/device/devicetest"
 	"adit/internal/engine/device/ref"
 	"go.uber.org/goleak"
 )
@@ -28,6 +29,18 @@ func each(t *testing.T, test func(t *testing.T, d device.Device)) {
 			})
 		}
 	}
+}
+
+// TestCompare runs everything once more, as a program does that asks whether it
+// can rely on a device.
+func TestCompare(t *testing.T) {
+	each(t, func(t *testing.T, d device.Device) {
+		for seed := range uint64(5) {
+			if err := devicetest.Compare(d, ref.New(), seed); err != nil {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		}
+	})
 }
 
 // data are the vectors that an operation reads and writes.
