@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,49 @@ func TestGroupsMoveAtTheirRate(t *testing.T) {
 	}
 	if len(g) != 0 {
 		t.Errorf("%d numbers of the gradient are left over", len(g))
+	}
+}
+
+// TestSpansFollowTheParameters marks every parameter of models with biases,
+// tied heads and latent attention: the spans of an optimizer go through them in
+// the model's order, as the state that is saved does.
+func TestSpansFollowTheParameters(t *testing.T) {
+	for name, config := range map[string]string{
+		"gpt2":  `{"model_type":"gpt2","vocab_size":13,"n_embd":8,"n_layer":2,"n_head":2,"n_positions":16}`,
+		"qwen2": `{"model_type":"qwen2","vocab_size":13,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,"num_key_value_heads":1,"intermediate_size":8,"tie_word_embeddings":true,"max_position_embeddings":16}`,
+		"deepseek_v2": `{"model_type":"deepseek_v2","vocab_size":13,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,"num_key_value_heads":2,
+			"intermediate_size":8,"kv_lora_rank":4,"q_lora_rank":4,"qk_nope_head_dim":4,"qk_rope_head_dim":2,"v_head_dim":4,"n_routed_experts":4,
+			"n_shared_experts":1,"num_experts_per_tok":2,"moe_intermediate_size":4,"first_k_dense_replace":1,"n_group":1,"topk_group":1,"topk_method":"greedy","max_position_embeddings":16}`,
+	} {
+		c, err := model.ParseConfig([]byte(config))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		dev := ref.New()
+		m, err := model.New(dev, c, 6)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		chosen := func(name string) bool { return !strings.Contains(name, "layers.0") && !strings.Contains(name, "h.0") }
+		o, err := NewOptimizer(dev, m, chosen, Rules{WeightDecay: 0.1, Groups: []Group{{Names: []string{"*1*"}, Rate: 2}}})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var want, got []float32
+		for i, p := range o.trained {
+			mark := slices.Repeat([]float32{float32(i + 1)}, p.Hi-p.Lo)
+			dev.Upload(m.Weights(p), mark)
+			want = append(want, mark...)
+		}
+		for _, s := range o.spans {
+			got = append(got, download(dev, s.Weights)...)
+			if s.lo != len(got)-s.Grad.Len() || s.hi != len(got) || (s.rate == 2) != (s.Group == 1) || (s.decay == 0) != (s.Group == 1 || !s.Decay) {
+				t.Errorf("%s: span %+v ends at %d", name, s, len(got))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the spans hold %v, want %v", name, slices.Compact(got), slices.Compact(want))
+		}
 	}
 }
 
