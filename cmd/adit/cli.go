@@ -12,6 +12,8 @@ type CLI struct {
 	ModelIO  ModelIOCommand  `cmd:"" name:"model-io" help:"Only exchange models: the second half of a miner."`
 	Validate ValidateCommand `cmd:"" help:"Validate: score, merge, set weights."`
 
+	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
+
 	Chain ChainCommand `cmd:"" help:"The local chain."`
 	Hub   HubCommand   `cmd:"" help:"The local model hub."`
 

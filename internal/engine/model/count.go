@@ -8,6 +8,9 @@ type Count struct {
 	// takes per token, attention to half the sequence included: six for each
 	// active number but those of norms.
 	FLOPs float64
+	// Unseen is what attention to all of the sequence would take besides: what
+	// comes after a token, which it does not see.
+	Unseen float64
 }
 
 // Count counts for sequences of seqLen tokens.
@@ -35,7 +38,8 @@ func (c Config) Count(seqLen int) Count {
 	// Forward, q·kᵀ and p·v take 2*H*d for each of T/2 positions on average;
 	// backward takes as much twice over.
 	attention := 3 * 2 * float64(c.NumAttentionHeads*(c.queryWidth()+c.valueWidth())) * float64(seqLen) / 2
-	out.FLOPs = 6*active + attention*float64(c.NumHiddenLayers)
+	out.Unseen = attention * float64(c.NumHiddenLayers)
+	out.FLOPs = 6*active + out.Unseen
 	return out
 }
 

@@ -128,7 +128,7 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 		}
 		e.Loss, shards[e.UID] = loss.Mean, name
 		if loss.Bad > 0 {
-			e.Refused = fmt.Sprintf("loss not finite on %d batches", loss.Bad)
+			e.Refused = fmt.Sprintf("loss not finite on %d sequences", loss.Bad)
 		}
 	}
 	v.rules.rank(baseline.Mean, entries)
