@@ -11,8 +11,8 @@ import (
 	"adit/internal/engine/device"
 )
 
-// The backward operations are checked where the model's gradients are compared
-// with finite differences. Here is what that does not see: conventions.
+// Gradients are compared with finite differences. Here is what that does not
+// see: conventions.
 
 func mat2(rows, cols int, x ...float32) device.Mat { return device.M(buf(x), rows, cols) }
 
@@ -167,6 +167,18 @@ func TestSizesPanic(t *testing.T) {
 		"expert": func() {
 			New().TopK(mat2(1, 2, 0, 0), make(ints, 2), make(buf, 2), mat2(1, 2, 0, 0), ints{1, 0}, device.Routing{K: 2, Scale: 1})
 		},
+		"groups": func() {
+			New().TopK(mat2(1, 3, 0, 0, 0), make(ints, 1), make(buf, 1), mat2(1, 3, 0, 0, 0), ints{1, 1, 1}, device.Routing{K: 1, Groups: 2, TopGroups: 1})
+		},
+		"parts": func() { New().RMSNorm(mat2(1, 3, 0, 0, 0), mat2(1, 3, 0, 0, 0), buf{0, 0}, buf{0, 0}, 0) },
+		"heads": func() {
+			New().CopyHeads(mat2(1, 2, 0, 0), device.Heads{N: 2, Width: 2}, mat2(1, 2, 0, 0), device.Heads{N: 2, Stride: 1, Width: 2}, false)
+		},
+		"columns": func() {
+			New().Rope(mat2(1, 3, 0, 0, 0), buf{0}, buf{0}, device.Rotation{T: 1, Heads: 1, First: 2, Dim: 2})
+		},
+		"runs":   func() { New().Balance(make(buf, 1), device.Mat{}, mat2(3, 1, 0, 0, 0), ints{0, 0, 0}, 1, 2, 1) },
+		"round":  func() { New().Round(buf{0}, 7) },
 		"choice": func() { New().Group(make(ints, 3), make(ints, 1), ints{2}) },
 		"token":  func() { New().Embed(mat2(1, 1, 0), mat2(1, 1, 0), ints{1}) },
 	} {
