@@ -29,6 +29,9 @@ import (
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "torch:", err)
+		if hint := subnet.Hint(err); hint != "" {
+			fmt.Fprintln(os.Stderr, "hint:", hint)
+		}
 		os.Exit(1)
 	}
 }
@@ -71,6 +74,7 @@ func values() *torchfile.Dict {
 			{Key: int64(0), Value: half}, {Key: int64(1 << 40), Value: half},
 		}}},
 		{Key: "plain", Value: []any{nil, true, false, int64(-5), int64(math.MinInt64), 0.1, math.Inf(1), "größe", "", torchfile.Tuple{}, torchfile.Tuple{0.9, 0.999}, []any{}}},
+		{Key: "quantised", Value: torchfile.Tuple{half, 0.5, int64(128), tensor.BF16, tensor.Bool}},
 		{Key: true, Value: "yes"},
 		{Key: 0.5, Value: "half"},
 	}}
@@ -132,7 +136,7 @@ func list(name string) error {
 	defer f.Close()
 	var v any
 	if filepath.Ext(name) == ".pt" {
-		v, err = torchfile.Decode(f, f.size, f.size)
+		v, err = torchfile.Decode(f, f.size, 1<<40)
 	} else {
 		v, err = checkpoint.Read(f, f.size)
 	}
@@ -192,6 +196,8 @@ func show(path string, v any) error {
 		line("str", v)
 	case tensor.Tensor:
 		line(v.DType.String(), fmt.Sprintf("%v %x", v.Shape, sha256.Sum256(v.Data)))
+	case tensor.DType:
+		line("dtype", v)
 	case []any:
 		return all("list", v)
 	case torchfile.Tuple:

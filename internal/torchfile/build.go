@@ -81,7 +81,7 @@ func (b *builder) build(w word, depth int) (any, error) {
 	if w.kind() == kindName && w.rest()&^0xff == nameDType {
 		return tensor.DType(w.rest() & 0xff), nil
 	}
-	return nil, fmt.Errorf("%s is no value by itself", w.describe())
+	return nil, subnet.WithHint(fmt.Errorf("%s is no value by itself", w.describe()), hintState)
 }
 
 // slice makes one of n values, which is to go into an any.

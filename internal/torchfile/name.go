@@ -70,10 +70,10 @@ func (m *machine) global() (word, error) {
 func unknown(module, class string) error {
 	full, hint := module+"."+class, hintState
 	switch {
-	case full == "torch._utils._rebuild_tensor_v3":
+	case full == "torch._utils._rebuild_tensor_v3", strings.HasPrefix(module, "torch") && strings.HasSuffix(class, "Storage"):
 		hint = "its elements have a type that is not read; convert the tensors, as with .to(torch.bfloat16)"
-	case strings.HasPrefix(full, "torch.ComplexFloatStorage"), strings.HasPrefix(module, "torch") && strings.HasSuffix(class, "Storage"):
-		hint = "its elements have a type that is not read; convert the tensors, as with .to(torch.bfloat16)"
+	case strings.Contains(class, "meta_tensor"):
+		hint = "the tensor has no data; load the model's weights before saving it"
 	case strings.Contains(module, "sparse"), strings.Contains(class, "sparse"), strings.Contains(class, "qtensor"), strings.Contains(class, "nested"):
 		hint = "make the tensors plain: t.dequantize(), t.to_dense()"
 	case strings.HasPrefix(module, "torch.distributed"):

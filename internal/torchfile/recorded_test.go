@@ -63,6 +63,36 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
+// TestRecordedLater reads what PyTorch 2.15 wrote: tensors with attributes, of
+// which there are three kinds, a shape and a type, and parts of a stack.
+func TestRecordedLater(t *testing.T) {
+	want := &Dict{Items: []Item{
+		{"parameter", floats(tensor.F32, []int{2}, 1.5, -2)},
+		{"marked", tensor.Tensor{DType: tensor.I16, Shape: []int{2, 2}, Data: []byte{1, 0, 2, 0, 3, 0, 4, 0}}},
+		{"buffer", tensor.Tensor{DType: tensor.Bool, Shape: []int{2}, Data: []byte{1, 0}}},
+		{"size", Tuple{int64(2), int64(3)}},
+		{"quant_params", Tuple{floats(tensor.F32, nil, 0.5), 0.25, int64(128), floats(tensor.F32, []int{4}, 0, 1, 2, 3), tensor.F32}},
+		{"experts", &Dict{Ordered: true, Items: []Item{
+			{"e3", floats(tensor.BF16, []int{3, 2}, 18, 19, 20, 21, 22, 23)},
+			{"e1", floats(tensor.BF16, []int{3, 2}, 6, 7, 8, 9, 10, 11)},
+		}}},
+		{"transposed", floats(tensor.BF16, []int{2, 3}, 12, 14, 16, 13, 15, 17)},
+		{"grad", floats(tensor.F16, []int{2}, 1, 1)},
+	}}
+	got := recorded(t, "torch-2.15.pt")
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	// What is read can be written, and is the same then.
+	again, err := decodeBytes(encode(t, got), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, again, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestRecordedOptimizer reads the state of PyTorch 1.13's AdamW after a step.
 func TestRecordedOptimizer(t *testing.T) {
 	v, _ := recorded(t, "adamw-1.13.pt").Get("optimizer_state_dict")

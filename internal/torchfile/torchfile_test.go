@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"adit/internal/subnet"
 	"adit/internal/tensor"
 
 	"github.com/google/go-cmp/cmp"
@@ -302,6 +303,40 @@ func TestBadPickles(t *testing.T) {
 	steps := "N" + strings.Repeat("q\x00", maxSteps)
 	if _, err := decodeBytes(pickled(t, steps), 1<<30); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("too many steps: %v", err)
+	}
+}
+
+// TestAdvice has what a person may have meant well, and what cures it.
+func TestAdvice(t *testing.T) {
+	if !Is([]byte(magicZip)) || !Is([]byte(magicLegacy+"more")) || Is([]byte("\x80\x02\x8a")) || Is(nil) {
+		t.Error("Is tells files of torch.save wrongly")
+	}
+	one := mkView(0, "K\x10\x85", "K\x01\x85")
+	for name, tt := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"legacy":     {[]byte(magicLegacy), "save it again"},
+		"compressed": {archived(t, zip.Deflate, "m/data.pkl", "\x80\x02N."), "never compresses"},
+		"byte order": {archived(t, zip.Store, "m/byteorder", "big"), "little-endian machine"},
+		"version":    {archived(t, zip.Store, "m/version", "99"), "safetensors"},
+		"script":     {archived(t, zip.Store, "m/constants.pkl", ""), "state_dict"},
+		"module":     {pickled(t, "ctorch.nn.modules.linear\nLinear\n"), "state_dict"},
+		"object":     {pickled(t, "N)\x81"), "state_dict"},
+		"protocol":   {pickled(t, "\x80\x05"), "pickle_protocol"},
+		"types":      {pickled(t, "ctorch._utils\n_rebuild_tensor_v3\n"), ".to("},
+		"storage":    {pickled(t, "ctorch\nComplexFloatStorage\n"), ".to("},
+		"sparse":     {pickled(t, "ctorch._utils\n_rebuild_sparse_tensor\n"), "to_dense"},
+		"no data":    {pickled(t, "ctorch._utils\n_rebuild_meta_tensor_no_storage\n"), "load the model"},
+		"parts":      {pickled(t, "ctorch.distributed.tensor\nDTensor\n"), "full_tensor"},
+		"numpy":      {pickled(t, "cnumpy._core.multiarray\nscalar\n"), "item()"},
+		"conjugate":  {pickled(t, strings.TrimSuffix(one, "tR")+"}X\x04\x00\x00\x00conj\x88stR"), "resolve_conj"},
+		"expanded":   {pickled(t, mkView(0, "J\x00\x00\x00\x7f\x85", "K\x00\x85")), "clone()"},
+		"bomb":       {pickled(t, strings.Repeat("}", 1<<20)), "safetensors"},
+	} {
+		if _, err := decodeBytes(tt.file, 1<<40); err == nil || !strings.Contains(subnet.Hint(err), tt.want) {
+			t.Errorf("%s: %v, with the hint %q", name, err, subnet.Hint(err))
+		}
 	}
 }
 
