@@ -62,20 +62,3 @@ func avx2() *kernel {
 		adamW: avx2AdamW, nesterov: avx2Nesterov,
 	}
 }
-
-// transposeBy transposes four rows and multiples of width columns at a time with
-// four, and what is left element by element.
-func transposeBy(width int, four func(dst, src *float32, n, to, from int)) func(dst, src []float32, rows, cols, to, from int) {
-	return func(dst, src []float32, rows, cols, to, from int) {
-		i, whole := 0, cols/width*width
-		for ; i+4 <= rows && whole > 0; i += 4 {
-			four(&dst[i], &src[i*from], whole/width, to, from)
-			for r := i; r < i+4; r++ {
-				for j := whole; j < cols; j++ {
-					dst[j*to+r] = src[r*from+j]
-				}
-			}
-		}
-		portableTranspose(dst[i:], src[min(i*from, len(src)):], rows-i, cols, to, from)
-	}
-}

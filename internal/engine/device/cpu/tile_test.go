@@ -119,8 +119,8 @@ func TestTranspose(t *testing.T) {
 	}
 }
 
-// TestPeak only runs the loop: what it computes nobody reads.
-func TestPeak(t *testing.T) {
+// TestPeakLoop only runs the loop: what it computes nobody reads.
+func TestPeakLoop(t *testing.T) {
 	for _, k := range kernels() {
 		k.peak(3)
 		if k.flops <= 0 {
