@@ -29,6 +29,7 @@ func TestVectors(t *testing.T) {
 				"part": func(d device.Device, b []device.Buf, _ []device.Ints) {
 					d.Add(b[0].Slice(n/3, n), b[1].Slice(0, n-n/3))
 				},
+				"nesterov": func(d device.Device, b []device.Buf, _ []device.Ints) { d.Nesterov(b[0], b[1], b[2], 0.7, 0.9) },
 				"adamw": func(d device.Device, b []device.Buf, _ []device.Ints) {
 					d.AdamW(b[0], b[1], b[2], b[3], device.Adam{LR: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Step: 3, GradScale: 0.5})
 				},
@@ -87,50 +88,6 @@ func TestFinite(t *testing.T) {
 // shapes are rows and columns for what works row by row.
 var shapes = [][2]int{{1, 1}, {3, 5}, {7, 16}, {2, 33}, {70, 47}, {40, 192}, {300, 130}}
 
-func TestRMSNorm(t *testing.T) {
-	each(t, func(t *testing.T, d device.Device) {
-		r := source()
-		for _, s := range shapes {
-			n, width := s[0], s[1]
-			rstd := normal(r, n)
-			for i := range rstd {
-				rstd[i] = 1 + rstd[i]*rstd[i]
-			}
-			in := data{bufs: [][]float32{normal(r, n*width), normal(r, n*width), normal(r, width), rstd, normal(r, width), normal(r, n*width)}}
-			for _, bad := range []float32{0, nan, inf} {
-				if bad != 0 {
-					in.bufs[1][n*width-1] = bad
-				}
-				same(t, d, in, 1e-5, func(d device.Device, b []device.Buf, _ []device.Ints) {
-					d.RMSNorm(device.M(b[0], n, width), device.M(b[1], n, width), b[2], b[3], 1e-5)
-				})
-				same(t, d, in, 2e-4, func(d device.Device, b []device.Buf, _ []device.Ints) {
-					d.RMSNormGrad(device.M(b[0], n, width), b[4], device.M(b[5], n, width), device.M(b[1], n, width), b[2], b[3])
-				})
-				same(t, d, in, 2e-4, func(d device.Device, b []device.Buf, _ []device.Ints) {
-					d.RMSNormGrad(device.M(b[0], n, width), nil, device.M(b[5], n, width), device.M(b[1], n, width), b[2], b[3])
-				})
-			}
-		}
-	})
-}
-
-func TestRope(t *testing.T) {
-	each(t, func(t *testing.T, d device.Device) {
-		r := source()
-		for _, s := range [][4]int{{1, 1, 1, 2}, {2, 5, 3, 6}, {2, 9, 2, 32}, {1, 4, 5, 40}, {3, 33, 8, 64}} {
-			batch, length, heads, dim := s[0], s[1], s[2], s[3]
-			rows, cols := batch*length, heads*dim
-			in := data{bufs: [][]float32{normal(r, rows*(cols+3)), normal(r, length*dim/2), normal(r, length*dim/2)}}
-			for _, inverse := range []bool{false, true} {
-				same(t, d, in, 1e-5, func(d device.Device, b []device.Buf, _ []device.Ints) {
-					d.Rope(device.Mat{Buf: b[0], Rows: rows, Cols: cols, Stride: cols + 3}, b[1], b[2], device.Rotation{T: length, Heads: heads, Stride: dim, Dim: dim, Inverse: inverse})
-				})
-			}
-		}
-	})
-}
-
 func TestSwiGLU(t *testing.T) {
 	each(t, func(t *testing.T, d device.Device) {
 		r := source()
@@ -149,6 +106,27 @@ func TestSwiGLU(t *testing.T) {
 			same(t, d, in, 1e-5, func(d device.Device, b []device.Buf, _ []device.Ints) {
 				d.SwiGLUGrad(device.M(b[1], n, 2*f), device.M(b[0], n, f), device.M(b[1], n, 2*f))
 			})
+		}
+	})
+}
+
+func TestGelu(t *testing.T) {
+	each(t, func(t *testing.T, d device.Device) {
+		r := source()
+		for _, s := range shapes {
+			n, width := s[0], s[1]
+			gap := func(b device.Buf) device.Mat { return device.Mat{Buf: b, Rows: n, Cols: width, Stride: width + 1} }
+			in := data{bufs: [][]float32{normal(r, n*(width+1)), normal(r, n*(width+1)), normal(r, n*(width+1))}}
+			for i, extreme := range []float32{0, 3, -3, 5, -5, 10, -10, 1e15, -1e15, nan, inf, -inf} {
+				in.bufs[1][i*(n*(width+1)-2)/11] = extreme
+			}
+			for name, op := range map[string]func(d device.Device, b []device.Buf, _ []device.Ints){
+				"forward":  func(d device.Device, b []device.Buf, _ []device.Ints) { d.Gelu(gap(b[0]), gap(b[1])) },
+				"gradient": func(d device.Device, b []device.Buf, _ []device.Ints) { d.GeluGrad(gap(b[0]), gap(b[2]), gap(b[1])) },
+				"in place": func(d device.Device, b []device.Buf, _ []device.Ints) { d.GeluGrad(gap(b[1]), gap(b[2]), gap(b[1])) },
+			} {
+				t.Run(name, func(t *testing.T) { same(t, d, in, 1e-5, op) })
+			}
 		}
 	})
 }
