@@ -281,19 +281,19 @@ func (m *machine) fill(op byte) error {
 }
 
 // memoKey reads the number after an instruction for the memo.
-func (m *machine) memoKey(op byte) (int, error) {
+func (m *machine) memoKey(op byte) (uint32, error) {
 	if op == opBinPut || op == opBinGet {
 		b, err := m.take(1)
 		if err != nil {
 			return 0, err
 		}
-		return int(b[0]), nil
+		return uint32(b[0]), nil
 	}
 	b, err := m.take(4)
 	if err != nil {
 		return 0, err
 	}
-	return int(le.Uint32([]byte(b))), nil
+	return le.Uint32([]byte(b)), nil
 }
 
 // remember puts the top of the stack into the memo.
@@ -309,7 +309,7 @@ func (m *machine) remember(op byte) error {
 	if key >= maxMemo {
 		return fmt.Errorf("more than %d values to remember", maxMemo)
 	}
-	for key/memoPage >= len(m.memo) {
+	for int(key/memoPage) >= len(m.memo) {
 		if m.memo, err = grow(m.arena.budget, m.memo, 8); err != nil {
 			return err
 		}
@@ -332,7 +332,7 @@ func (m *machine) recall(op byte) (word, error) {
 	if err != nil {
 		return 0, err
 	}
-	if key/memoPage < len(m.memo) && m.memo[key/memoPage] != nil {
+	if int(key/memoPage) < len(m.memo) && m.memo[key/memoPage] != nil {
 		if w := m.memo[key/memoPage][key%memoPage]; w != 0 {
 			return w - 1, nil
 		}
