@@ -58,3 +58,17 @@ func BenchmarkGemm(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkParts runs what works row by row.
+func BenchmarkParts(b *testing.B) {
+	for op, do := range parts {
+		b.Run(op, func(b *testing.B) {
+			partData().on(cpu.New(1), func(d device.Device, bufs []device.Buf, ints []device.Ints) {
+				for b.Loop() {
+					do(d, bufs, ints)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*partRows*partWidth), "ns/element")
+			})
+		})
+	}
+}

@@ -59,18 +59,24 @@ func pick(top ints, n, fixed int, p []float32, may ints, lo, hi int) int {
 	if fixed == len(top) {
 		return n
 	}
+	var least float32 // of those in top, if it is full
+	if n == len(top) {
+		least = p[top[n-1]]
+	}
 	for e := lo; e < hi; e++ {
-		if may[e] == 0 || n == len(top) && !(p[e] > p[top[n-1]]) {
+		q := p[e]
+		if n == len(top) && !(q > least) || may[e] == 0 {
 			continue
 		}
 		if n < len(top) {
 			n++
 		}
 		j := n - 1
-		for ; j > fixed && p[e] > p[top[j-1]]; j-- {
+		for ; j > fixed && q > p[top[j-1]]; j-- {
 			top[j] = top[j-1]
 		}
 		top[j] = int32(e)
+		least = p[top[n-1]]
 	}
 	return n
 }
