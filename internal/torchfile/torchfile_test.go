@@ -194,6 +194,31 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// TestGather compares the copies of strided tensors with what the definition of
+// strides says, for elements of every size.
+func TestGather(t *testing.T) {
+	src := make([]byte, 4096)
+	for i := range src {
+		src[i] = byte(i * 31)
+	}
+	for _, d := range []tensor.DType{tensor.U8, tensor.BF16, tensor.F32, tensor.I64} {
+		elem := d.Size()
+		v := view{dtype: d, offset: 5, rank: 3}
+		copy(v.dims[:], []int{3, 2, 7})
+		for _, steps := range [][]int64{{1, 3, 9}, {70, 20, 2}, {0, 0, 0}, {14, 7, 1}, {7, 0, 3}} {
+			copy(v.steps[:], steps)
+			var want []byte
+			for i := range 3 * 2 * 7 {
+				at := (5 + i/14*int(steps[0]) + i/7%2*int(steps[1]) + i%7*int(steps[2])) * elem
+				want = append(want, src[at:at+elem]...)
+			}
+			if got := v.gather(make([]byte, 0, len(want)), src, v.offset, 0); !bytes.Equal(got, want) {
+				t.Errorf("%v of strides %v is %x, not %x", d, steps, got, want)
+			}
+		}
+	}
+}
+
 func TestStateDict(t *testing.T) {
 	// What a module's state_dict pickles to: an OrderedDict with attributes,
 	// and a Parameter, and an integer of the long kind.
@@ -355,10 +380,23 @@ func TestBadArchives(t *testing.T) {
 		copy(p[base+at:], b)
 		return p
 	}
+	last := bytes.Clone(good) // its last entry longer than what there is
+	copy(last[bytes.LastIndex(last, []byte(centralSig))+20:], "\xff\x00\x00\x00\xff\x00\x00\x00")
+	local := bytes.Clone(good) // a local header that reaches into the next
+	local[28] = 20
+	elsewhere := bytes.Clone(good)
+	elsewhere[0] = 'p'
+	elsewhere = append([]byte(localSig), elsewhere...)
+	elsewhere[bytes.Index(elsewhere, []byte(centralSig))+42] = 4
+	elsewhere[bytes.LastIndex(elsewhere, []byte(centralSig))+42] += 4
+	elsewhere[len(elsewhere)-6] += 4
 	for name, tt := range map[string]struct {
 		file []byte
 		want string
 	}{
+		"last past the end": {last, "not in the file"},
+		"long local header": {local, "lie over one another"},
+		"no local header":   {elsewhere, "not in the file"},
 		"nothing":           {nil, "no zip archive"},
 		"text":              {bytes.Repeat([]byte("not a zip "), 10000), "no zip archive"},
 		"begins as a zip":   {bytes.Repeat([]byte(localSig), 10000), "cut off"},
