@@ -163,7 +163,7 @@ func anyTrained(ws []*weight) bool {
 
 // chunk is how many rows of logits are worked on at once: few enough that a
 // large vocabulary does not need more memory than the model.
-func (c Config) chunk(rows int) int { return min(rows, max(64, 1<<20/c.VocabSize)) }
+func (c Config) chunk(rows int) int { return min(rows, max(256, 1<<21/c.VocabSize)) }
 
 // crossEntropy sets the loss of each row of x (N, D). Unless scale is 0, the
 // head comes forward and goes backward a few rows at a time, and x gets its

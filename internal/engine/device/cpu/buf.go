@@ -22,6 +22,7 @@ func (v ints) Slice(lo, hi int) device.Ints { return v[lo:hi:hi] }
 func aligned(n int) []float32 {
 	const line = 64
 	x := make([]float32, n+line/4-1)
+	huge(x)
 	off := 0
 	if r := uintptr(unsafe.Pointer(unsafe.SliceData(x))) % line; r != 0 {
 		off = int(line-r) / 4
