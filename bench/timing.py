@@ -84,7 +84,7 @@ def measure(args, name, model, batch, tokens):
                 losses=[round(losses[0], 4), round(losses[-1], 4)],
                 tokens_per_s=[round(r, 1) for r in rates],
                 median=round(statistics.median(rates), 1),
-                peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
+                peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),  # MB of 2^20 bytes
             )
         )
     )
