@@ -87,7 +87,7 @@ func TestTrainBPE(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, m := range tok.merges {
+		for _, m := range tok.model.merges {
 			got = append(got, tok.bytes[m.left]+" "+tok.bytes[m.right])
 		}
 		if diff := cmp.Diff(slowMerges(text, 60), got); diff != "" {

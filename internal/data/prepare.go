@@ -142,6 +142,9 @@ func (o Options) fill() (options, []byte, error) {
 			return out, nil, err
 		}
 		out.Vocab, out.Tokenizer = o.Tokenizer.VocabSize(), digest(b.Bytes())
+		if o.Tokenizer.End() < 0 {
+			return out, nil, subnet.WithHint(errors.New("the tokenizer has no token to end a document with"), "take one that has "+EndOfText)
+		}
 	}
 	switch {
 	case out.Vocab < minVocab || out.Vocab > maxVocab:

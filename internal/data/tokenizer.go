@@ -1,26 +1,62 @@
 package data
 
 import (
-	"fmt"
+	"bytes"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
-// EndOfText parts documents. It is the one special token.
+// EndOfText parts documents. It is the one special token of the tokenizers that
+// [TrainBPE] makes.
 const EndOfText = "<|endoftext|>"
 
 // maxVocab is what fits the two bytes of a stored token.
 const maxVocab = 1 << 16
 
-// A Tokenizer is a byte-level BPE: it turns any bytes into tokens and back. It is
-// safe for concurrent use.
+// maxVocabulary bounds the tokens of any tokenizer; Gemma's, the largest in use,
+// has a quarter of it.
+const maxVocabulary = 1 << 20
+
+// A Tokenizer turns text into tokens and back by byte pair encoding, either over
+// bytes, as GPT-2, Llama 3, Qwen and DeepSeek do, or over characters with bytes
+// to fall back on, as Llama 2, Mistral and Gemma do. It is safe for concurrent
+// use.
+//
+// A text goes through four stages, as in Hugging Face's tokenizers library: added
+// tokens are taken out of it; what is between them is normalized, then split
+// into words; and in each word neighbours are merged, those first that were
+// learnt first.
 type Tokenizer struct {
-	bytes  []string // by id; "" for the special one
-	end    int32
-	single [256]int32        // the token of each byte
-	merges []merge           // by rank
-	ranks  map[[2]int32]rank // of the pair that is merged
-	pool   sync.Pool         // of *encoder
+	bytes   []string         // by id, what it decodes to; "" for those there are not
+	special map[int32]bool   // added tokens that are no text
+	names   map[string]int32 // the added tokens
+	end     int32            // -1 if there is none
+	file    []byte           // as it was read; nil if it was trained
+
+	added       *addedTokens // that are found in the text as it is
+	normalizers []normalizer
+	normalized  *addedTokens // that are found in the normalized text
+	splitters   []splitter
+	prefix      []int32 // that a prompt begins with
+	suffix      []int32 // that it ends with
+
+	model    bpe
+	decoding decoding
+	pool     sync.Pool // of *encoder
+}
+
+// A bpe is the table of merges and what they begin with.
+type bpe struct {
+	byteLevel bool
+	single    [256]int32        // the token of each byte; -1 if there is none
+	chars     map[rune]int32    // the token of each character, if not byte level
+	unknown   int32             // for characters that are no token; -1 drops them
+	fuse      bool              // makes one of several unknown characters on end
+	whole     map[string]int32  // words that are tokens whatever the merges make of them; nil if there are none
+	space     rune              // no merge goes from another character to this one; 0 if there is no such
+	merges    []merge           // by rank
+	ranks     map[[2]int32]rank // of the pair that is merged
 }
 
 // A merge makes one token of two neighbours.
@@ -29,72 +65,150 @@ type merge struct{ left, right, into int32 }
 // A rank is the place of a merge in the order they were learnt: lower goes first.
 type rank int32
 
-// newTokenizer makes a tokenizer of checked parts.
+// newTokenizer makes a byte-level tokenizer of checked parts.
 func newTokenizer(bytes []string, end int32, single [256]int32, merges []merge) *Tokenizer {
-	t := &Tokenizer{bytes: bytes, end: end, single: single, merges: merges}
-	t.ranks = make(map[[2]int32]rank, len(merges))
-	for i, m := range merges {
-		t.ranks[[2]int32{m.left, m.right}] = rank(i)
+	t := &Tokenizer{
+		bytes: bytes, end: end,
+		special:   map[int32]bool{end: true},
+		names:     map[string]int32{EndOfText: end},
+		added:     newAddedTokens([]addedToken{{ID: end, Content: EndOfText, Special: true}}),
+		splitters: []splitter{words(nextWord)},
+		model:     bpe{byteLevel: true, single: single, unknown: -1},
 	}
-	t.pool.New = func() any { return &encoder{t: t, cache: make(map[string][]int32)} }
+	t.bytes[end] = EndOfText
+	t.ready(merges)
 	return t
 }
 
-// VocabSize returns the number of tokens, the special one included.
+// ready completes a tokenizer.
+func (t *Tokenizer) ready(merges []merge) {
+	t.model.merges = merges
+	t.model.ranks = make(map[[2]int32]rank, len(merges))
+	for i, m := range merges {
+		t.model.ranks[[2]int32{m.left, m.right}] = rank(i)
+	}
+	t.pool.New = func() any { return &encoder{t: t, m: &t.model, cache: make(map[string][]int32)} }
+}
+
+// VocabSize returns one more than the greatest token: how many a model must have.
 func (t *Tokenizer) VocabSize() int { return len(t.bytes) }
 
-// End returns the id of [EndOfText].
+// End returns the token that ends a text, -1 if the tokenizer has none by a name
+// in use, such as [EndOfText] or </s>.
 func (t *Tokenizer) End() int32 { return t.end }
 
+// ID returns the token of a special or otherwise added token, such as <|im_end|>.
+func (t *Tokenizer) ID(name string) (int32, bool) {
+	id, ok := t.names[name]
+	return id, ok
+}
+
+// Digest tells a tokenizer from others: the SHA-256 of its file, in hex.
+func (t *Tokenizer) Digest() string {
+	var b bytes.Buffer
+	if err := t.Save(&b); err != nil {
+		return "" // unreachable: a buffer takes everything
+	}
+	return digest(b.Bytes())
+}
+
 // Encode returns the tokens of text. As in the tokenizers library, an EndOfText
-// written out in the text becomes that token.
+// written out in the text becomes that token, and so do all other added ones.
 func (t *Tokenizer) Encode(text string) []int32 {
 	return t.Append(make([]int32, 0, len(text)/3+1), text)
 }
 
-// Append appends the tokens of text to dst.
-func (t *Tokenizer) Append(dst []int32, text string) []int32 {
-	e := t.pool.Get().(*encoder)
-	defer t.pool.Put(e)
-	for {
-		before, after, found := strings.Cut(text, EndOfText)
-		for before != "" {
-			n := nextWord(before)
-			dst = e.word(dst, before[:n])
-			before = before[n:]
-		}
-		if !found {
-			return dst
-		}
-		dst = append(dst, t.end)
-		text = after
-	}
+// Prompt returns the tokens of text with those that the tokenizer wants before and
+// after it, such as <s>: what a model is to go on from.
+func (t *Tokenizer) Prompt(text string) []int32 {
+	ids := append(make([]int32, 0, len(text)/3+2), t.prefix...)
+	return append(t.Append(ids, text), t.suffix...)
 }
 
-// Decode returns the bytes of tokens, which need not be UTF-8 if they begin or
-// end within a character.
-func (t *Tokenizer) Decode(tokens []int32) (string, error) {
-	var b strings.Builder
-	for i, id := range tokens {
+// Append appends the tokens of text to dst.
+func (t *Tokenizer) Append(dst []int32, text string) []int32 { return t.appendPart(dst, text, true) }
+
+// appendPart appends the tokens of a text, or of a part of one: what stands at the
+// beginning of texts alone is not put before the others.
+func (t *Tokenizer) appendPart(dst []int32, text string, first bool) []int32 {
+	e := t.pool.Get().(*encoder)
+	defer t.pool.Put(e)
+	e.dst = dst
+	t.added.split(text, func(piece string, at int, id int32) {
 		switch {
-		case id == t.end:
-			b.WriteString(EndOfText)
-		case id < 0 || int(id) >= len(t.bytes):
-			return "", fmt.Errorf("decode token %d: id %d is outside the vocabulary of %d", i, id, len(t.bytes))
+		case id >= 0:
+			e.dst = append(e.dst, id)
+		case at > 0:
+			e.piece(piece, inner)
+		case first:
+			e.piece(piece, beginning)
 		default:
-			b.WriteString(t.bytes[id])
+			e.piece(piece, continued)
 		}
-	}
-	return b.String(), nil
+	})
+	dst, e.dst = e.dst, nil
+	return dst
 }
 
 // An encoder merges words and remembers the result. One goroutine uses it at a
 // time.
 type encoder struct {
 	t     *Tokenizer
+	m     *bpe
+	dst   []int32
 	cache map[string][]int32
 	syms  []symbol
 	queue []candidate
+}
+
+// piece appends the tokens of text between added tokens.
+func (e *encoder) piece(s string, at place) {
+	for _, n := range e.t.normalizers {
+		s = n(s, at)
+	}
+	if e.t.normalized == nil {
+		e.split(e.t.splitters, s, at)
+		return
+	}
+	e.t.normalized.split(s, func(piece string, from int, id int32) {
+		switch {
+		case id >= 0:
+			e.dst = append(e.dst, id)
+		case from > 0:
+			e.split(e.t.splitters, piece, inner)
+		default:
+			e.split(e.t.splitters, piece, at)
+		}
+	})
+}
+
+// split appends the tokens of normalized text.
+func (e *encoder) split(by []splitter, s string, at place) {
+	switch {
+	case s == "":
+	case len(by) == 0:
+		e.words(s)
+	default:
+		by[0].split(s, at, func(piece string, at place) { e.split(by[1:], piece, at) })
+	}
+}
+
+// words appends the tokens of a word, or of a text that is not split: it cuts that
+// where no merge crosses, so that the parts are short.
+func (e *encoder) words(s string) {
+	if e.m.space == 0 || e.m.whole != nil {
+		e.dst = e.word(e.dst, s)
+		return
+	}
+	from, last := 0, e.m.space
+	for i, r := range s {
+		if r == e.m.space && last != e.m.space {
+			e.dst = e.word(e.dst, s[from:i])
+			from = i
+		}
+		last = r
+	}
+	e.dst = e.word(e.dst, s[from:])
 }
 
 const (
@@ -129,7 +243,11 @@ func (e *encoder) word(dst []int32, w string) []int32 {
 		return append(dst, ids...)
 	}
 	start := len(dst)
-	dst = e.merge(dst, w)
+	if id, ok := e.m.whole[w]; ok {
+		dst = append(dst, id)
+	} else {
+		dst = e.merge(dst, w)
+	}
 	if len(w) <= maxCachedWordBytes {
 		if len(e.cache) >= maxCachedWords {
 			clear(e.cache)
@@ -142,21 +260,22 @@ func (e *encoder) word(dst []int32, w string) []int32 {
 // merge applies the merges to w. The queue makes it n log n, so that a megabyte
 // without a space takes no longer than other text.
 func (e *encoder) merge(dst []int32, w string) []int32 {
-	syms, queue := e.syms[:0], queue(e.queue[:0])
-	for i := range len(w) {
-		syms = append(syms, symbol{e.t.single[w[i]], int32(i - 1), int32(i + 1)})
+	e.symbols(w)
+	if len(e.syms) == 0 {
+		return dst
 	}
-	syms[len(w)-1].next = -1
+	syms, queue := e.syms, queue(e.queue[:0])
+	syms[len(syms)-1].next = -1
 	push := func(at int32) {
 		if at < 0 || syms[at].next < 0 {
 			return
 		}
 		pair := [2]int32{syms[at].id, syms[syms[at].next].id}
-		if r, ok := e.t.ranks[pair]; ok {
+		if r, ok := e.m.ranks[pair]; ok {
 			queue.push(candidate{r, at, pair[0], pair[1]})
 		}
 	}
-	for i := range len(w) {
+	for i := range syms {
 		push(int32(i))
 	}
 	for len(queue) > 0 {
@@ -166,7 +285,7 @@ func (e *encoder) merge(dst []int32, w string) []int32 {
 			continue // one of the two has been merged since
 		}
 		right := &syms[left.next]
-		left.id, right.id = e.t.merges[c.rank].into, -1
+		left.id, right.id = e.m.merges[c.rank].into, -1
 		left.next = right.next
 		if left.next >= 0 {
 			syms[left.next].prev = c.at
@@ -177,8 +296,62 @@ func (e *encoder) merge(dst []int32, w string) []int32 {
 	for i := int32(0); i >= 0; i = syms[i].next {
 		dst = append(dst, syms[i].id)
 	}
-	e.syms, e.queue = syms, queue
+	e.queue = queue
 	return dst
+}
+
+// symbols begins a word: a token for each byte or character.
+func (e *encoder) symbols(w string) {
+	e.syms = e.syms[:0]
+	add := func(id int32) {
+		n := int32(len(e.syms))
+		e.syms = append(e.syms, symbol{id, n - 1, n + 1})
+	}
+	if e.m.byteLevel {
+		for i := range len(w) {
+			if id := e.m.single[w[i]]; id >= 0 {
+				add(id)
+			}
+		}
+		return
+	}
+	// An unknown character is held back, as the next one may be part of it. Those
+	// for which there are bytes do not end the wait; so does the library.
+	held := false
+	for i, r := range w {
+		_, size := utf8.DecodeRuneInString(w[i:])
+		if id, ok := e.m.chars[r]; ok && !(r == utf8.RuneError && size == 1) {
+			if held {
+				add(e.m.unknown)
+				held = false
+			}
+			add(id)
+			continue
+		}
+		if e.hasBytes(w[i : i+size]) {
+			for _, b := range []byte(w[i : i+size]) {
+				add(e.m.single[b])
+			}
+			continue
+		}
+		if held && !e.m.fuse {
+			add(e.m.unknown)
+		}
+		held = e.m.unknown >= 0
+	}
+	if held {
+		add(e.m.unknown)
+	}
+}
+
+// hasBytes reports whether there is a token for every byte of a character.
+func (e *encoder) hasBytes(s string) bool {
+	for i := range len(s) {
+		if e.m.single[s[i]] < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // A queue is a binary heap of candidates.
@@ -217,20 +390,4 @@ func (q *queue) pop() candidate {
 	}
 	*q = h
 	return top
-}
-
-// maxVocabulary bounds the tokens of any tokenizer; Gemma's, the largest in use,
-// has a quarter of it.
-const maxVocabulary = 1 << 20
-
-// appendPart is Append for a part of a text.
-func (t *Tokenizer) appendPart(dst []int32, text string, _ bool) []int32 { return t.Append(dst, text) }
-
-// Digest tells a tokenizer from others: the SHA-256 of its file, in hex.
-func (t *Tokenizer) Digest() string {
-	var b strings.Builder
-	if err := t.Save(&b); err != nil {
-		return "" // unreachable: a builder takes everything
-	}
-	return digest([]byte(b.String()))
 }

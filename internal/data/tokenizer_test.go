@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,20 +82,28 @@ func TestWordsAsTheLibrary(t *testing.T) {
 	}
 }
 
+// A trained tokenizer is written, read, and written again as it was; one that was
+// read is written as it was read.
 func TestTokenizerFile(t *testing.T) {
 	tok, _ := library(t)
-	var first, second bytes.Buffer
-	if err := tok.Save(&first); err != nil {
-		t.Fatal(err)
-	}
-	again, err := LoadTokenizer(bytes.NewReader(first.Bytes()))
+	read, err := os.ReadFile("testdata/library.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := again.Save(&second); err != nil {
+	if got := canonical(t, tok); got == string(read) {
+		t.Error("the library's file is our own")
+	}
+	tok, _ = library(t)
+	var kept bytes.Buffer
+	if err := tok.Save(&kept); err != nil || kept.String() != string(read) || tok.Digest() != digest(read) {
+		t.Errorf("a file that was read is written otherwise, %v", err)
+	}
+	first := canonical(t, tok)
+	again, err := LoadTokenizer(strings.NewReader(first))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if first.String() != second.String() {
+	if canonical(t, again) != first {
 		t.Error("saved, loaded and saved again, the file differs")
 	}
 	if again.VocabSize() != 600 || again.End() != 0 {
@@ -101,13 +111,29 @@ func TestTokenizerFile(t *testing.T) {
 	}
 }
 
-func TestTokenizerFileErrors(t *testing.T) {
-	tok, _ := library(t)
+// canonical returns the file that is written of a tokenizer as if it were trained.
+func canonical(t testing.TB, tok *Tokenizer) string {
+	t.Helper()
+	tok.file = nil
 	var b bytes.Buffer
 	if err := tok.Save(&b); err != nil {
 		t.Fatal(err)
 	}
-	good := b.String()
+	return b.String()
+}
+
+func TestTokenizerFileErrors(t *testing.T) {
+	tok, _ := library(t)
+	good := canonical(t, tok)
+	null := func(stage string) string { return "\"" + stage + "\": null" }
+	part := func(stage, part string) string { return "\"" + stage + "\": " + part }
+	post, norm := null("post_processor"), null("normalizer")
+	pre := part("pre_tokenizer", `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}`)
+	dec := part("decoder", `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}`)
+	regex := func(p string) string {
+		b, _ := json.Marshal(p)
+		return part("pre_tokenizer", `{"type": "Split", "pattern": {"Regex": `+string(b)+`}, "behavior": "Isolated", "invert": false}`)
+	}
 	for _, tt := range []struct{ old, new, want string }{
 		{good, "", "line 1: EOF"},
 		{good, "{\n\n]", "line 3: invalid character"},
@@ -115,20 +141,55 @@ func TestTokenizerFileErrors(t *testing.T) {
 		{"\"model\"", "\"modell\"", `unknown field "modell"`},
 		{"\"BPE\"", "\"Unigram\"", `model.type: "Unigram", want BPE`},
 		{"\"dropout\": null", "\"dropout\": 0.1", "model.dropout"},
-		{"\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback"},
-		{"\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "normalizer: want null"},
-		{"\"add_prefix_space\": false", "\"add_prefix_space\": true", "pre_tokenizer.add_prefix_space"},
-		{"\"use_regex\": true", "\"use_regex\": false", "pre_tokenizer.use_regex"},
+		{"\"dropout\": null", "\"drop\": null", `model: json: unknown field "drop"`},
+		{"\"end_of_word_suffix\": null", "\"end_of_word_suffix\": \"</w>\"", "prefix or suffix of subwords"},
+		{"\"unk_token\": null", "\"unk_token\": \"<unk>\"", `model.unk_token: "<unk>" is not in the vocabulary`},
+		{norm, part("normalizer", `{"type": "NFKC"}`), `normalizer.type: "NFKC" is not supported`},
+		{norm, part("normalizer", `{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}`), `normalizer.normalizers[1].type: "Lowercase" is not supported`},
+		{norm, part("normalizer", `{"type": "Sequence", "parts": []}`), "a Sequence has normalizers and nothing else"},
+		{norm, part("normalizer", `{"typ": "NFC"}`), "normalizer.type: missing"},
+		{norm, part("normalizer", `{"type": "Replace", "pattern": {"Regex": "a"}, "content": "b"}`), "only a String is supported"},
+		{norm, part("normalizer", `{"type": "Replace", "pattern": {"String": "a"}, "content": "`+strings.Repeat("b", 17)+`"}`), "more than 16 times as long"},
+		{norm, part("normalizer", `{"type": "Prepend", "prepend": "`+strings.Repeat("b", 65)+`"}`), "normalizer.prepend: 65 bytes"},
+		{norm, part("normalizer", strings.Repeat(`{"type": "Sequence", "normalizers": [`, 6)+strings.Repeat("]}", 6)), "more than 4 sequences"},
+		{pre, part("pre_tokenizer", `{"type": "Whitespace"}`), `pre_tokenizer.type: "Whitespace" is not supported`},
+		{pre, part("pre_tokenizer", `{"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "Digits", "individual_digits": true}]}`), "Digits after ByteLevel"},
+		{pre, part("pre_tokenizer", `{"type": "Metaspace", "replacement": "__"}`), `pre_tokenizer.replacement: "__" is not one character`},
+		{pre, part("pre_tokenizer", `{"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}`), `pre_tokenizer.prepend_scheme: "last"`},
+		{pre, part("pre_tokenizer", `{"type": "Split", "pattern": {"String": "a"}, "behavior": "Contiguous", "invert": false}`), `pre_tokenizer.behavior: "Contiguous" is not supported`},
+		{pre, part("pre_tokenizer", `{"type": "Split", "pattern": {}, "behavior": "Isolated", "invert": false}`), "want a String or a Regex"},
+		{pre, regex(`a(?=b)`), `"(?=b" is not supported`},
+		{pre, regex(`(?<!a)b`), `is not supported`},
+		{pre, regex(`a++`), "repeats what cannot be"},
+		{pre, regex(`\bword`), `\b is not supported`},
+		{pre, regex(`[a[b]]`), "within one another"},
+		{pre, regex(`[a&&b]`), "within one another"},
+		{pre, regex(`[a`), "does not end"},
+		{pre, regex(`(a`), "a parenthesis too few"},
+		{pre, regex(`a)`), "a parenthesis too many"},
+		{pre, regex(`a{1,2000}`), "{1,2000} is not supported"},
+		{pre, regex(`a*`), "it matches nothing at all"},
+		{pre, regex(`\p{Nonsense}`), "pre_tokenizer.pattern"},
+		{post, part("post_processor", `{"type": "BertProcessing"}`), `post_processor.type: "BertProcessing" is not supported`},
+		{post, part("post_processor", `{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}]}`), `"<s>" has no ids`},
+		{post, part("post_processor", `{"type": "TemplateProcessing", "single": []}`), "the sequence A is missing"},
+		{post, part("post_processor", `{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [600], "tokens": []}}}`), "outside the vocabulary of 600"},
+		{dec, null("decoder"), "decoder: null is not supported"},
+		{dec, part("decoder", `{"type": "WordPiece"}`), `decoder.type: "WordPiece" is not supported`},
+		{dec, part("decoder", `{"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "Fuse"}]}`), "on their own only"},
+		{dec, part("decoder", `{"type": "Strip", "content": " ", "start": 1, "stop": 0}`), "Strip without Fuse"},
+		{dec, part("decoder", `{"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]}`), "decoder.decoders[1]: ByteFallback after Fuse"},
+		{dec, part("decoder", `{"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "Strip", "content": "_", "start": 1, "stop": 0}]}`), "only a Strip of spaces"},
 		{"{\"id\": 0", "{\"id\": 1", "is not token 1"},
+		{"{\"id\": 0", "{\"id\": -1", "is not token -1"},
+		{"\"" + EndOfText + "\", \"single", "\"\", \"single", "added_tokens[0]: a token of 0 bytes"},
+		{"\"" + EndOfText + "\", \"single", "\"new\", \"single", `both have id 0`},
 		{"\"" + EndOfText + "\": 0", "\"" + EndOfText + "\": 9", "is not token 0"},
-		{"\"!\": ", "\"! \": ", "no character of the byte alphabet"},
-		{"\"!\": ", "\"!!!!!\": ", `no token for byte 33, '!'`},
-		{": 599\n", ": 600\n", "has id 600: the ids of 600 tokens must be 0 to 599"},
-		{": 599\n", ": 3\n", "each once"},
+		{": 599\n", ": 6000\n", "has id 6000: want at most 16384 bytes, and ids near 0 to 600"},
+		{": 599\n", ": 3\n", "both have id 3: each must have its own"},
 		{"\"merges\": [", "\"merges\": [\"ab\",", `merge "ab" has no space`},
 		{"\"merges\": [", "\"merges\": [[\"a\"],", "a merge of 1 tokens"},
 		{"\"merges\": [", "\"merges\": [\"\u00ff \u00ff\",", "model.merges[0]"},
-		{"\"merges\": [", "\"merges\": [\"" + EndOfText + " a\",", "model.merges[0]"},
 		{"\n}\n", "\n}\n{", "something follows"},
 		{"!", "\xff", "not UTF-8"},
 	} {
@@ -142,10 +203,20 @@ func TestTokenizerFileErrors(t *testing.T) {
 			t.Errorf("%.40q for %.40q: got %v, want …%s…, with a hint", tt.new, tt.old, err, tt.want)
 		}
 	}
-	_, err := LoadTokenizer(strings.NewReader(strings.Repeat(" ", maxTokenizerBytes+1)))
+	_, err := LoadTokenizer(io.LimitReader(endless{}, maxTokenizerBytes+1))
 	if err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("too large: %v", err)
 	}
+}
+
+// endless is a file of spaces without end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+	}
+	return len(b), nil
 }
 
 func TestDecodeErrors(t *testing.T) {
@@ -174,21 +245,32 @@ func TestEncodeLongWord(t *testing.T) {
 
 func FuzzLoadTokenizer(f *testing.F) {
 	tok, _ := library(f)
-	var b bytes.Buffer
-	if err := tok.Save(&b); err != nil {
-		f.Fatal(err)
+	f.Add([]byte(canonical(f, tok)), "it's a test\n\n of 12 "+EndOfText)
+	for _, name := range []string{"llama2", "added-normalized", "deepseek3", "metaspace-always"} {
+		b, err := os.ReadFile("testdata/families/" + name + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, "a ab  \u0301[MASK] </s>1234▁x")
 	}
-	f.Add(b.Bytes())
-	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","b"],"a b"]},"added_tokens":[{"id":0,"content":"<|endoftext|>"}],"pre_tokenizer":{"type":"ByteLevel"},"decoder":{"type":"ByteLevel"}}`))
-	f.Add([]byte(`{"model":{"vocab":{"a":-1},"merges":[null]}}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","b"],"a b"]},"added_tokens":[{"id":0,"content":"<|endoftext|>"}],"pre_tokenizer":{"type":"ByteLevel"},"decoder":{"type":"ByteLevel"}}`), "")
+	f.Add([]byte(`{"model":{"vocab":{"a":-1},"merges":[null]}}`), "a")
+	f.Fuzz(func(t *testing.T, b []byte, text string) {
 		tok, err := LoadTokenizer(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
-		text := "it's a test\n\n of \x80 " + EndOfText
-		if back, err := tok.Decode(tok.Encode(text)); err != nil || back != text {
-			t.Errorf("an accepted tokenizer makes %q of %q, %v", back, text, err)
+		ids := tok.Prompt(text)
+		for _, id := range ids {
+			if id < 0 || int(id) >= tok.VocabSize() {
+				t.Errorf("token %d of a vocabulary of %d", id, tok.VocabSize())
+			}
+		}
+		if _, err := tok.Decode(ids); err != nil {
+			t.Error(err)
+		}
+		if s := tok.Text(ids, true); !utf8.ValidString(s) {
+			t.Errorf("%q is no text", s)
 		}
 	})
 }

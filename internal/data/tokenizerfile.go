@@ -7,55 +7,31 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"adit/internal/subnet"
 )
 
-// Bounds of a tokenizer file; GPT-2's, of 50257 tokens, has 2 MB.
+// Bounds of a tokenizer file; Gemma's, of 256000 tokens, has 33 MB.
 const (
-	maxTokenizerBytes = 16 << 20
-	maxTokenBytes     = 1 << 10
+	maxTokenizerBytes = 128 << 20
+	maxTokenBytes     = 16 << 10
+	maxMerges         = 4 * maxVocabulary
+	maxParts          = 64 // of one stage
 )
 
-// byteChars is the character that stands for each byte in a tokenizer file: a
-// printable Latin-1 character for itself, the others for U+0100 and on, as GPT-2
-// does, so that no token looks like white space.
-var byteChars = func() (t [256]rune) {
-	next := rune(256)
-	for b := range t {
-		if '!' <= b && b <= '~' || 0xa1 <= b && b <= 0xac || 0xae <= b {
-			t[b] = rune(b)
-		} else {
-			t[b] = next
-			next++
-		}
-	}
-	return t
-}()
-
-// charBytes is the way back.
-var charBytes = func() map[rune]byte {
-	t := make(map[rune]byte, len(byteChars))
-	for b, r := range byteChars {
-		t[r] = byte(b)
-	}
-	return t
-}()
-
-// A tokenizerFile is a tokenizer.json of the tokenizers library, as far as this
-// package has a use for it.
+// A tokenizerFile is a tokenizer.json of the tokenizers library. The parts whose
+// fields depend on their type are read apart.
 type tokenizerFile struct {
 	Version       string          `json:"version"`
-	Truncation    json.RawMessage `json:"truncation"`
+	Truncation    json.RawMessage `json:"truncation"` // not looked at: see LoadTokenizer
 	Padding       json.RawMessage `json:"padding"`
 	AddedTokens   []addedToken    `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
-	PreTokenizer  *byteLevel      `json:"pre_tokenizer"`
-	PostProcessor *byteLevel      `json:"post_processor"`
-	Decoder       *byteLevel      `json:"decoder"`
-	Model         *bpeModel       `json:"model"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Decoder       json.RawMessage `json:"decoder"`
+	Model         json.RawMessage `json:"model"`
 }
 
 type addedToken struct {
@@ -68,154 +44,16 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-type byteLevel struct {
-	Type           string `json:"type"`
-	AddPrefixSpace bool   `json:"add_prefix_space"`
-	TrimOffsets    bool   `json:"trim_offsets"`
-	UseRegex       *bool  `json:"use_regex"` // true where it is missing
-}
-
-type bpeModel struct {
-	Type                    string           `json:"type"`
-	Dropout                 *float64         `json:"dropout"`
-	UnkToken                *string          `json:"unk_token"`
-	ContinuingSubwordPrefix *string          `json:"continuing_subword_prefix"`
-	EndOfWordSuffix         *string          `json:"end_of_word_suffix"`
-	FuseUnk                 bool             `json:"fuse_unk"`
-	ByteFallback            bool             `json:"byte_fallback"`
-	IgnoreMerges            bool             `json:"ignore_merges"`
-	Vocab                   map[string]int32 `json:"vocab"`
-	Merges                  []mergePair      `json:"merges"`
-}
-
-// A mergePair is written "a b" by older versions of the library and ["a", "b"]
-// by newer ones.
-type mergePair [2]string
-
-func (m *mergePair) UnmarshalJSON(b []byte) error {
-	if b[0] == '[' {
-		var parts []string
-		if err := json.Unmarshal(b, &parts); err != nil {
-			return err
-		}
-		if len(parts) != 2 {
-			return fmt.Errorf("a merge of %d tokens", len(parts))
-		}
-		*m = mergePair(parts)
-		return nil
-	}
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	left, right, ok := strings.Cut(s, " ")
-	if !ok {
-		return fmt.Errorf("merge %q has no space", s)
-	}
-	*m = mergePair{left, right}
-	return nil
-}
-
-// Save writes the tokenizer as a tokenizer.json, tokens and merges in order.
-func (t *Tokenizer) Save(w io.Writer) error {
-	var b bytes.Buffer
-	b.WriteString(`{
-  "version": "1.0",
-  "truncation": null,
-  "padding": null,
-  "added_tokens": [
-    {"id": `)
-	fmt.Fprint(&b, t.end)
-	b.WriteString(`, "content": "` + EndOfText + `", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}
-  ],
-  "normalizer": null,
-  "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-  "post_processor": null,
-  "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-  "model": {
-    "type": "BPE",
-    "dropout": null,
-    "unk_token": null,
-    "continuing_subword_prefix": null,
-    "end_of_word_suffix": null,
-    "fuse_unk": false,
-    "byte_fallback": false,
-    "ignore_merges": false,
-    "vocab": {`)
-	for id := range t.bytes {
-		separate(&b, id)
-		quote(&b, t.spell(int32(id)))
-		fmt.Fprintf(&b, ": %d", id)
-	}
-	b.WriteString("\n    },\n    \"merges\": [")
-	for i, m := range t.merges {
-		separate(&b, i)
-		quote(&b, t.spell(m.left)+" "+t.spell(m.right))
-	}
-	b.WriteString("\n    ]\n  }\n}\n")
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("save tokenizer: %w", err)
-	}
-	return nil
-}
-
-// separate begins the i-th line of a list.
-func separate(b *bytes.Buffer, i int) {
-	if i > 0 {
-		b.WriteByte(',')
-	}
-	b.WriteString("\n      ")
-}
-
-// quote writes a JSON string without the escapes for HTML.
-func quote(b *bytes.Buffer, s string) {
-	b.WriteByte('"')
-	for _, r := range s {
-		if r == '"' || r == '\\' {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	b.WriteByte('"')
-}
-
-// spell returns a token as it stands in the file.
-func (t *Tokenizer) spell(id int32) string {
-	if id == t.end {
-		return EndOfText
-	}
-	var b strings.Builder
-	for i := range len(t.bytes[id]) {
-		b.WriteRune(byteChars[t.bytes[id][i]])
-	}
-	return b.String()
-}
-
-// unspell returns the bytes of a token as it stands in the file.
-func unspell(s string) (string, error) {
-	if s == "" || len(s) > maxTokenBytes {
-		return "", fmt.Errorf("token of %d bytes: want 1 to %d", len(s), maxTokenBytes)
-	}
-	b := make([]byte, 0, len(s))
-	for _, r := range s {
-		c, ok := charBytes[r]
-		if !ok {
-			return "", fmt.Errorf("token %q: %q is no character of the byte alphabet", s, r)
-		}
-		b = append(b, c)
-	}
-	return string(b), nil
-}
-
-// LoadTokenizer reads a tokenizer.json. It takes byte-level BPE with GPT-2's words
-// and the one special token [EndOfText], which this package writes and GPT-2 has,
-// and refuses any setting that would make it encode differently from the library
-// that wrote the file.
+// LoadTokenizer reads a tokenizer.json: byte pair encoding with the normalizers,
+// pre-tokenizers and decoders of the models in use. It names and refuses what it
+// does not know, as any of it would make it encode differently from the library
+// that wrote the file. As in transformers, a truncation or padding that was saved
+// with the file does not count.
 func LoadTokenizer(r io.Reader) (*Tokenizer, error) {
 	t, err := loadTokenizer(r)
 	if err != nil {
 		return nil, subnet.WithHint(fmt.Errorf("tokenizer.json: %w", err),
-			"it must be a byte-level BPE with GPT-2's pre-tokenizer, as written by this program")
+			"take the tokenizer.json of a model that uses byte pair encoding, such as GPT-2, Llama, Mistral, Qwen or DeepSeek, as it was published")
 	}
 	return t, nil
 }
@@ -244,110 +82,133 @@ func loadTokenizer(r io.Reader) (*Tokenizer, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("something follows the JSON object")
 	}
-	if err := f.check(); err != nil {
+	t, err := f.tokenizer()
+	if err != nil {
 		return nil, err
 	}
-	return f.tokenizer()
+	t.file = b
+	return t, nil
 }
 
-// check refuses what Encode does not do.
-func (f *tokenizerFile) check() error {
-	given := func(raw json.RawMessage) bool { return raw != nil && string(raw) != "null" }
-	full := func(s *string) bool { return s != nil && *s != "" }
-	m := f.Model
-	switch {
-	case m == nil:
-		return errors.New("model: missing")
-	case m.Type != "BPE" && m.Type != "": // the first files named no type
-		return fmt.Errorf("model.type: %q, want BPE", m.Type)
-	case m.Dropout != nil && *m.Dropout != 0:
-		return errors.New("model.dropout: want null")
-	case full(m.ContinuingSubwordPrefix), full(m.EndOfWordSuffix):
-		return errors.New("model: a prefix or suffix of subwords is not byte-level BPE")
-	case m.ByteFallback, m.IgnoreMerges:
-		return errors.New("model: byte_fallback and ignore_merges must be false")
-	case given(f.Normalizer):
-		return errors.New("normalizer: want null")
-	case given(f.Truncation), given(f.Padding):
-		return errors.New("truncation, padding: want null")
-	case f.PreTokenizer == nil || f.PreTokenizer.Type != "ByteLevel":
-		return errors.New("pre_tokenizer.type: want ByteLevel")
-	case f.PreTokenizer.AddPrefixSpace:
-		return errors.New("pre_tokenizer.add_prefix_space: want false")
-	case f.PreTokenizer.UseRegex != nil && !*f.PreTokenizer.UseRegex:
-		return errors.New("pre_tokenizer.use_regex: want true")
-	case f.Decoder == nil || f.Decoder.Type != "ByteLevel":
-		return errors.New("decoder.type: want ByteLevel")
-	case f.PostProcessor != nil && f.PostProcessor.Type != "ByteLevel":
-		return errors.New("post_processor.type: want ByteLevel or null")
-	case len(f.AddedTokens) != 1 || f.AddedTokens[0].Content != EndOfText:
-		return fmt.Errorf("added_tokens: want %s and no other", EndOfText)
-	}
-	if a := f.AddedTokens[0]; a.SingleWord || a.LStrip || a.RStrip {
-		return errors.New("added_tokens[0]: single_word, lstrip and rstrip must be false")
-	}
-	if n := len(m.Vocab); n < minVocab || n > maxVocab {
-		return fmt.Errorf("model.vocab: %d tokens, want %d to %d", n, minVocab, maxVocab)
-	}
-	if n := len(m.Merges); n > maxVocab {
-		return fmt.Errorf("model.merges: %d, want at most %d", n, maxVocab)
-	}
-	return nil
-}
-
-// tokenizer builds the tokenizer of a checked file.
+// tokenizer puts the parts of a file together.
 func (f *tokenizerFile) tokenizer() (*Tokenizer, error) {
-	m, end := f.Model, f.AddedTokens[0].ID
-	if id, ok := m.Vocab[EndOfText]; !ok || id != end {
-		return nil, fmt.Errorf("model.vocab: %s is not token %d as added_tokens says", EndOfText, end)
+	t := &Tokenizer{special: map[int32]bool{}, names: map[string]int32{}, end: -1}
+	var err error
+	if t.normalizers, err = parseNormalizer(f.Normalizer, "normalizer"); err != nil {
+		return nil, err
 	}
-	tokens := make([]string, len(m.Vocab))
-	taken := make([]bool, len(m.Vocab))
-	spelled := make([]string, 0, len(m.Vocab))
-	for s := range m.Vocab {
-		spelled = append(spelled, s)
+	if t.splitters, t.model.byteLevel, err = parsePreTokenizer(f.PreTokenizer, "pre_tokenizer"); err != nil {
+		return nil, err
 	}
-	slices.Sort(spelled) // for the same error every time
-	for _, s := range spelled {
-		id := m.Vocab[s]
-		if id < 0 || int(id) >= len(tokens) || taken[id] {
-			return nil, fmt.Errorf("model.vocab: token %q has id %d: the ids of %d tokens must be 0 to %d, each once", s, id, len(tokens), len(tokens)-1)
+	m, err := parseModel(f.Model)
+	if err != nil {
+		return nil, err
+	}
+	spelled, err := f.vocabulary(m.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.decode(f.Decoder, spelled); err != nil {
+		return nil, err
+	}
+	if err := parsePostProcessor(f.PostProcessor, "post_processor", t); err != nil {
+		return nil, err
+	}
+	merges, err := m.build(&t.model)
+	if err != nil {
+		return nil, err
+	}
+	t.add(f.AddedTokens, m.Vocab)
+	t.ready(merges)
+	return t, nil
+}
+
+// vocabulary returns all tokens by id.
+func (f *tokenizerFile) vocabulary(vocab map[string]int32) ([]string, error) {
+	count := len(vocab) + len(f.AddedTokens)
+	if len(vocab) == 0 || count > maxVocabulary {
+		return nil, fmt.Errorf("model.vocab: %d tokens, want 1 to %d", count, maxVocabulary)
+	}
+	// There may be gaps, but no id may make more of them than tokens.
+	limit := 2*count + 1024
+	size := int32(0)
+	sorted := make([]string, 0, count)
+	for s, id := range vocab {
+		if id < 0 || int(id) >= limit || len(s) > maxTokenBytes {
+			return nil, fmt.Errorf("model.vocab: token %.40q of %d bytes has id %d: want at most %d bytes, and ids near 0 to %d", s, len(s), id, maxTokenBytes, count-1)
 		}
-		taken[id] = true
-		if id == end {
+		size = max(size, id+1)
+		sorted = append(sorted, s)
+	}
+	slices.Sort(sorted) // for the same error every time
+	for i, a := range f.AddedTokens {
+		switch id, ok := vocab[a.Content]; {
+		case a.Content == "" || len(a.Content) > maxTokenBytes:
+			return nil, fmt.Errorf("added_tokens[%d]: a token of %d bytes, want 1 to %d", i, len(a.Content), maxTokenBytes)
+		case ok && id != a.ID:
+			return nil, fmt.Errorf("added_tokens[%d]: %s is not token %d as added_tokens says, but %d in model.vocab", i, a.Content, a.ID, id)
+		case a.ID < 0 || int(a.ID) >= limit:
+			return nil, fmt.Errorf("added_tokens[%d]: %s has id %d: ids must be near 0 to %d", i, a.Content, a.ID, count-1)
+		}
+		size = max(size, a.ID+1)
+	}
+	spelled := make([]string, size)
+	taken := make([]bool, size)
+	put := func(s string, id int32) error {
+		if taken[id] && spelled[id] != s {
+			return fmt.Errorf("model.vocab: tokens %q and %q both have id %d: each must have its own", spelled[id], s, id)
+		}
+		spelled[id], taken[id] = s, true
+		return nil
+	}
+	for _, s := range sorted {
+		if err := put(s, vocab[s]); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range f.AddedTokens {
+		if err := put(a.Content, a.ID); err != nil {
+			return nil, err
+		}
+	}
+	return spelled, nil
+}
+
+// ends are the names that the models in use have for the end of a text, the ones
+// that mean nothing else first.
+var ends = []string{EndOfText, "<|end_of_text|>", "<｜end▁of▁sentence｜>", "</s>", "<eos>", "[EOS]", "<|eot_id|>", "<|im_end|>"}
+
+// add takes the added tokens.
+func (t *Tokenizer) add(tokens []addedToken, vocab map[string]int32) {
+	var plain, normalized []addedToken
+	for _, a := range tokens {
+		t.names[a.Content] = a.ID
+		if a.Special {
+			t.special[a.ID] = true
+		}
+		if !a.Normalized {
+			plain = append(plain, a)
 			continue
 		}
-		b, err := unspell(s)
-		if err != nil {
-			return nil, fmt.Errorf("model.vocab: %w", err)
+		for _, n := range t.normalizers {
+			a.Content = n(a.Content, beginning)
 		}
-		tokens[id] = b
+		if a.Content != "" {
+			normalized = append(normalized, a)
+		}
 	}
-	var single [256]int32
-	for b, r := range byteChars {
-		id, ok := m.Vocab[string(r)]
+	t.added = newAddedTokens(plain)
+	if len(normalized) > 0 {
+		t.normalized = newAddedTokens(normalized)
+	}
+	for _, name := range ends {
+		id, ok := t.names[name]
 		if !ok {
-			return nil, fmt.Errorf("model.vocab: no token for byte %d, %q", b, r)
+			id, ok = vocab[name]
 		}
-		single[b] = id
-	}
-	merges := make([]merge, len(m.Merges))
-	seen := make(map[[2]int32]bool, len(merges))
-	for i, p := range m.Merges {
-		left, ok1 := m.Vocab[p[0]]
-		right, ok2 := m.Vocab[p[1]]
-		into, ok3 := m.Vocab[p[0]+p[1]]
-		pair := [2]int32{left, right}
-		switch {
-		case !ok1 || !ok2 || !ok3:
-			return nil, fmt.Errorf("model.merges[%d]: %q, %q and both together must be tokens", i, p[0], p[1])
-		case left == end || right == end || into == end:
-			return nil, fmt.Errorf("model.merges[%d]: the special token cannot be merged", i)
-		case seen[pair]:
-			return nil, fmt.Errorf("model.merges[%d]: %q %q is there twice", i, p[0], p[1])
+		if ok {
+			t.end = id
+			break
 		}
-		seen[pair] = true
-		merges[i] = merge{left, right, into}
 	}
-	return newTokenizer(tokens, end, single, merges), nil
 }

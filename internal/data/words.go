@@ -1,6 +1,7 @@
 package data
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -117,4 +118,90 @@ func spaces(s string) int {
 		n += size
 	}
 	return n
+}
+
+// nextWordOrLine returns the length of the word at the beginning of s, which is
+// not empty, as the models after GPT-4 split: numbers have at most that many
+// digits, a word may begin with any one sign, and lines end a word. It is the
+// first match of
+//
+//	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+func nextWordOrLine(s string, digits int) int {
+	if s[0] == '\'' {
+		if n := anyContraction(s[1:]); n > 0 {
+			return 1 + n
+		}
+	}
+	kind, size := classAt(s)
+	switch kind {
+	case letter:
+		return size + run(s[size:], letter)
+	case number:
+		n := size
+		for range digits - 1 {
+			if n == len(s) {
+				break
+			}
+			k, size := classAt(s[n:])
+			if k != number {
+				break
+			}
+			n += size
+		}
+		return n
+	}
+	if s[0] != '\r' && s[0] != '\n' {
+		if n := run(s[size:], letter); n > 0 {
+			return size + n
+		}
+	}
+	signs := 0
+	if kind == other {
+		signs = size + run(s[size:], other)
+	} else if s[0] == ' ' {
+		if n := run(s[1:], other); n > 0 {
+			signs = 1 + n
+		}
+	}
+	if signs > 0 {
+		for signs < len(s) && (s[signs] == '\r' || s[signs] == '\n') {
+			signs++
+		}
+		return signs
+	}
+	white := run(s, space)
+	for i := white - 1; i >= 0; i-- {
+		if s[i] == '\r' || s[i] == '\n' {
+			return i + 1
+		}
+	}
+	return spaces(s)
+}
+
+// run returns the length of the characters of a class at the beginning of s.
+func run(s string, kind class) int {
+	n := 0
+	for n < len(s) {
+		k, size := classAt(s[n:])
+		if k != kind {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
+// anyContraction is contraction in any case. Besides S, ſ is a case of s.
+func anyContraction(s string) int {
+	if strings.HasPrefix(s, "ſ") {
+		return len("ſ")
+	}
+	var low [2]byte
+	for i := range min(len(s), 2) {
+		low[i] = s[i]
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			low[i] += 'a' - 'A'
+		}
+	}
+	return contraction(string(low[:min(len(s), 2)]))
 }
