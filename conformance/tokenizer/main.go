@@ -2,9 +2,13 @@
 // program makes of them.
 //
 //	tokenizer [-load FILE] OUT
+//	tokenizer -families OUT
 //
 // It writes OUT/tokenizer.json, trained on the Go distribution or read from FILE,
-// and OUT/cases.jsonl, an object {"text", "ids"} a line.
+// and OUT/cases.jsonl, an object {"text", "ids"} a line. With -families it reads
+// each OUT/NAME/tokenizer.json instead and writes OUT/NAME/cases.jsonl, which
+// has "prompt", "shown" and "skipped" as well: the tokens with those put around
+// them, and the texts of the tokens with the special ones and without.
 package main
 
 import (
@@ -24,12 +28,19 @@ import (
 
 func main() {
 	load := flag.String("load", "", "tokenizer.json to use instead of training one")
+	all := flag.Bool("families", false, "read every tokenizer below OUT")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: tokenizer [-load FILE] OUT")
+		fmt.Fprintln(os.Stderr, "usage: tokenizer [-load FILE | -families] OUT")
 		os.Exit(2)
 	}
-	if err := run(context.Background(), *load, flag.Arg(0)); err != nil {
+	var err error
+	if *all {
+		err = families(flag.Arg(0))
+	} else {
+		err = run(context.Background(), *load, flag.Arg(0))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "tokenizer:", err)
 		os.Exit(1)
 	}
@@ -65,6 +76,62 @@ func run(ctx context.Context, load, out string) error {
 			return fmt.Errorf("%.40q does not come back: %v", text, err)
 		}
 		if err := enc.Encode(map[string]any{"text": text, "ids": ids}); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// families writes the cases of every tokenizer below dir.
+func families(dir string) error {
+	texts, err := documents()
+	if err != nil {
+		return err
+	}
+	var some []string
+	for i := 0; i < len(texts); i += 20 {
+		some = append(some, texts[i])
+	}
+	some = append(append(some, edges...), random(500)...)
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "tokenizer.json"))
+	if err != nil || len(paths) == 0 {
+		return fmt.Errorf("no tokenizers in %s: %w", dir, err)
+	}
+	for i, path := range paths {
+		if err := family(path, some, uint64(i)); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// family writes what one tokenizer makes of texts, and of tokens that are drawn.
+func family(path string, texts []string, seed uint64) error {
+	tok, err := tokenizer(context.Background(), path, nil)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(filepath.Dir(path), "cases.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	enc := json.NewEncoder(w)
+	for _, text := range texts {
+		ids := tok.Encode(text)
+		if err := enc.Encode(map[string]any{"text": text, "ids": ids, "prompt": tok.Prompt(text),
+			"shown": tok.Text(ids, false), "skipped": tok.Text(ids, true)}); err != nil {
+			return err
+		}
+	}
+	r := rand.New(rand.NewPCG(seed, 3))
+	for range 500 {
+		ids := make([]int32, 1+r.IntN(20))
+		for i := range ids {
+			ids[i] = r.Int32N(int32(tok.VocabSize()))
+		}
+		if err := enc.Encode(map[string]any{"ids": ids, "shown": tok.Text(ids, false), "skipped": tok.Text(ids, true)}); err != nil {
 			return err
 		}
 	}
