@@ -7,8 +7,11 @@ type CLI struct {
 	Logs   LogsCommand   `cmd:"" help:"Show the logs of its processes."`
 	Down   DownCommand   `cmd:"" help:"End it."`
 
+	Train    TrainCommand    `cmd:"" help:"Train a model by yourself, or for a miner with --path."`
+	Eval     EvalCommand     `cmd:"" help:"Measure how well a model predicts a text."`
+	Generate GenerateCommand `cmd:"" help:"Let a model go on from a text."`
+
 	Mine     MineCommand     `cmd:"" help:"Mine: train, commit, submit."`
-	Train    TrainCommand    `cmd:"" help:"Only train: the first half of a miner."`
 	ModelIO  ModelIOCommand  `cmd:"" name:"model-io" help:"Only exchange models: the second half of a miner."`
 	Validate ValidateCommand `cmd:"" help:"Validate: score, merge, set weights."`
 

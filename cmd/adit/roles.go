@@ -109,25 +109,6 @@ func (c ValidateCommand) Run(ctx context.Context, t terminal) error {
 	return c.run(ctx, t, c.Protocol, "validate")
 }
 
-// TrainCommand is the guides' first terminal.
-type TrainCommand struct {
-	neuronFlags
-}
-
-// Help shows examples.
-func (TrainCommand) Help() string {
-	return `Trains the baselines that 'adit model-io' downloads into the same directory.
-It speaks to the chain only to know the time.
-
-Examples:
-  adit train --path checkpoints/miner/me/hk1/foundation`
-}
-
-// Run trains until it is interrupted.
-func (c TrainCommand) Run(ctx context.Context, t terminal) error {
-	return c.run(ctx, t, "connito", "train")
-}
-
 // ModelIOCommand is the guides' second terminal.
 type ModelIOCommand struct {
 	neuronFlags

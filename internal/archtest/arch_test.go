@@ -33,7 +33,7 @@ var allowed = map[string]string{
 	"subtensor": "subnet keys scale",
 	"exchange":  "subnet",
 	"data":      "subnet",
-	"engine":    "subnet tensor checkpoint",
+	"engine":    "subnet tensor safetensors torchfile checkpoint",
 	"journal":   "subnet",
 	"telemetry": "subnet",
 	// L3: the protocols.
@@ -43,6 +43,7 @@ var allowed = map[string]string{
 	"node":   "subnet keys tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config",
 	"local":  "subnet keys scale ledger tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config node",
 	"sim":    "subnet keys scale ledger tensor checkpoint exchange journal protocol",
+	"solo":   "subnet tensor safetensors checkpoint data engine",
 	"tui":    "subnet local",
 }
 

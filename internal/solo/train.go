@@ -1,0 +1,487 @@
+package solo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"adit/internal/data"
+	"adit/internal/engine/device/cpu"
+	"adit/internal/engine/model"
+	"adit/internal/engine/train"
+	"adit/internal/subnet"
+)
+
+// maxBad is how many steps in a row may have a loss that is not a number before
+// the training is given up: what no step updates does not get better.
+const maxBad = 10
+
+// Train trains a model and writes checkpoints to o.Out. When ctx is done it ends
+// within a moment, whatever it is at, and saves what it has; that is an error that
+// says how to go on, and the summary is good all the same.
+func Train(ctx context.Context, o TrainOptions, w Watcher) (Summary, error) {
+	if err := o.Validate(); err != nil {
+		return Summary{}, err
+	}
+	r := &run{o: o, w: w}
+	defer r.close()
+	if err := r.prepare(ctx); err != nil {
+		return Summary{}, fmt.Errorf("train: %w", err)
+	}
+	err := r.loop(ctx)
+	if err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return r.end(ctx)
+	}
+	return r.summary(false), fmt.Errorf("train: %w", err)
+}
+
+// A run is one training.
+type run struct {
+	o TrainOptions
+	w Watcher
+
+	dev      *gate
+	m        *model.Model
+	trainer  *train.Trainer
+	saver    saver
+	text     *tokens
+	evalText *tokens // nil if there is none of its own
+	held     *data.Tokens
+	seqLen   int
+	flops    float64 // for a token; 0 if they are not counted
+	peak     float64 // of the device, a second
+	steps    int     // to take in all; 0 if the time says when to end
+
+	rec    record
+	began  time.Time
+	before float64 // seconds of training before this run
+
+	pace      pace
+	saved     int // the step of the last checkpoint; -1 if there is none
+	evaluated *Evaluated
+	bad       int // steps in a row without a loss that is a number
+	tokens    int64
+	busy      float64 // seconds in steps
+	wait      float64
+	skipped   int
+}
+
+func (r *run) close() {
+	for _, t := range []*tokens{r.text, r.evalText} {
+		if t != nil {
+			_ = t.Close() // it was only read, or is a temporary file of ours
+		}
+	}
+}
+
+// prepare does all that comes before the first step.
+func (r *run) prepare(ctx context.Context) error {
+	o := r.o
+	if err := prepareOut(o.Out, o.Resume); err != nil {
+		return err
+	}
+	path, weights := o.Model, !o.Init
+	if o.Resume {
+		path = o.Out
+	}
+	src, err := openSource(path, weights)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if src.config.Dropout != "" {
+		return subnet.WithHint(fmt.Errorf("model %s: %s asks for %s, which is not built", path, configName, src.config.Dropout),
+			fmt.Sprintf("set %s to 0 in config.json to train without dropout", src.config.Dropout))
+	}
+	if o.Tokenizer != "" {
+		if err := src.useTokenizer(o.Tokenizer); err != nil {
+			return err
+		}
+	}
+	if err := r.readText(ctx, src); err != nil {
+		return err
+	}
+	if err := r.build(ctx, src); err != nil {
+		return err
+	}
+	if err := r.resume(); err != nil {
+		return err
+	}
+	return r.measure()
+}
+
+// readText opens what is trained and evaluated on.
+func (r *run) readText(ctx context.Context, src *source) (err error) {
+	o := r.o
+	if r.seqLen, err = seqLenFor(o.SeqLen, src.config); err != nil {
+		return err
+	}
+	if r.text, err = o.Data.ready(ctx, src, src.config.VocabSize, r.w); err != nil {
+		return err
+	}
+	if o.EvalSplit > 0 {
+		var rest *data.Tokens
+		if rest, r.held, err = r.text.Split(o.EvalSplit, r.seqLen+1); err != nil {
+			return err
+		}
+		r.text.use(rest)
+	}
+	if len(o.EvalData) > 0 {
+		d := o.Data
+		d.Paths = o.EvalData
+		if r.evalText, err = d.ready(ctx, src, src.config.VocabSize, r.w); err != nil {
+			return err
+		}
+		r.held = r.evalText.Tokens
+	}
+	epoch := r.text.EpochLen(r.order())
+	if epoch == 0 {
+		return tooShort(r.text.Len(), r.seqLen)
+	}
+	if r.held != nil && r.held.EpochLen(inOrder(r.seqLen)) == 0 {
+		return fmt.Errorf("evaluate: %w", tooShort(r.held.Len(), r.seqLen))
+	}
+	r.steps, err = o.steps(epoch)
+	return err
+}
+
+// tooShort is the error of a text without a single sequence.
+func tooShort(n int64, seqLen int) error {
+	return subnet.WithHint(fmt.Errorf("the text has %d tokens, fewer than a sequence of %d and the one after it", n, seqLen),
+		"give more text, or shorter sequences with --seq-len")
+}
+
+// order is that in which sequences are trained on.
+func (r *run) order() data.Order {
+	return data.Order{SeqLen: r.seqLen + 1, Shuffle: true, Seed: r.o.Seed, Shard: r.o.Shard, Shards: r.o.Shards}
+}
+
+// inOrder is that in which sequences are evaluated.
+func inOrder(seqLen int) data.Order { return data.Order{SeqLen: seqLen + 1} }
+
+// seqLenFor returns how long sequences are for a model.
+func seqLenFor(asked int, c model.Config) (int, error) {
+	switch {
+	case asked == 0:
+		return min(DefaultSeqLen, c.MaxPositionEmbeddings), nil
+	case asked > c.MaxPositionEmbeddings && c.Rope.Kind != model.RopeDynamic:
+		return 0, subnet.WithHint(fmt.Errorf("sequences of %d tokens, but the model knows positions for %d", asked, c.MaxPositionEmbeddings),
+			fmt.Sprintf("give --seq-len %d or less", c.MaxPositionEmbeddings))
+	}
+	return asked, nil
+}
+
+// build makes the model and its trainer.
+func (r *run) build(ctx context.Context, src *source) (err error) {
+	r.dev = &gate{Device: cpu.New(r.o.Threads)}
+	if r.m, err = model.New(r.dev, src.config, r.seqLen); err != nil {
+		return err
+	}
+	r.m.Recompute(r.o.Recompute)
+	if r.o.Init {
+		r.m.Init(strconv.FormatUint(r.o.Seed, 10))
+	} else {
+		notes, err := loadWeights(ctx, r.dev, r.m, src.dir, func(done, total int64) { r.w.Stage("loading the model", done, total) })
+		if err != nil {
+			return err
+		}
+		for _, n := range notes {
+			r.w.Note(n)
+		}
+	}
+	read := func(dst []int32, i int64) error { return r.text.Sequence(dst, r.order(), i) }
+	if r.trainer, err = train.New(r.dev, r.m, r.o.trainer(r.steps, r.spent), read); err != nil {
+		return err
+	}
+	config, err := setDType(src.raw, r.o.DType)
+	if err != nil {
+		return fmt.Errorf("%s: %w", configName, err)
+	}
+	r.saver = saver{
+		dir: r.o.Out, dev: r.dev, m: r.m, trainer: r.trainer, config: config, generation: src.generate,
+		files: src.files, dtype: r.o.DType, shardBytes: r.o.ShardBytes,
+	}
+	r.rec = r.o.record(r.text.id, r.seqLen)
+	r.saved = -1
+	return nil
+}
+
+// resume takes up the training in o.Out.
+func (r *run) resume() error {
+	if !r.o.Resume {
+		return nil
+	}
+	old, err := readRecord(r.o.Out)
+	if err != nil {
+		return err
+	}
+	notes, err := r.rec.follows(old, r.o.Out)
+	if err != nil {
+		return err
+	}
+	if err := resume(r.o.Out, r.o.DType, r.dev, r.m, r.trainer); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		r.w.Note(n)
+	}
+	r.rec.Step, r.rec.Tokens, r.rec.Seconds = old.Step, old.Tokens, old.Seconds
+	r.saved, r.before = old.Step, old.Seconds
+	return nil
+}
+
+// measure says what is about to be trained.
+func (r *run) measure() error {
+	c := r.m.Config()
+	count := c.Count(r.seqLen)
+	chosen, err := train.Match(r.o.trainer(r.steps, nil).Trained, names(r.m))
+	if err != nil {
+		return err // unreachable: the trainer has read them
+	}
+	trained := 0
+	for _, p := range r.m.Params() {
+		if chosen(p.Name) {
+			trained += p.Hi - p.Lo
+		}
+	}
+	if trained == count.Params {
+		r.flops = count.FLOPs
+	}
+	r.w.Stage("measuring the processor", 0, 0)
+	if dev, ok := r.dev.Device.(interface{ Peak() float64 }); ok {
+		r.peak = dev.Peak()
+	}
+	held := int64(0)
+	if r.held != nil {
+		held = r.held.Len()
+	}
+	r.w.Begin(Plan{
+		Out: r.o.Out, Model: c.ModelType, Params: count.Params, Trained: trained, Tokens: r.text.Len(), Eval: held,
+		First: r.rec.Step + 1, Steps: r.steps, Time: r.o.Time, PerStep: r.o.Batch * max(r.o.Accum, 1) * r.seqLen,
+		Device: r.dev.Name(), Peak: Number(r.peak),
+	})
+	return nil
+}
+
+func names(m *model.Model) (out []string) {
+	for _, p := range m.Params() {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// seconds returns how long the training has been going on, in all its runs.
+func (r *run) seconds() float64 {
+	if r.began.IsZero() {
+		return r.before
+	}
+	return r.before + time.Since(r.began).Seconds()
+}
+
+// spent returns how much of the time to train is over.
+func (r *run) spent() float64 {
+	if r.o.Time <= 0 {
+		return 0
+	}
+	return r.seconds() / r.o.Time.Seconds()
+}
+
+// done reports whether the training is complete.
+func (r *run) done() bool {
+	if r.o.Time > 0 {
+		return r.spent() >= 1
+	}
+	return r.rec.Step >= r.steps
+}
+
+// loop takes steps until there are no more to take.
+func (r *run) loop(ctx context.Context) error {
+	r.began = time.Now()
+	for !r.done() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.step(ctx); err != nil {
+			return err
+		}
+		n := r.rec.Step
+		if r.o.EvalEvery > 0 && n%r.o.EvalEvery == 0 {
+			if err := r.evaluate(ctx); err != nil {
+				return err
+			}
+		}
+		if r.o.SaveEvery > 0 && n%r.o.SaveEvery == 0 {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+	}
+	return r.evaluate(ctx)
+}
+
+// step takes one step and tells of it.
+func (r *run) step(ctx context.Context) error {
+	var s subnet.Step
+	start := time.Now()
+	err := r.dev.do(ctx, func() (err error) { s, err = r.trainer.Step(ctx); return err })
+	if err != nil {
+		return err
+	}
+	secs := time.Since(start).Seconds()
+	r.rec.Step, r.rec.Tokens = s.Number, r.rec.Tokens+int64(s.Tokens)
+	r.tokens, r.busy, r.wait = r.tokens+int64(s.Tokens), r.busy+secs, r.wait+s.Wait.Seconds()
+	if s.Skipped {
+		r.skipped++
+	}
+	r.pace.add(s, secs)
+	speed := float64(s.Tokens) / secs
+	out := Step{
+		Step: s.Number, Loss: Number(s.Loss), LR: s.LR, GradNorm: Number(s.GradNorm), Tokens: s.Tokens,
+		TokensPer: speed, PeakShare: r.share(speed), Wait: s.Wait.Seconds(), Skipped: s.Skipped, Scale: s.Scale, Balance: r.m.Balance(),
+		Total: r.steps,
+	}
+	out.Speed, out.WaitShare = r.pace.speed()
+	out.Share = r.share(out.Speed)
+	if r.o.Time > 0 {
+		out.Spent = min(r.spent(), 1)
+		out.Left = time.Duration((1 - out.Spent) * float64(r.o.Time))
+	} else {
+		out.Spent = float64(s.Number) / float64(r.steps)
+		out.Left = time.Duration(float64(r.steps-s.Number) * r.pace.step() * float64(time.Second))
+	}
+	r.w.Step(out)
+	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
+		r.bad++
+	} else {
+		r.bad = 0
+	}
+	if r.bad == maxBad {
+		return subnet.WithHint(fmt.Errorf("the loss has not been a number in %d steps, the last of them %d", maxBad, s.Number),
+			"begin anew with a lower --lr, or go on from the last checkpoint with one")
+	}
+	return nil
+}
+
+// share returns how much of what the device can do so many tokens a second take.
+func (r *run) share(speed float64) float64 {
+	if r.peak <= 0 {
+		return 0
+	}
+	return speed * r.flops / r.peak
+}
+
+// evaluate measures the model on the text that is held out, if there is any and
+// it has not been done after this step.
+func (r *run) evaluate(ctx context.Context) error {
+	if r.held == nil || r.evaluated != nil && r.evaluated.Step == r.rec.Step {
+		return nil
+	}
+	all := r.held.EpochLen(inOrder(r.seqLen))
+	e, err := evaluate(ctx, r.dev, r.m, r.held, all, min(r.o.Batch, maxEvalBatch), r.w)
+	if err != nil {
+		return err
+	}
+	e.Step, e.Each = r.rec.Step, nil
+	r.evaluated = &e
+	r.w.Evaluated(e)
+	return nil
+}
+
+// save writes a checkpoint, unless there is one of this step.
+func (r *run) save() error {
+	if r.saved == r.rec.Step {
+		return nil
+	}
+	r.w.Stage("saving", 0, 0)
+	start := time.Now()
+	r.rec.Seconds = r.seconds()
+	if err := r.saver.save(r.rec); err != nil {
+		return err
+	}
+	r.saved = r.rec.Step
+	r.w.Saved(Saved{Step: r.saved, Out: r.o.Out, Seconds: time.Since(start).Seconds()})
+	return nil
+}
+
+// end saves what there is when the training is over, or interrupted.
+func (r *run) end(ctx context.Context) (Summary, error) {
+	if r.rec.Step == 0 {
+		return r.summary(true), ctx.Err() // there is nothing to save, unless nothing was asked for
+	}
+	if err := r.save(); err != nil {
+		return r.summary(!r.done()), fmt.Errorf("train: %w", err)
+	}
+	if r.done() {
+		return r.summary(false), nil
+	}
+	of := ""
+	if r.steps > 0 {
+		of = fmt.Sprintf(" of %d", r.steps)
+	}
+	return r.summary(true), subnet.WithHint(fmt.Errorf("interrupted after step %d%s, which is saved in %s", r.rec.Step, of, r.o.Out),
+		"to go on, give the same command with --resume")
+}
+
+func (r *run) summary(interrupted bool) Summary {
+	s := Summary{
+		Out: r.o.Out, Step: r.rec.Step, Steps: r.steps, Tokens: r.rec.Tokens, Seconds: r.seconds(), Loss: Number(r.pace.loss()),
+		Eval: r.evaluated, Wait: r.wait, Skipped: r.skipped, Interrupted: interrupted,
+	}
+	if r.busy > 0 {
+		s.TokensPer = float64(r.tokens) / r.busy
+		s.PeakShare = r.share(s.TokensPer)
+	}
+	return s
+}
+
+// A pace is what the last steps were like.
+type pace struct {
+	last []paced
+}
+
+type paced struct {
+	loss, seconds, wait float64
+	tokens              int
+}
+
+// paceSteps is how many steps a pace is taken over.
+const paceSteps = 20
+
+func (p *pace) add(s subnet.Step, seconds float64) {
+	p.last = append(p.last, paced{s.Loss, seconds, s.Wait.Seconds(), s.Tokens})
+	p.last = p.last[max(0, len(p.last)-paceSteps):]
+}
+
+// speed returns tokens a second, and the share of the time that was waited for
+// text.
+func (p *pace) speed() (tokensPer, wait float64) {
+	secs, n := 0.0, 0
+	for _, s := range p.last {
+		secs, wait, n = secs+s.seconds, wait+s.wait, n+s.tokens
+	}
+	if secs == 0 {
+		return 0, 0
+	}
+	return float64(n) / secs, wait / secs
+}
+
+// step returns the seconds of a step.
+func (p *pace) step() float64 {
+	secs := 0.0
+	for _, s := range p.last {
+		secs += s.seconds
+	}
+	return secs / float64(max(len(p.last), 1))
+}
+
+// loss returns the mean loss.
+func (p *pace) loss() float64 {
+	sum := 0.0
+	for _, s := range p.last {
+		sum += s.loss
+	}
+	return sum / float64(len(p.last)) // NaN of none
+}
