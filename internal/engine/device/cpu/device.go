@@ -2,10 +2,11 @@
 //
 // Everything rests on a handful of small routines over registers and first-level
 // cache, the [kernel]: one that multiplies a few rows by a narrow packed panel,
-// and loops over vectors. There are sets of them for AVX-512, for AVX2
-// with FMA, and in plain Go for every other machine; the best that the processor
-// runs is chosen when a device is made. What stands above them, the blocks a
-// product is cut into and the rows that a worker takes, is the same for all.
+// and loops over vectors. There are four sets of them, for AVX-512, for AVX2 with
+// FMA, for NEON, and in plain Go for every other machine; the best that the
+// processor runs is chosen when a device is made. What stands above them, the
+// blocks a product is cut into and the rows that a worker takes, is the same for
+// all.
 //
 // Results do not depend on the number of threads, to the bit: work is cut at
 // places that follow from sizes alone, and every sum is taken in one order. They
