@@ -149,7 +149,7 @@ CASES = {
         {
             **_GPT2,
             "n_inner": 88,
-            "activation_function": "gelu",
+            "activation_function": "gelu_pytorch_tanh",
             "scale_attn_by_inverse_layer_idx": True,
             "tie_word_embeddings": False,
         },
