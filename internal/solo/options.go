@@ -117,15 +117,15 @@ func (o TrainOptions) Validate() error {
 		bad("--shard-size: %d bytes; give a size such as 5GB", o.ShardBytes)
 	}
 	// What the trainer itself would refuse, with an end that is not known yet.
-	t := o.trainer(max(o.Steps, 1), nil)
-	if o.Steps == 0 {
+	t := o.trainer(o.Steps, nil)
+	if o.Steps <= 0 {
 		t.Schedule.Total = max(t.Schedule.Warmup, 1)
 	}
 	return errors.Join(append(errs, t.Validate())...)
 }
 
-// trainer returns the trainer's options. The end is total steps, or if that is
-// 0 when spent says so.
+// trainer returns the trainer's options. The training has total steps; or if that
+// is 0 its time has an end, and spent says how much of it is over.
 func (o TrainOptions) trainer(total int, spent func() float64) train.Options {
 	params := o.Params
 	if len(params) == 0 {
@@ -138,8 +138,8 @@ func (o TrainOptions) trainer(total int, spent func() float64) train.Options {
 			warmup = min(warmup, total/10)
 		}
 	}
-	if o.Curve != train.Linear && o.Curve != train.Cosine {
-		spent = nil // they have no end
+	if o.Time == 0 || o.Curve != train.Linear && o.Curve != train.Cosine {
+		spent = nil // the others have no end
 	}
 	return train.Options{
 		Trained: params, Batch: o.Batch, Accumulate: o.Accum,

@@ -96,6 +96,7 @@ func setField(object []byte, name string, value any) ([]byte, error) {
 	}
 	var out []byte
 	copied, found, empty := 0, false, true
+	last := int(dec.InputOffset()) // the end of what is there
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
@@ -105,19 +106,17 @@ func setField(object []byte, name string, value any) ([]byte, error) {
 		if err := dec.Decode(&old); err != nil {
 			return nil, err
 		}
-		empty = false
+		empty, last = false, int(dec.InputOffset())
 		if key == name {
-			end := int(dec.InputOffset())
-			out = append(append(out, object[copied:end-len(old)]...), text...)
-			copied, found = end, true
+			out = append(append(out, object[copied:last-len(old)]...), text...)
+			copied, found = last, true
 		}
 	}
-	end := int(dec.InputOffset()) // of the last value
 	if _, err := dec.Token(); err != nil {
 		return nil, err
 	}
 	if !found {
-		out = append(out, object[copied:end]...)
+		out = append(out, object[copied:last]...)
 		if !empty {
 			out = append(out, ',')
 		}
@@ -125,7 +124,7 @@ func setField(object []byte, name string, value any) ([]byte, error) {
 		if empty {
 			out = append(out, '\n')
 		}
-		copied = end
+		copied = last
 	}
 	return append(out, object[copied:]...), nil
 }

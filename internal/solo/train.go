@@ -51,9 +51,10 @@ type run struct {
 	evalText *tokens // nil if there is none of its own
 	held     *data.Tokens
 	seqLen   int
-	flops    float64 // for a token; 0 if they are not counted
-	peak     float64 // of the device, a second
-	steps    int     // to take in all; 0 if the time says when to end
+	flops    float64   // for a token; 0 if they are not counted
+	peak     float64   // of the device, a second
+	measured time.Time // when that was last measured again
+	steps    int       // to take in all; 0 if the time says when to end
 
 	rec    record
 	began  time.Time
@@ -251,7 +252,7 @@ func (r *run) measure() error {
 		r.flops = count.FLOPs
 	}
 	r.w.Stage("measuring the processor", 0, 0)
-	if dev, ok := r.dev.Device.(interface{ Peak() float64 }); ok {
+	if dev, ok := r.dev.Device.(peaked); ok {
 		r.peak = dev.Peak()
 	}
 	held := int64(0)
@@ -344,6 +345,7 @@ func (r *run) step(ctx context.Context) error {
 		Total: r.steps,
 	}
 	out.Speed, out.WaitShare = r.pace.speed()
+	r.remeasure(out.Speed)
 	out.Share = r.share(out.Speed)
 	if r.o.Time > 0 {
 		out.Spent = min(r.spent(), 1)
@@ -364,6 +366,21 @@ func (r *run) step(ctx context.Context) error {
 	}
 	return nil
 }
+
+// remeasureEvery is how often the peak is measured again at the most.
+const remeasureEvery = time.Minute
+
+// remeasure measures the peak again if the training is faster than what the
+// processor seemed to be able to: it was then busy with something else.
+func (r *run) remeasure(speed float64) {
+	dev, ok := r.dev.Device.(peaked)
+	if ok && r.share(speed) > 1 && time.Since(r.measured) > remeasureEvery {
+		r.peak, r.measured = max(r.peak, dev.Peak()), time.Now()
+	}
+}
+
+// A peaked device knows what it can do: floating-point operations a second.
+type peaked interface{ Peak() float64 }
 
 // share returns how much of what the device can do so many tokens a second take.
 func (r *run) share(speed float64) float64 {
