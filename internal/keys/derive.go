@@ -8,35 +8,67 @@ import (
 
 	schnorrkel "github.com/ChainSafe/go-schnorrkel"
 	"github.com/vedhavyas/go-subkey/v2"
+	"golang.org/x/crypto/blake2b"
 )
 
-// scheme lets subkey parse a secret URI and hand its parts back.
+// maxURI is many times the longest useful secret URI, in bytes.
+const maxURI = 8 << 10
+
+// FromURI returns the sr25519 pair of a secret URI: a mnemonic, or "0x" and the
+// 64 hexadecimal digits of a seed, or nothing, which is the development phrase;
+// then any number of junctions, "/soft" or "//hard"; then, for a mnemonic,
+// perhaps "///" and a password. "//Alice" is the well-known test key.
+func FromURI(uri string) (*Pair, error) { return Sr25519.FromURI(uri) }
+
+// FromURI returns the scheme's pair of a secret URI, as [FromURI] does. Ed25519
+// knows hard junctions only.
+func (s Scheme) FromURI(uri string) (*Pair, error) {
+	if len(uri) > maxURI {
+		return nil, fmt.Errorf("secret URI: %d bytes are too many", len(uri))
+	}
+	base, _, derived := strings.Cut(uri, "/")
+	if !derived && !strings.HasPrefix(base, "0x") {
+		if strings.TrimSpace(base) == "" {
+			return nil, errors.New("secret URI: it is empty") // not the key that everybody knows
+		}
+		return s.FromMnemonic(base)
+	}
+	kp, err := subkey.DeriveKeyPair(uriScheme{s}, uri)
+	if err != nil {
+		return nil, fmt.Errorf("secret URI: %w", err)
+	}
+	return kp.(pairOfURI).Pair, nil
+}
+
+// uriScheme lets subkey parse a secret URI and hand its parts back.
 //
-// The library's own sr25519 scheme is not used because its pairs do not give
-// their secret key, which a wallet file must hold if there is no seed.
-type scheme struct{}
+// The library's own schemes are not used because their pairs do not give their
+// secret key, which a wallet file must hold if there is no seed.
+type uriScheme struct{ Scheme }
 
-var _ subkey.Scheme = scheme{}
+var _ subkey.Scheme = uriScheme{}
 
-func (scheme) String() string { return "Sr25519" }
-
-func (scheme) FromSeed(seed []byte) (subkey.KeyPair, error) {
+func (s uriScheme) FromSeed(seed []byte) (subkey.KeyPair, error) {
 	if len(seed) != 32 {
 		return nil, fmt.Errorf("seed of %d bytes, not 32", len(seed))
 	}
-	p, err := FromSeed([32]byte(seed))
+	p, err := s.Scheme.FromSeed([32]byte(seed))
 	return pairOfURI{p}, err
 }
 
-func (scheme) FromPhrase(phrase, password string) (subkey.KeyPair, error) {
-	p, err := fromPhrase(strings.Join(strings.Fields(phrase), " "), password)
+func (s uriScheme) FromPhrase(phrase, password string) (subkey.KeyPair, error) {
+	phrase, err := normalize(phrase)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.fromPhrase(phrase, password)
 	return pairOfURI{p}, err
 }
 
 // Derive follows the junctions. A hard one makes a new seed from the secret; a
 // soft one moves the key by an amount that anybody can compute from the public
 // key, and has no seed.
-func (scheme) Derive(kp subkey.KeyPair, junctions []subkey.DeriveJunction) (subkey.KeyPair, error) {
+func (s uriScheme) Derive(kp subkey.KeyPair, junctions []subkey.DeriveJunction) (subkey.KeyPair, error) {
 	p := kp.(pairOfURI).Pair
 	for _, j := range junctions {
 		next := p.soft
@@ -52,6 +84,11 @@ func (scheme) Derive(kp subkey.KeyPair, junctions []subkey.DeriveJunction) (subk
 }
 
 func (p *Pair) hard(chainCode [32]byte) (*Pair, error) {
+	if p.scheme == Ed25519 {
+		text := append([]byte{11 << 2}, "Ed25519HDKD"...) // a SCALE string
+		text = append(text, p.seed[:]...)
+		return Ed25519.FromSeed(blake2b.Sum256(append(text, chainCode[:]...)))
+	}
 	mini, _, err := p.secret().HardDeriveMiniSecretKey(nil, chainCode)
 	if err != nil {
 		return nil, err
@@ -60,6 +97,9 @@ func (p *Pair) hard(chainCode [32]byte) (*Pair, error) {
 }
 
 func (p *Pair) soft(chainCode [32]byte) (*Pair, error) {
+	if p.scheme == Ed25519 {
+		return nil, errors.New("ed25519 keys have hard junctions only, with two slashes")
+	}
 	ext, err := schnorrkel.DeriveKeySimple(p.secret(), nil, chainCode)
 	if err != nil {
 		return nil, err
@@ -87,12 +127,12 @@ var _ subkey.KeyPair = pairOfURI{}
 func (p pairOfURI) Public() []byte                   { return p.public[:] }
 func (p pairOfURI) AccountID() []byte                { return p.public[:] }
 func (p pairOfURI) SS58Address(prefix uint16) string { return address(p.public, prefix) }
-func (p pairOfURI) Verify(msg, sig []byte) bool      { return Verify(p.public, msg, sig) }
+func (p pairOfURI) Verify(msg, sig []byte) bool      { return p.scheme.Verify(p.public, msg, sig) }
 
 // Seed returns nil: secrets are taken from the Pair.
 func (p pairOfURI) Seed() []byte { return nil }
 
 var errUnused = errors.New("derivation neither generates keys nor reads public ones")
 
-func (scheme) Generate() (subkey.KeyPair, error)              { return nil, errUnused }
-func (scheme) FromPublicKey([]byte) (subkey.PublicKey, error) { return nil, errUnused }
+func (uriScheme) Generate() (subkey.KeyPair, error)              { return nil, errUnused }
+func (uriScheme) FromPublicKey([]byte) (subkey.PublicKey, error) { return nil, errUnused }

@@ -1,39 +1,46 @@
 // Package keys makes and checks the signatures by which neurons know one
-// another: sr25519 keys, their derivation from mnemonics and URIs, and SS58
-// addresses.
+// another: sr25519 and ed25519 keys, their derivation from mnemonics and URIs,
+// and SS58 addresses.
 //
 // A [Pair] holds a secret. Only the packages that keep wallets should hold
 // one; everything else gets a signer from there.
 package keys
 
 import (
+	"crypto/ed25519"
 	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	schnorrkel "github.com/ChainSafe/go-schnorrkel"
-	"github.com/cosmos/go-bip39"
-	"github.com/vedhavyas/go-subkey/v2"
 )
 
-// A Pair is an sr25519 key pair. Its methods may be called concurrently.
+// A Pair is a key pair. Its methods may be called concurrently, but for
+// [Pair.Wipe].
 type Pair struct {
+	scheme   Scheme
 	public   [32]byte
-	private  [64]byte  // scalar, then nonce, as schnorrkel encodes a secret key
+	private  [64]byte  // sr25519: scalar, then nonce, as schnorrkel encodes a secret key; ed25519: seed, then public key
 	seed     *[32]byte // nil if the pair does not come from one
-	mnemonic string    // "" if the pair does not come from one alone
+	mnemonic []byte    // nil if the pair does not come from one alone
 }
 
 // A Secret is what a wallet file keeps of a pair.
 type Secret struct {
 	Mnemonic string    // "" if there is none
-	Seed     *[32]byte // the mini-secret; nil if there is none
-	Private  [64]byte  // scalar divided by the cofactor, then nonce
+	Seed     *[32]byte // of the pair's own memory; nil if there is none
+	// Private is, for sr25519, the scalar divided by the cofactor, then the
+	// nonce; for ed25519, the seed, then the public key.
+	Private [64]byte
 }
 
-// FromSeed returns the pair of a mini-secret.
+// Format keeps secrets out of what is printed.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "•••") }
+
+// FromSeed returns the sr25519 pair of a mini-secret.
 func FromSeed(seed [32]byte) (*Pair, error) {
 	// The expansion is that of ed25519, as everywhere on Substrate chains. The
 	// library keeps the nonce to itself, so it is taken from the same hash.
@@ -54,8 +61,8 @@ func FromSeed(seed [32]byte) (*Pair, error) {
 	return p, nil
 }
 
-// FromPrivate returns the pair of a 64-byte secret key as wallet files hold
-// it: the scalar already divided by the cofactor, then the nonce.
+// FromPrivate returns the sr25519 pair of a 64-byte secret key as wallet files
+// hold it: the scalar already divided by the cofactor, then the nonce.
 func FromPrivate(private [64]byte) (*Pair, error) {
 	p := &Pair{private: private}
 	public, err := p.secret().Public()
@@ -69,49 +76,8 @@ func FromPrivate(private [64]byte) (*Pair, error) {
 	return p, nil
 }
 
-// FromMnemonic returns the pair of an English BIP-39 phrase of 12, 15, 18, 21
-// or 24 words. The seed is Substrate's, made from the phrase's entropy, not
-// from its letters.
-func FromMnemonic(mnemonic string) (*Pair, error) {
-	mnemonic = strings.Join(strings.Fields(mnemonic), " ")
-	p, err := fromPhrase(mnemonic, "")
-	if err != nil {
-		return nil, err
-	}
-	p.mnemonic = mnemonic
-	return p, nil
-}
-
-func fromPhrase(mnemonic, password string) (*Pair, error) {
-	if n := strings.Count(mnemonic, " ") + 1; n < 12 || n > 24 || n%3 != 0 {
-		return nil, fmt.Errorf("mnemonic: %d words, not 12, 15, 18, 21 or 24", n)
-	}
-	// Checks the words and the checksum.
-	if _, err := bip39.MnemonicToByteArray(mnemonic); err != nil {
-		return nil, errors.New("mnemonic: a word is wrong or out of place") // the library's text would show the word
-	}
-	mini, err := schnorrkel.MiniSecretKeyFromMnemonic(mnemonic, password)
-	if err != nil {
-		return nil, fmt.Errorf("mnemonic: %w", err)
-	}
-	return FromSeed(mini.Encode())
-}
-
-// Generate returns a new mnemonic of 12, 15, 18, 21 or 24 words and its pair.
-func Generate(rand io.Reader, words int) (mnemonic string, p *Pair, err error) {
-	if words < 12 || words > 24 || words%3 != 0 {
-		return "", nil, fmt.Errorf("a mnemonic has 12, 15, 18, 21 or 24 words, not %d", words)
-	}
-	entropy := make([]byte, words/3*4)
-	if _, err := io.ReadFull(rand, entropy); err != nil {
-		return "", nil, fmt.Errorf("read randomness: %w", err)
-	}
-	if mnemonic, err = bip39.NewMnemonic(entropy); err != nil {
-		return "", nil, fmt.Errorf("make mnemonic: %w", err)
-	}
-	p, err = FromMnemonic(mnemonic)
-	return mnemonic, p, err
-}
+// Scheme returns what kind of pair it is.
+func (p *Pair) Scheme() Scheme { return p.scheme }
 
 // Public returns the public key.
 func (p *Pair) Public() [32]byte { return p.public }
@@ -120,7 +86,7 @@ func (p *Pair) Public() [32]byte { return p.public }
 func (p *Pair) Address() string { return Address(p.public) }
 
 // Secret returns what a wallet file must keep.
-func (p *Pair) Secret() Secret { return Secret{p.mnemonic, p.seed, p.private} }
+func (p *Pair) Secret() Secret { return Secret{string(p.mnemonic), p.seed, p.private} }
 
 // String returns the address, so that a pair can be printed without harm.
 func (p *Pair) String() string { return p.Address() }
@@ -132,12 +98,31 @@ func (p *Pair) secret() *schnorrkel.SecretKey {
 	return schnorrkel.NewSecretKey([32]byte(p.private[:32]), [32]byte(p.private[32:]))
 }
 
-// context is what every signature on Substrate chains is made for.
+// Wipe overwrites the secret. The pair can no longer sign. Copies that the
+// libraries and the runtime made while computing are out of reach.
+func (p *Pair) Wipe() {
+	clear(p.private[:])
+	clear(p.mnemonic)
+	if p.seed != nil {
+		clear(p.seed[:])
+	}
+	p.seed, p.mnemonic = nil, nil
+}
+
+var errWiped = errors.New("sign: the key has been wiped")
+
+// context is what every sr25519 signature on Substrate chains is made for.
 var context = []byte("substrate")
 
-// Sign returns a 64-byte signature over msg. Two signatures over the same
-// message differ.
+// Sign returns a 64-byte signature over msg. Two sr25519 signatures over the
+// same message differ.
 func (p *Pair) Sign(msg []byte) ([]byte, error) {
+	if p.private == ([64]byte{}) {
+		return nil, errWiped
+	}
+	if p.scheme == Ed25519 {
+		return ed25519.Sign(p.private[:], msg), nil
+	}
 	sig, err := p.secret().Sign(schnorrkel.NewSigningContext(context, msg))
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -146,44 +131,21 @@ func (p *Pair) Sign(msg []byte) ([]byte, error) {
 	return b[:], nil
 }
 
-// Verify reports whether sig is pub's signature over msg.
-func Verify(pub [32]byte, msg, sig []byte) bool {
-	if len(sig) != 64 {
-		return false
-	}
-	var s schnorrkel.Signature
-	if s.Decode([64]byte(sig)) != nil {
-		return false
-	}
-	key, err := schnorrkel.NewPublicKey(pub)
-	if err != nil {
-		return false
-	}
-	ok, err := key.Verify(&s, schnorrkel.NewSigningContext(context, msg))
-	return err == nil && ok
-}
+// Verify reports whether sig is pub's sr25519 signature over msg.
+func Verify(pub [32]byte, msg, sig []byte) bool { return Sr25519.Verify(pub, msg, sig) }
 
 // VerifyWrapped is [Verify], and also accepts a signature over msg between
 // "<Bytes>" and "</Bytes>", which is how browser wallets sign.
-func VerifyWrapped(pub [32]byte, msg, sig []byte) bool {
-	return Verify(pub, msg, sig) || Verify(pub, []byte("<Bytes>"+string(msg)+"</Bytes>"), sig)
-}
+func VerifyWrapped(pub [32]byte, msg, sig []byte) bool { return Sr25519.VerifyWrapped(pub, msg, sig) }
 
-// FromURI returns the pair of a secret URI: a mnemonic, or "0x" and the 64
-// hexadecimal digits of a seed, or nothing, which is the development phrase;
-// then any number of junctions, "/soft" or "//hard"; then, for a mnemonic,
-// perhaps "///" and a password. "//Alice" is the well-known test key.
-func FromURI(uri string) (*Pair, error) {
-	base, _, derived := strings.Cut(uri, "/")
-	if !derived && !strings.HasPrefix(base, "0x") {
-		if strings.TrimSpace(base) == "" {
-			return nil, errors.New("secret URI: it is empty") // not the key that everybody knows
+// Message returns the bytes that wallet tools sign for a text: those that its
+// hexadecimal digits stand for if it is nothing but "0x" and digits, otherwise
+// the text as it is.
+func Message(text string) []byte {
+	if digits, ok := strings.CutPrefix(text, "0x"); ok {
+		if b, err := hex.DecodeString(digits); err == nil {
+			return b
 		}
-		return FromMnemonic(base)
 	}
-	kp, err := subkey.DeriveKeyPair(scheme{}, uri)
-	if err != nil {
-		return nil, fmt.Errorf("secret URI: %w", err)
-	}
-	return kp.(pairOfURI).Pair, nil
+	return []byte(text)
 }

@@ -23,6 +23,10 @@ type vector struct {
 	URI, Mnemonic                              string
 	Words                                      int
 	Entropy, SecretSeed, PrivateKey, PublicKey bin
+	Seed                                       bin
+	Ed25519Public                              bin    `json:"ed25519_publicKey"`
+	Ed25519SS58_0                              string `json:"ed25519_ss58_0"`
+	Ed25519SS58_42                             string `json:"ed25519_ss58_42"`
 	SS58                                       string
 	SS58_0                                     string `json:"ss58_0"`
 	SS58_42                                    string `json:"ss58_42"`
@@ -36,6 +40,7 @@ func vectors(t *testing.T) (v struct {
 	SS58        []vector
 	Invalid     []string `json:"ss58_invalid"`
 	URIs        []vector `json:"uris_sr25519"`
+	Ed25519URIs []vector `json:"uris_ed25519"`
 	FullSeeds   []struct {
 		Password string
 		Seed64   bin

@@ -15,6 +15,18 @@ const prefix = 42
 // Address returns the SS58 address of a public key with prefix 42.
 func Address(pub [32]byte) string { return address(pub, prefix) }
 
+// maxPrefix is the largest that two bytes can hold.
+const maxPrefix = 1<<14 - 1
+
+// AddressWithPrefix returns the SS58 address of a public key on the network
+// with that prefix, which is at most 16383. 42 is any Substrate chain's.
+func AddressWithPrefix(pub [32]byte, prefix uint16) (string, error) {
+	if prefix > maxPrefix {
+		return "", fmt.Errorf("address prefix %d is above %d", prefix, maxPrefix)
+	}
+	return address(pub, prefix), nil
+}
+
 // address encodes a prefix of at most 14 bits: one byte below 64, otherwise
 // two whose bits stand in the order the registry prescribes.
 func address(pub [32]byte, prefix uint16) string {
