@@ -74,7 +74,7 @@ func BuildMetadata(def RuntimeDef) (*Metadata, error) {
 			r.calls[reflect.TypeOf(p.Calls)] = true
 		}
 	}
-	m := &Metadata{}
+	m := &Metadata{Version: 14}
 	for _, p := range def.Pallets {
 		pallet, err := r.pallet(p)
 		if err != nil {
@@ -85,7 +85,7 @@ func BuildMetadata(def RuntimeDef) (*Metadata, error) {
 	if err := r.extrinsic(m, def); err != nil {
 		return nil, fmt.Errorf("describe extrinsic: %w", err)
 	}
-	m.Runtime = r.Add(Type{Path: pathOf(def.Name), Def: TypeDef{Composite: &Composite{}}})
+	m.Runtime = SomeOf(r.Add(Type{Path: pathOf(def.Name), Def: TypeDef{Composite: &Composite{}}}))
 	m.Types = r.types
 	return m, m.check()
 }
@@ -121,7 +121,7 @@ func (r *Registry) pallet(def PalletDef) (Pallet, error) {
 		if err != nil {
 			return p, fmt.Errorf("constant %s: %w", c.Name, err)
 		}
-		p.Constants = append(p.Constants, Constant{c.Name, id, b, docs(c.Doc)})
+		p.Constants = append(p.Constants, Constant{Name: c.Name, Type: id, Value: b, Docs: docs(c.Doc)})
 	}
 	if len(def.Storage) > 0 {
 		p.Storage = SomeOf(Storage{Prefix: def.Name})
@@ -219,12 +219,12 @@ func (r *Registry) extrinsic(m *Metadata, def RuntimeDef) error {
 		return err
 	}
 	m.Extrinsic = Extrinsic{
-		Version: 4,
-		Type: r.Add(Type{
+		Versions: []uint8{4},
+		Type: SomeOf(r.Add(Type{
 			Path:   []string{"sp_runtime", "generic", "unchecked_extrinsic", "UncheckedExtrinsic"},
 			Params: params,
 			Def:    TypeDef{Composite: &Composite{[]Field{{Type: opaque}}}},
-		}),
+		})),
 	}
 	for _, e := range def.Extensions {
 		extra, err := r.TypeOf(e.Extra)

@@ -14,9 +14,10 @@
 //		Reset  *scale.Unit `scale:"4"`
 //	}
 //
-// Dynamically: [Metadata] is what a chain says about itself, and encodes and
-// decodes calls, storage keys, events and errors by their names. A [Registry]
-// writes such metadata from the same Go types that the static codec executes.
+// Dynamically: [Metadata] is what a chain says about itself, in any of
+// [MetadataVersions], and encodes and decodes calls, storage keys, events,
+// errors and runtime calls by their names. [BuildMetadata] makes such metadata
+// of the same Go types and functions that the static codec and [APIs] execute.
 //
 // All input is foreign: a length is believed only as far as the bytes that
 // are there, nesting is bounded, and numbers must be in their shortest form,

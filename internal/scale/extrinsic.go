@@ -117,16 +117,16 @@ func Payload(call, extra, implicit []byte) []byte {
 
 // SignedExtrinsic puts a signed extrinsic together, its length in front.
 func (m *Metadata) SignedExtrinsic(signer [32]byte, sr25519 []byte, extra, call []byte) ([]byte, error) {
-	address, err := m.extrinsicPart("Address")
+	address, err := part(m.Extrinsic.Address, "addresses")
 	if err != nil {
 		return nil, err
 	}
-	signature, err := m.extrinsicPart("Signature")
+	signature, err := part(m.Extrinsic.Signature, "signatures")
 	if err != nil {
 		return nil, err
 	}
 	e := encoder{m, 0}
-	b := []byte{0x80 | m.Extrinsic.Version}
+	b := []byte{0x80 | 4}
 	if b, err = e.value(b, address, signer); err != nil {
 		return nil, fmt.Errorf("address: %w", err)
 	}

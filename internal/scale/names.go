@@ -57,16 +57,14 @@ func (m *Metadata) EncodeCall(pallet, call string, args ...any) ([]byte, error) 
 }
 
 // CallType returns the type of all the runtime's calls.
-func (m *Metadata) CallType() (TypeID, error) { return m.extrinsicPart("Call") }
+func (m *Metadata) CallType() (TypeID, error) { return part(m.Extrinsic.Call, "calls") }
 
-// extrinsicPart returns a parameter of the extrinsic's type.
-func (m *Metadata) extrinsicPart(name string) (TypeID, error) {
-	for _, p := range m.Types[m.Extrinsic.Type].Params {
-		if p.Name == name && p.Type.Some {
-			return p.Type.V, nil
-		}
+// part returns the type of a part of extrinsics. Version 14 need not tell it.
+func part(o Option[TypeID], what string) (TypeID, error) {
+	if !o.Some {
+		return 0, fmt.Errorf("the metadata does not say the type of %s", what)
 	}
-	return 0, fmt.Errorf("the runtime's extrinsics have no %s", name)
+	return o.V, nil
 }
 
 // A ModuleError is an error that a pallet declares.
