@@ -17,6 +17,12 @@
 // trainer which knows how far it got needs no other state, and two trainers with
 // different seeds see different text first.
 //
+// A model from elsewhere comes with its own tokenizer: [LoadTokenizer] reads the
+// tokenizer.json of today's models, [Encode] packs [Texts] into one file of
+// tokens with it, and [Open] maps such files, or those of others, of any length.
+// Sequences of [Tokens] are taken in an [Order], again a function of numbers. A
+// [Stream] turns the tokens a model gives out into text.
+//
 // Everything here is deterministic: the same documents and options give the
 // same bytes on every machine, with any number of cores.
 package data

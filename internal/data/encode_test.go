@@ -125,6 +125,19 @@ func TestEncodeDocuments(t *testing.T) {
 	}
 }
 
+// What stands before a text is not put before each block of a long one.
+func TestEncodeLongDocument(t *testing.T) {
+	tok := family(t, "llama2")
+	text := strings.Repeat("the end of the day ", 2*blockBytes/19)
+	dir := folder(t, map[string]string{"a.txt": text})
+	out := filepath.Join(t.TempDir(), "out.bin")
+	encode(t, "", out, tok, EncodeOptions{}, dir)
+	got := readAll(t, open(t, TokenOptions{}, out))
+	if want := append(tok.Encode(text), tok.End()); !cmp.Equal(got, want) {
+		t.Errorf("%d tokens, want %d", len(got), len(want))
+	}
+}
+
 func TestEncodeField(t *testing.T) {
 	tok, _ := library(t)
 	dir := folder(t, map[string]string{

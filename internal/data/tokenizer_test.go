@@ -244,16 +244,14 @@ func TestEncodeLongWord(t *testing.T) {
 }
 
 func FuzzLoadTokenizer(f *testing.F) {
-	tok, _ := library(f)
-	f.Add([]byte(canonical(f, tok)), "it's a test\n\n of 12 "+EndOfText)
-	for _, name := range []string{"llama2", "added-normalized", "deepseek3", "metaspace-always"} {
-		b, err := os.ReadFile("testdata/families/" + name + ".json")
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b, "a ab  \u0301[MASK] </s>1234▁x")
-	}
-	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","b"],"a b"]},"added_tokens":[{"id":0,"content":"<|endoftext|>"}],"pre_tokenizer":{"type":"ByteLevel"},"decoder":{"type":"ByteLevel"}}`), "")
+	// Small ones: what large ones are cut down to takes the time of the search.
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"Ġ":3,"Ċ":4,"<|endoftext|>":5},"merges":[["a","b"]]},"added_tokens":[{"id":5,"content":"<|endoftext|>","special":true},{"id":6,"content":"x","single_word":true,"lstrip":true,"rstrip":true}],`+
+		`"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[^\\r\\n\\p{L}]?\\p{L}+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Removed","invert":true},{"type":"Digits","individual_digits":true},{"type":"ByteLevel","use_regex":false}]},`+
+		`"decoder":{"type":"ByteLevel"}}`), "ab \u0301 x <|endoftext|>a\n")
+	f.Add([]byte(`{"model":{"type":"BPE","unk_token":"<unk>","fuse_unk":true,"byte_fallback":true,"ignore_merges":true,"vocab":{"<unk>":0,"<s>":1,"▁":2,"a":3,"▁a":4,"<0x0A>":5},"merges":["▁ a"]},"added_tokens":[{"id":1,"content":"<s>","special":true,"normalized":true}],`+
+		`"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false},`+
+		`"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]}}},`+
+		`"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}}`), "a a\nb<s>a")
 	f.Add([]byte(`{"model":{"vocab":{"a":-1},"merges":[null]}}`), "a")
 	f.Fuzz(func(t *testing.T, b []byte, text string) {
 		tok, err := LoadTokenizer(bytes.NewReader(b))
