@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"adit/internal/solo"
 	"adit/internal/subnet"
@@ -68,7 +69,7 @@ func (c GenerateCommand) Run(ctx context.Context, t terminal) error {
 	}
 	w, end := watch(terminal{in: t.in, out: io.Discard, err: t.err}, c.JSON)
 	defer end()
-	enc := json.NewEncoder(t.out)
+	enc, tame := json.NewEncoder(t.out), isTerminal(t.out)
 	ended := true // the text so far ends a line
 	g, err := solo.Generate(ctx, o, w, func(p solo.Piece) error {
 		end() // the text takes the bar's place
@@ -78,7 +79,11 @@ func (c GenerateCommand) Run(ctx context.Context, t terminal) error {
 		if p.Text != "" {
 			ended = strings.HasSuffix(p.Text, "\n")
 		}
-		_, err := io.WriteString(t.out, p.Text)
+		text := p.Text
+		if tame {
+			text = strings.Map(printable, text)
+		}
+		_, err := io.WriteString(t.out, text)
 		return err
 	})
 	end()
@@ -93,6 +98,15 @@ func (c GenerateCommand) Run(ctx context.Context, t terminal) error {
 	}
 	fmt.Fprintf(t.err, "adit: %d tokens after %d in %.2f s, %.1f tokens/s\n", g.Tokens, g.Prompt, g.Reading+g.Seconds, g.TokensPer)
 	return nil
+}
+
+// printable replaces what would steer a terminal: who trained a model may have
+// taught it to.
+func printable(r rune) rune {
+	if r == '\n' || r == '\t' || !unicode.IsControl(r) {
+		return r
+	}
+	return '\uFFFD'
 }
 
 // readPrompt reads all of r, or until ctx is done.

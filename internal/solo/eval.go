@@ -34,6 +34,9 @@ const maxEvalBatch = 8
 func (o EvalOptions) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if o.Model == "" {
+		bad("no model: give its directory")
+	}
 	if len(o.Data.Paths) == 0 {
 		bad("no text to evaluate on: give --data")
 	}

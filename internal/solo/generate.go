@@ -41,6 +41,9 @@ const (
 func (o GenerateOptions) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if o.Model == "" {
+		bad("no model: give its directory")
+	}
 	if o.MaxTokens < 1 {
 		bad("--max-tokens: %d; give at least 1", o.MaxTokens)
 	}

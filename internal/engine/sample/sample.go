@@ -83,9 +83,6 @@ func (s *Sampler) Next(logits []float32) (int32, error) {
 		return best, err
 	}
 	kept := s.keep(logits, s.rules.TopK)
-	if len(kept) == 0 {
-		return 0, errNone // unreachable: best is among them
-	}
 	most := float64(logits[best])
 	sum := 0.0
 	for i := range kept {
