@@ -13,7 +13,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
-strays=$(env | grep -E '^(OPENBLAS|OMP|MKL|GOMP|KMP|ATEN|TORCH_NUM|DNNL|ONEDNN)[A-Z_]*=' | cut -d= -f1 || true)
+strays=$(env | grep -E '^(OPENBLAS|OMP|MKL|GOMP|KMP|ATEN|TORCH_NUM|DNNL|ONEDNN)[A-Z0-9_]*=' | cut -d= -f1 || true)
 for name in $strays; do
 	echo "unset $name, which would change how a peer computes"
 	unset "$name"
