@@ -23,14 +23,15 @@ var allowed = map[string]string{
 	// L1: formats and rules. No clock, no network.
 	"keys":        "subnet",
 	"scale":       "subnet",
-	"ledger":      "subnet keys scale",
+	"drand":       "subnet",
+	"ledger":      "subnet keys scale drand",
 	"tensor":      "subnet",
 	"safetensors": "subnet tensor",
 	"torchfile":   "subnet tensor",
 	"checkpoint":  "subnet tensor safetensors torchfile",
 	// L2: what touches the world.
 	"wallet":    "subnet keys",
-	"subtensor": "subnet keys scale",
+	"subtensor": "subnet keys scale drand",
 	"exchange":  "subnet",
 	"data":      "subnet",
 	"engine":    "subnet tensor safetensors torchfile checkpoint",
@@ -75,7 +76,7 @@ var impure = []string{"time", "os", "net", "net/http", "context"}
 
 func TestPureRules(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`,
-		"../keys", "../scale", "../ledger", "../tensor", "../safetensors", "../torchfile", "../checkpoint").Output()
+		"../keys", "../scale", "../drand", "../ledger", "../tensor", "../safetensors", "../torchfile", "../checkpoint").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
