@@ -31,7 +31,8 @@ func NewBar(w io.Writer, width func() int) *Bar { return &Bar{w: w, width: width
 const redraw = 100 * time.Millisecond
 
 const (
-	barCells   = 24
+	barCells   = 24 // of a gauge
+	leastCells = 8  // of one where there is little room
 	clearLine  = "\r\x1b[K"
 	hideCursor = "\x1b[?25l"
 	showCursor = "\x1b[?25h"
@@ -113,7 +114,20 @@ func (b *Bar) Step(s Step) {
 		return
 	}
 	b.stage = ""
-	b.line(fmt.Sprintf("%s  %s  %s", countText(s), gauge(s.Spent, barCells), stepText(s)))
+	b.line(b.stepLine(s))
+}
+
+// stepLine is a step with a gauge, without what there is no room for.
+func (b *Bar) stepLine(s Step) string {
+	room := b.width() - 1 - ansi.StringWidth(countText(s)) - 4
+	parts := stepParts(s)
+	text := strings.Join(parts, "  ")
+	for len(parts) > 1 && room-len(text) < leastCells {
+		parts = parts[:len(parts)-1]
+		text = strings.Join(parts, "  ")
+	}
+	cells := max(leastCells, min(room-len(text), barCells))
+	return fmt.Sprintf("%s  %s  %s", countText(s), gauge(s.Spent, cells), text)
 }
 
 // Evaluated writes a line above the bar.

@@ -11,29 +11,29 @@ import (
 
 // Texts for people. Numbers have the digits that a person looks at.
 
-// stepText is a step on one line, without its number.
-func stepText(s Step) string {
+// stepParts is what there is to say of a step, the most important first.
+func stepParts(s Step) []string {
 	parts := []string{"loss " + lossText(s.Loss), fmt.Sprintf("lr %.2e", s.LR)}
 	if s.Skipped {
 		parts = append(parts, "skipped")
 	}
-	if s.Balance != 0 {
-		parts = append(parts, fmt.Sprintf("balance %.3g", s.Balance))
-	}
-	if s.Scale != 0 {
-		parts = append(parts, fmt.Sprintf("scale %g", s.Scale))
-	}
 	parts = append(parts, speedText(s.Speed))
+	if s.Left > 0 {
+		parts = append(parts, spanText(s.Left)+" left")
+	}
 	if s.Share > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f%% of peak", 100*s.Share))
 	}
 	if s.WaitShare >= 0.01 {
 		parts = append(parts, fmt.Sprintf("waits %.0f%%", 100*s.WaitShare))
 	}
-	if s.Left > 0 {
-		parts = append(parts, spanText(s.Left)+" left")
+	if s.Scale != 0 {
+		parts = append(parts, fmt.Sprintf("scale %g", s.Scale))
 	}
-	return strings.Join(parts, "  ")
+	if s.Balance != 0 {
+		parts = append(parts, fmt.Sprintf("balance %.3g", s.Balance))
+	}
+	return parts
 }
 
 // countText is how far a training is.
@@ -211,7 +211,7 @@ func (l *Lines) Step(s Step) {
 	every := max(1, l.total/lineParts)
 	due := l.total > 0 && (s.Step%every == 0 || s.Step == l.total)
 	if now := time.Now(); due || now.Sub(l.shown) >= lineEvery {
-		l.say("%s  %s", countText(s), stepText(s))
+		l.say("%s  %s", countText(s), strings.Join(stepParts(s), "  "))
 		l.shown = now
 	}
 }
