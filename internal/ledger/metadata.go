@@ -38,7 +38,7 @@ func (l *Ledger) Metadata() []byte {
 				}},
 			{Name: "AdminUtils", Index: inAdmin, Calls: AdminCall{}, Events: AdminEvent{}, Errors: failures(inAdmin)},
 		},
-		Call: RuntimeCall{}, Address: MultiAddress{}, Signature: Signature{}, Extra: scale.Unit{},
+		Call: RuntimeCall{}, Address: MultiAddress{}, Signature: Signature{}, Event: RuntimeEvent{},
 		Extensions: []scale.ExtensionDef{
 			{Name: "CheckNonZeroSender", Extra: scale.Unit{}, Implicit: scale.Unit{}},
 			{Name: "CheckSpecVersion", Extra: scale.Unit{}, Implicit: uint32(0)},

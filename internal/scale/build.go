@@ -11,16 +11,24 @@ import (
 type RuntimeDef struct {
 	Name    string // path of the runtime's own type, joined by "::"
 	Pallets []PalletDef
-	// Call is the enum of the pallets' calls; Address, Signature and Extra
-	// are the other parts of an extrinsic.
-	Call, Address, Signature, Extra any
-	Extensions                      []ExtensionDef
+	// Call is the enum of the pallets' calls; Address and Signature are the other
+	// parts of an extrinsic, beside what the extensions add.
+	Call, Address, Signature any
+	Extensions               []ExtensionDef
+	// Event is the enum of the pallets' events, the one in System.Events. If it is
+	// nil, one is made of the pallets.
+	Event any
+	// APIs answer runtime calls: the Defs of all [APIs].
+	APIs []APIDef
+	// Custom is whatever else is to be told.
+	Custom []ConstantDef
 }
 
 // PalletDef declares one pallet.
 type PalletDef struct {
 	Name      string
 	Index     uint8
+	Doc       string
 	Calls     any // an enum, or nil; its variants are named in snake case
 	Events    any // an enum, or nil
 	Errors    []ErrorDef
@@ -82,16 +90,45 @@ func BuildMetadata(def RuntimeDef) (*Metadata, error) {
 		}
 		m.Pallets = append(m.Pallets, pallet)
 	}
-	if err := r.extrinsic(m, def); err != nil {
+	var err error
+	if m.Extrinsic, err = r.extrinsic(def); err != nil {
 		return nil, fmt.Errorf("describe extrinsic: %w", err)
 	}
 	m.Runtime = SomeOf(r.Add(Type{Path: pathOf(def.Name), Def: TypeDef{Composite: &Composite{}}}))
+	m.basic = len(r.types)
+	outer, err := r.outer(def, m)
+	if err != nil {
+		return nil, fmt.Errorf("describe the enums over all pallets: %w", err)
+	}
+	m.Outer = SomeOf(outer)
+	for _, d := range def.APIs {
+		api, err := r.api(d)
+		if err != nil {
+			return nil, fmt.Errorf("describe runtime API %s: %w", d.Name, err)
+		}
+		m.APIs = append(m.APIs, api)
+	}
+	for _, d := range def.Custom {
+		c, err := r.constant(d)
+		if err != nil {
+			return nil, fmt.Errorf("describe custom value %s: %w", d.Name, err)
+		}
+		m.Custom = append(m.Custom, CustomValue{c.Name, c.Type, c.Value})
+	}
 	m.Types = r.types
 	return m, m.check()
 }
 
+func (r *Registry) constant(def ConstantDef) (c Constant, err error) {
+	c = Constant{Name: def.Name, Docs: docs(def.Doc)}
+	if c.Type, err = r.TypeOf(def.Value); err == nil {
+		c.Value, err = Marshal(def.Value)
+	}
+	return c, err
+}
+
 func (r *Registry) pallet(def PalletDef) (Pallet, error) {
-	p := Pallet{Name: def.Name, Index: def.Index}
+	p := Pallet{Name: def.Name, Index: def.Index, Docs: docs(def.Doc)}
 	var err error
 	if def.Calls != nil {
 		p.Calls.Some = true
@@ -113,15 +150,11 @@ func (r *Registry) pallet(def PalletDef) (Pallet, error) {
 		p.Errors = SomeOf(r.Add(Type{Path: framePath(def.Name, "Error"), Def: TypeDef{Variant: &VariantType{vs}}}))
 	}
 	for _, c := range def.Constants {
-		id, err := r.TypeOf(c.Value)
+		k, err := r.constant(c)
 		if err != nil {
 			return p, fmt.Errorf("constant %s: %w", c.Name, err)
 		}
-		b, err := Marshal(c.Value)
-		if err != nil {
-			return p, fmt.Errorf("constant %s: %w", c.Name, err)
-		}
-		p.Constants = append(p.Constants, Constant{Name: c.Name, Type: id, Value: b, Docs: docs(c.Doc)})
+		p.Constants = append(p.Constants, k)
 	}
 	if len(def.Storage) > 0 {
 		p.Storage = SomeOf(Storage{Prefix: def.Name})
@@ -198,46 +231,6 @@ func (r *Registry) tuple(ids []TypeID) TypeID {
 		r.extra[name] = id
 	}
 	return id
-}
-
-// extrinsic describes extrinsics. Readers find the types of their parts in the
-// parameters of the extrinsic's type, which itself is opaque bytes.
-func (r *Registry) extrinsic(m *Metadata, def RuntimeDef) error {
-	var params []TypeParam
-	for _, p := range []struct {
-		name string
-		v    any
-	}{{"Address", def.Address}, {"Call", def.Call}, {"Signature", def.Signature}, {"Extra", def.Extra}} {
-		id, err := r.TypeOf(p.v)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		params = append(params, TypeParam{p.name, SomeOf(id)})
-	}
-	opaque, err := r.TypeOf([]byte(nil))
-	if err != nil {
-		return err
-	}
-	m.Extrinsic = Extrinsic{
-		Versions: []uint8{4},
-		Type: SomeOf(r.Add(Type{
-			Path:   []string{"sp_runtime", "generic", "unchecked_extrinsic", "UncheckedExtrinsic"},
-			Params: params,
-			Def:    TypeDef{Composite: &Composite{[]Field{{Type: opaque}}}},
-		})),
-	}
-	for _, e := range def.Extensions {
-		extra, err := r.TypeOf(e.Extra)
-		if err != nil {
-			return fmt.Errorf("extension %s: %w", e.Name, err)
-		}
-		implicit, err := r.TypeOf(e.Implicit)
-		if err != nil {
-			return fmt.Errorf("extension %s: %w", e.Name, err)
-		}
-		m.Extrinsic.Extensions = append(m.Extrinsic.Extensions, Extension{e.Name, extra, implicit})
-	}
-	return nil
 }
 
 // pathOf splits a name such as "sp_core::crypto::AccountId32".

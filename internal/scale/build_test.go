@@ -52,7 +52,7 @@ func toyRuntime() RuntimeDef {
 				}},
 			{Name: "Sudo", Index: 12, Calls: toySudo{}},
 		},
-		Call: toyCall{}, Address: account{}, Signature: [64]byte{}, Extra: Unit{},
+		Call: toyCall{}, Address: account{}, Signature: [64]byte{},
 		Extensions: []ExtensionDef{{"CheckNonce", Compact[uint32]{}, Unit{}}},
 	}
 }

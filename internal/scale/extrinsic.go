@@ -126,7 +126,7 @@ func (m *Metadata) SignedExtrinsic(signer [32]byte, sr25519 []byte, extra, call 
 		return nil, err
 	}
 	e := encoder{m, 0}
-	b := []byte{0x80 | 4}
+	b := []byte{signedVersion | signedFlag}
 	if b, err = e.value(b, address, signer); err != nil {
 		return nil, fmt.Errorf("address: %w", err)
 	}
@@ -136,3 +136,9 @@ func (m *Metadata) SignedExtrinsic(signer [32]byte, sr25519 []byte, extra, call 
 	b = append(append(b, extra...), call...)
 	return append(AppendCompact(nil, uint64(len(b))), b...), nil
 }
+
+// The first byte of an extrinsic is its version and, in the upper bits, its kind.
+const (
+	signedVersion = 4
+	signedFlag    = 0x80
+)

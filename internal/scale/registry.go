@@ -72,6 +72,11 @@ func (r *Registry) Type(t reflect.Type) (TypeID, error) {
 	if err != nil {
 		return 0, fmt.Errorf("describe %v: %w", t, err)
 	}
+	if typ.Params == nil {
+		if typ.Params, err = r.params(&typ); err != nil {
+			return 0, fmt.Errorf("describe %v: %w", t, err)
+		}
+	}
 	r.types[id] = typ
 	return id, nil
 }

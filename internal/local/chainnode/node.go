@@ -72,9 +72,7 @@ func Open(o Options) (*Node, error) {
 	if err := n.load(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	if n.metadata, err = describe(n.ledger.Metadata()); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
+	n.metadata = n.ledger.Metadata()
 	n.names = slices.Sorted(maps.Keys(methods))
 	return n, nil
 }

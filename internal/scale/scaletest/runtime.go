@@ -141,7 +141,7 @@ func (Data) ScaleDef(r *scale.Registry) (scale.TypeDef, error) {
 func Runtime() scale.RuntimeDef {
 	return scale.RuntimeDef{
 		Name: "node_subtensor_runtime::Runtime",
-		Call: RuntimeCall{}, Address: MultiAddress{}, Signature: MultiSignature{}, Extra: scale.Unit{},
+		Call: RuntimeCall{}, Address: MultiAddress{}, Signature: MultiSignature{}, Event: RuntimeEvent{},
 		Extensions: []scale.ExtensionDef{
 			{Name: "CheckNonZeroSender", Extra: scale.Unit{}, Implicit: scale.Unit{}},
 			{Name: "CheckSpecVersion", Extra: scale.Unit{}, Implicit: uint32(0)},
