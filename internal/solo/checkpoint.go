@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -188,6 +189,9 @@ func writable(dir string) error {
 	return nil
 }
 
+// errDiverged is wrapped by the error of a training that has come to nothing.
+var errDiverged = errors.New("has become infinite or not a number")
+
 // save writes a checkpoint in the place of the one before. If it returns an
 // error, that one is still there.
 func (s *saver) save(r record) error {
@@ -200,7 +204,7 @@ func (s *saver) save(r record) error {
 func (s *saver) write(r record) (err error) {
 	for _, p := range s.m.Params() {
 		if !s.dev.Finite(s.m.Weights(p)) {
-			return subnet.WithHint(fmt.Errorf("the parameter %s has become infinite or not a number", p.Name),
+			return subnet.WithHint(fmt.Errorf("the parameter %s %w", p.Name, errDiverged),
 				"the checkpoint before is as it was; go on from it with a lower --lr")
 		}
 	}
@@ -249,6 +253,10 @@ func (s *saver) write(r record) (err error) {
 	return pretrained.Write(s.dir, c)
 }
 
+// made are the files that a checkpoint has anew each time, whether it has them or
+// not.
+var made = regexp.MustCompile(`^(config\.json|generation_config\.json|(model|pytorch_model)[-.].*|training\..*)$`)
+
 // keep adds to files those that a person has put beside the checkpoint, such as
 // a README.md.
 func (s *saver) keep(files []string) ([]string, error) {
@@ -260,11 +268,10 @@ func (s *saver) keep(files []string) ([]string, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		switch filepath.Ext(e.Name()) {
-		case ".md", ".txt":
-			if e.Type().IsRegular() && !slices.ContainsFunc(files, func(path string) bool { return filepath.Base(path) == e.Name() }) {
-				files = append(files, filepath.Join(s.dir, e.Name()))
-			}
+		name := e.Name()
+		there := slices.ContainsFunc(files, func(path string) bool { return filepath.Base(path) == name })
+		if e.Type().IsRegular() && !there && !made.MatchString(name) && !strings.HasPrefix(name, ".") {
+			files = append(files, filepath.Join(s.dir, name))
 		}
 	}
 	return files, nil

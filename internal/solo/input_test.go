@@ -293,6 +293,7 @@ func TestKeepsNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(o.Out, "README.md"), []byte("mine"))
+	write(t, filepath.Join(o.Out, "quantise.py"), []byte("mine"))
 	o.Init, o.Resume, o.Steps, o.LR = false, true, 4, 1e-3
 	var w recorder
 	s, err := Train(t.Context(), o, &w)
@@ -302,12 +303,42 @@ func TestKeepsNotes(t *testing.T) {
 	if got := strings.Join(w.notes, "\n"); !strings.Contains(got, "another --lr: 0.001, was 0.01") || !strings.Contains(got, "another --end: 4 steps, was 2 steps") {
 		t.Errorf("notes %q", w.notes)
 	}
-	if b, err := os.ReadFile(filepath.Join(o.Out, "README.md")); err != nil || string(b) != "mine" {
-		t.Errorf("the note is %q, %v", b, err)
+	for _, name := range []string{"README.md", "quantise.py"} {
+		if b, err := os.ReadFile(filepath.Join(o.Out, name)); err != nil || string(b) != "mine" {
+			t.Errorf("%s is %q, %v", name, b, err)
+		}
 	}
 	// There is nothing more to do.
 	if s, err := Train(t.Context(), o, &w); err != nil || s.Step != 4 || s.Interrupted {
 		t.Errorf("after the end: %+v, %v", s, err)
+	}
+}
+
+// TestRescues trains on where a checkpoint cannot be written, and leaves the last
+// one beside it.
+func TestRescues(t *testing.T) {
+	t.Parallel()
+	dir, text := blank(t)
+	o := options(dir, text)
+	o.SaveEvery = 2
+	w := recorder{after: func(s Step) {
+		if s.Step == 3 {
+			write(t, filepath.Join(o.Out, "of-mine", "file"), []byte("mine"))
+		}
+	}}
+	s, err := Train(t.Context(), o, &w)
+	rescued := o.Out + "-rescued"
+	if err == nil || !strings.Contains(err.Error(), "of-mine, which would be lost") || !strings.Contains(err.Error(), "instead") ||
+		subnet.Hint(err) == "" || s.Out != rescued || s.Step != 10 {
+		t.Fatalf("%+v, %v (hint %q)", s, err, subnet.Hint(err))
+	}
+	if !isFile(filepath.Join(o.Out, "of-mine", "file")) || !slices.Equal(w.saved, []int{2}) || len(w.notes) != 4 {
+		t.Errorf("saved %v, notes %q", w.saved, w.notes)
+	}
+	// It is a checkpoint like any other.
+	o.Out, o.Init, o.Resume, o.Steps = rescued, false, true, 11
+	if s, err := Train(t.Context(), o, &w); err != nil || s.Step != 11 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 

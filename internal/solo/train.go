@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -315,8 +317,11 @@ func (r *run) loop(ctx context.Context) error {
 			}
 		}
 		if r.o.SaveEvery > 0 && n%r.o.SaveEvery == 0 {
-			if err := r.save(); err != nil {
+			switch err := r.save(); {
+			case errors.Is(err, errDiverged):
 				return err
+			case err != nil: // a full disk may have room again the next time
+				r.w.Note(fmt.Sprintf("%v; the training goes on", err))
 			}
 		}
 	}
@@ -428,7 +433,7 @@ func (r *run) end(ctx context.Context) (Summary, error) {
 	if r.rec.Step == 0 {
 		return r.summary(true), ctx.Err() // there is nothing to save, unless nothing was asked for
 	}
-	if err := r.save(); err != nil {
+	if err := r.rescue(r.save()); err != nil {
 		return r.summary(!r.done()), fmt.Errorf("train: %w", err)
 	}
 	if r.done() {
@@ -440,6 +445,24 @@ func (r *run) end(ctx context.Context) (Summary, error) {
 	}
 	return r.summary(true), subnet.WithHint(fmt.Errorf("interrupted after step %d%s, which is saved in %s", r.rec.Step, of, r.o.Out),
 		"to go on, give the same command with --resume")
+}
+
+// rescue saves in another place what could not be saved in its own, for the
+// reason err.
+func (r *run) rescue(err error) error {
+	if err == nil || errors.Is(err, errDiverged) {
+		return err
+	}
+	was := r.saver.dir
+	r.saver.dir = filepath.Clean(was) + "-rescued"
+	if _, there := os.Lstat(r.saver.dir); there == nil {
+		return err // it may be somebody's
+	}
+	if r.saver.save(r.rec) != nil {
+		return err
+	}
+	r.o.Out = r.saver.dir
+	return subnet.WithHint(fmt.Errorf("%w; so it is in %s instead", err, r.o.Out), "go on from there with --out, or move it where it belongs")
 }
 
 func (r *run) summary(interrupted bool) Summary {
