@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -167,6 +168,22 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		*c = out
 	}
 	return err
+}
+
+// A decimal is written with a point or an exponent always: transformers takes no
+// whole number for a field that is a float.
+type decimal float64
+
+// MarshalJSON writes the number.
+func (d decimal) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(d)) || math.IsInf(float64(d), 0) {
+		return nil, fmt.Errorf("%v cannot be written", float64(d))
+	}
+	text := strconv.FormatFloat(float64(d), 'g', -1, 64)
+	if !strings.ContainsAny(text, ".e") {
+		text += ".0"
+	}
+	return []byte(text), nil
 }
 
 // must returns an error unless a field has the only value that is built.

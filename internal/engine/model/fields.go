@@ -16,13 +16,13 @@ type common struct {
 	HeadDim               *int    `json:"head_dim,omitempty"`
 	IntermediateSize      int     `json:"intermediate_size"`
 	HiddenAct             string  `json:"hidden_act"`
-	AttentionDropout      float64 `json:"attention_dropout"`
-	RMSNormEps            float64 `json:"rms_norm_eps"`
+	AttentionDropout      decimal `json:"attention_dropout"`
+	RMSNormEps            decimal `json:"rms_norm_eps"`
 	MaxPositionEmbeddings int     `json:"max_position_embeddings"`
 	TieWordEmbeddings     bool    `json:"tie_word_embeddings"`
-	InitializerRange      float64 `json:"initializer_range"`
+	InitializerRange      decimal `json:"initializer_range"`
 
-	RopeTheta      float64     `json:"rope_theta"`
+	RopeTheta      decimal     `json:"rope_theta"`
 	RopeScaling    *ropeFields `json:"rope_scaling"`
 	RopeParameters *ropeFields `json:"rope_parameters,omitempty"` // what transformers 5 has for both
 	OriginalMax    *int        `json:"original_max_position_embeddings,omitempty"`
@@ -39,18 +39,18 @@ func newCommon(positions int) common {
 type ropeFields struct {
 	RopeType        string   `json:"rope_type,omitempty"`
 	Type            string   `json:"type,omitempty"` // an older name
-	RopeTheta       *float64 `json:"rope_theta,omitempty"`
-	Factor          *float64 `json:"factor,omitempty"`
+	RopeTheta       *decimal `json:"rope_theta,omitempty"`
+	Factor          *decimal `json:"factor,omitempty"`
 	OriginalMax     *int     `json:"original_max_position_embeddings,omitempty"`
-	LowFreqFactor   float64  `json:"low_freq_factor,omitempty"`
-	HighFreqFactor  float64  `json:"high_freq_factor,omitempty"`
-	BetaFast        float64  `json:"beta_fast,omitempty"`
-	BetaSlow        float64  `json:"beta_slow,omitempty"`
-	MScale          float64  `json:"mscale,omitempty"`
-	MScaleAllDim    float64  `json:"mscale_all_dim,omitempty"`
-	AttentionFactor float64  `json:"attention_factor,omitempty"`
+	LowFreqFactor   decimal  `json:"low_freq_factor,omitempty"`
+	HighFreqFactor  decimal  `json:"high_freq_factor,omitempty"`
+	BetaFast        decimal  `json:"beta_fast,omitempty"`
+	BetaSlow        decimal  `json:"beta_slow,omitempty"`
+	MScale          decimal  `json:"mscale,omitempty"`
+	MScaleAllDim    decimal  `json:"mscale_all_dim,omitempty"`
+	AttentionFactor decimal  `json:"attention_factor,omitempty"`
 	Truncate        *bool    `json:"truncate,omitempty"`
-	Partial         *float64 `json:"partial_rotary_factor,omitempty"`
+	Partial         *decimal `json:"partial_rotary_factor,omitempty"`
 }
 
 // config is what all these families have in common.
@@ -58,8 +58,8 @@ func (f *common) config() (Config, error) {
 	c := Config{
 		VocabSize: f.VocabSize, HiddenSize: f.HiddenSize, NumHiddenLayers: f.NumHiddenLayers,
 		NumAttentionHeads: f.NumAttentionHeads, NumKeyValueHeads: f.NumAttentionHeads,
-		IntermediateSize: f.IntermediateSize, RMSNormEps: f.RMSNormEps, MaxPositionEmbeddings: f.MaxPositionEmbeddings,
-		TieWordEmbeddings: f.TieWordEmbeddings, InitializerRange: f.InitializerRange, RopeTheta: f.RopeTheta,
+		IntermediateSize: f.IntermediateSize, RMSNormEps: float64(f.RMSNormEps), MaxPositionEmbeddings: f.MaxPositionEmbeddings,
+		TieWordEmbeddings: f.TieWordEmbeddings, InitializerRange: float64(f.InitializerRange), RopeTheta: float64(f.RopeTheta),
 		RoutedScalingFactor: 1,
 	}
 	if f.NumKeyValueHeads != nil {
@@ -90,7 +90,7 @@ func (f *common) config() (Config, error) {
 
 func (f *ropeFields) read(c *Config, original *int) error {
 	if f.RopeTheta != nil {
-		c.RopeTheta = *f.RopeTheta
+		c.RopeTheta = float64(*f.RopeTheta)
 	}
 	if f.Partial != nil && *f.Partial != 1 {
 		return must("rope_scaling: partial_rotary_factor", *f.Partial, 1)
@@ -110,7 +110,7 @@ func (f *ropeFields) read(c *Config, original *int) error {
 		r.OriginalMax = *original
 	}
 	if f.Factor != nil {
-		r.Factor = *f.Factor
+		r.Factor = float64(*f.Factor)
 	} else if kind == RopeYarn && r.OriginalMax > 0 {
 		r.Factor = float64(c.MaxPositionEmbeddings) / float64(r.OriginalMax)
 	}
@@ -118,16 +118,16 @@ func (f *ropeFields) read(c *Config, original *int) error {
 	case RopeLinear, RopeDynamic:
 		r.OriginalMax = 0 // they do not look at it
 	case RopeLlama3:
-		r.LowFreqFactor, r.HighFreqFactor = f.LowFreqFactor, f.HighFreqFactor
+		r.LowFreqFactor, r.HighFreqFactor = float64(f.LowFreqFactor), float64(f.HighFreqFactor)
 	case RopeYarn:
 		r.BetaFast, r.BetaSlow = 32, 1
 		if f.BetaFast != 0 {
-			r.BetaFast = f.BetaFast
+			r.BetaFast = float64(f.BetaFast)
 		}
 		if f.BetaSlow != 0 {
-			r.BetaSlow = f.BetaSlow
+			r.BetaSlow = float64(f.BetaSlow)
 		}
-		r.MScale, r.MScaleAllDim, r.AttentionFactor = f.MScale, f.MScaleAllDim, f.AttentionFactor
+		r.MScale, r.MScaleAllDim, r.AttentionFactor = float64(f.MScale), float64(f.MScaleAllDim), float64(f.AttentionFactor)
 		r.NoTruncate = f.Truncate != nil && !*f.Truncate
 	}
 	c.Rope = r
@@ -138,8 +138,8 @@ func (f *ropeFields) read(c *Config, original *int) error {
 func (f *common) set(c Config) {
 	f.ModelType, f.VocabSize, f.HiddenSize, f.NumHiddenLayers = c.ModelType, c.VocabSize, c.HiddenSize, c.NumHiddenLayers
 	f.NumAttentionHeads, f.NumKeyValueHeads = c.NumAttentionHeads, &c.NumKeyValueHeads
-	f.IntermediateSize, f.RMSNormEps, f.MaxPositionEmbeddings = c.IntermediateSize, c.RMSNormEps, c.MaxPositionEmbeddings
-	f.TieWordEmbeddings, f.InitializerRange, f.RopeTheta = c.TieWordEmbeddings, c.InitializerRange, c.RopeTheta
+	f.IntermediateSize, f.RMSNormEps, f.MaxPositionEmbeddings = c.IntermediateSize, decimal(c.RMSNormEps), c.MaxPositionEmbeddings
+	f.TieWordEmbeddings, f.InitializerRange, f.RopeTheta = c.TieWordEmbeddings, decimal(c.InitializerRange), decimal(c.RopeTheta)
 	if c.HeadDim > 0 {
 		f.HeadDim = &c.HeadDim
 	}
@@ -147,10 +147,11 @@ func (f *common) set(c Config) {
 	if r.Kind == RopeDefault {
 		return
 	}
+	factor := decimal(r.Factor)
 	f.RopeScaling = &ropeFields{
-		RopeType: r.Kind, Factor: &r.Factor, LowFreqFactor: r.LowFreqFactor, HighFreqFactor: r.HighFreqFactor,
-		BetaFast: r.BetaFast, BetaSlow: r.BetaSlow, MScale: r.MScale, MScaleAllDim: r.MScaleAllDim,
-		AttentionFactor: r.AttentionFactor,
+		RopeType: r.Kind, Factor: &factor, LowFreqFactor: decimal(r.LowFreqFactor), HighFreqFactor: decimal(r.HighFreqFactor),
+		BetaFast: decimal(r.BetaFast), BetaSlow: decimal(r.BetaSlow), MScale: decimal(r.MScale),
+		MScaleAllDim: decimal(r.MScaleAllDim), AttentionFactor: decimal(r.AttentionFactor),
 	}
 	if r.OriginalMax > 0 {
 		f.RopeScaling.OriginalMax = &r.OriginalMax
@@ -210,6 +211,7 @@ type qwen2Fields struct {
 	UseSlidingWindow bool     `json:"use_sliding_window"`
 	SlidingWindow    *int     `json:"sliding_window"`
 	MaxWindowLayers  int      `json:"max_window_layers"`
+	UseMRope         bool     `json:"use_mrope,omitempty"`
 	LayerTypes       []string `json:"layer_types,omitempty"`
 }
 
@@ -220,6 +222,7 @@ func newQwen2Fields() fields {
 
 func (f *qwen2Fields) config() (Config, error) {
 	c, err := f.common.config()
+	err = errors.Join(err, must("use_mrope", f.UseMRope, false))
 	c.QKVBias = true
 	if !f.UseSlidingWindow || f.SlidingWindow == nil {
 		return c, err

@@ -12,8 +12,8 @@ type gpt2Fields struct {
 	Context           int     `json:"n_ctx,omitempty"` // an older name, not looked at
 	Inner             *int    `json:"n_inner"`
 	Activation        string  `json:"activation_function"`
-	LayerNormEps      float64 `json:"layer_norm_epsilon"`
-	InitializerRange  float64 `json:"initializer_range"`
+	LayerNormEps      decimal `json:"layer_norm_epsilon"`
+	InitializerRange  decimal `json:"initializer_range"`
 	TieWordEmbeddings bool    `json:"tie_word_embeddings"`
 
 	ScaleAttnWeights        bool `json:"scale_attn_weights"`
@@ -21,13 +21,13 @@ type gpt2Fields struct {
 	ReorderAndUpcastAttn    bool `json:"reorder_and_upcast_attn"` // nothing in 32 bits
 	AddCrossAttention       bool `json:"add_cross_attention"`
 
-	EmbdPdrop  float64 `json:"embd_pdrop"`
-	AttnPdrop  float64 `json:"attn_pdrop"`
-	ResidPdrop float64 `json:"resid_pdrop"`
+	EmbdPdrop  decimal `json:"embd_pdrop"`
+	AttnPdrop  decimal `json:"attn_pdrop"`
+	ResidPdrop decimal `json:"resid_pdrop"`
 
 	// What a head for classification would have.
 	SummaryActivation    any     `json:"summary_activation,omitempty"`
-	SummaryFirstDropout  float64 `json:"summary_first_dropout,omitempty"`
+	SummaryFirstDropout  decimal `json:"summary_first_dropout,omitempty"`
 	SummaryProjToLabels  bool    `json:"summary_proj_to_labels,omitempty"`
 	SummaryType          string  `json:"summary_type,omitempty"`
 	SummaryUseProjection bool    `json:"summary_use_proj,omitempty"`
@@ -44,8 +44,8 @@ func newGPT2Fields() fields {
 func (f *gpt2Fields) config() (Config, error) {
 	c := Config{
 		VocabSize: f.VocabSize, HiddenSize: f.Width, NumHiddenLayers: f.Layers, NumAttentionHeads: f.Heads,
-		NumKeyValueHeads: f.Heads, IntermediateSize: gpt2Width(f.Width), RMSNormEps: f.LayerNormEps,
-		MaxPositionEmbeddings: f.Positions, TieWordEmbeddings: f.TieWordEmbeddings, InitializerRange: f.InitializerRange,
+		NumKeyValueHeads: f.Heads, IntermediateSize: gpt2Width(f.Width), RMSNormEps: float64(f.LayerNormEps),
+		MaxPositionEmbeddings: f.Positions, TieWordEmbeddings: f.TieWordEmbeddings, InitializerRange: float64(f.InitializerRange),
 		RoutedScalingFactor: 1, QKVBias: true, OutBias: true, MLPBias: true,
 		ScaleAttention: f.ScaleAttnWeights, ScaleByLayer: f.ScaleAttnByInverseLayer,
 	}
@@ -55,7 +55,7 @@ func (f *gpt2Fields) config() (Config, error) {
 	if f.Heads > 0 {
 		c.HeadDim = f.Width / f.Heads
 	}
-	for name, p := range map[string]float64{"embd_pdrop": f.EmbdPdrop, "attn_pdrop": f.AttnPdrop, "resid_pdrop": f.ResidPdrop} {
+	for name, p := range map[string]decimal{"embd_pdrop": f.EmbdPdrop, "attn_pdrop": f.AttnPdrop, "resid_pdrop": f.ResidPdrop} {
 		if p != 0 && (c.Dropout == "" || name < c.Dropout) {
 			c.Dropout = name
 		}
@@ -72,8 +72,8 @@ func (f *gpt2Fields) config() (Config, error) {
 
 func (f *gpt2Fields) set(c Config) {
 	f.ModelType, f.VocabSize, f.Width, f.Layers, f.Heads = c.ModelType, c.VocabSize, c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads
-	f.Positions, f.Inner, f.LayerNormEps = c.MaxPositionEmbeddings, &c.IntermediateSize, c.RMSNormEps
-	f.InitializerRange, f.TieWordEmbeddings = c.InitializerRange, c.TieWordEmbeddings
+	f.Positions, f.Inner, f.LayerNormEps = c.MaxPositionEmbeddings, &c.IntermediateSize, decimal(c.RMSNormEps)
+	f.InitializerRange, f.TieWordEmbeddings = decimal(c.InitializerRange), c.TieWordEmbeddings
 	f.ScaleAttnWeights, f.ScaleAttnByInverseLayer = c.ScaleAttention, c.ScaleByLayer
 	if c.Dropout == "" {
 		f.EmbdPdrop, f.AttnPdrop, f.ResidPdrop = 0, 0, 0

@@ -15,7 +15,7 @@ type deepseekFields struct {
 	NumExpertsPerTok    int     `json:"num_experts_per_tok"`
 	MoEIntermediateSize int     `json:"moe_intermediate_size"`
 	FirstKDenseReplace  int     `json:"first_k_dense_replace"`
-	RoutedScalingFactor float64 `json:"routed_scaling_factor"`
+	RoutedScalingFactor decimal `json:"routed_scaling_factor"`
 	mixtureFields
 }
 
@@ -27,7 +27,7 @@ type mixtureFields struct {
 	TopKMethod   string  `json:"topk_method"`
 	ScoringFunc  string  `json:"scoring_func"`
 	NormTopKProb bool    `json:"norm_topk_prob"`
-	AuxLossAlpha float64 `json:"aux_loss_alpha"`
+	AuxLossAlpha decimal `json:"aux_loss_alpha"`
 	SeqAux       bool    `json:"seq_aux"`
 }
 
@@ -56,7 +56,7 @@ func (f *mixtureFields) read(c *Config) error {
 	default:
 		problems = append(problems, fmt.Errorf("topk_method: %q is neither greedy nor group_limited_greedy", f.TopKMethod))
 	}
-	c.BalanceAlpha, c.BalanceEach = f.AuxLossAlpha, f.SeqAux
+	c.BalanceAlpha, c.BalanceEach = float64(f.AuxLossAlpha), f.SeqAux
 	if c.BalanceAlpha == 0 {
 		c.BalanceEach = false
 	}
@@ -67,7 +67,7 @@ func (f *mixtureFields) set(c Config) {
 	if c.NGroup > 0 {
 		f.TopKMethod, f.NGroup, f.TopKGroup = "group_limited_greedy", &c.NGroup, &c.TopKGroup
 	}
-	f.AuxLossAlpha, f.SeqAux = c.BalanceAlpha, c.BalanceEach
+	f.AuxLossAlpha, f.SeqAux = decimal(c.BalanceAlpha), c.BalanceEach
 }
 
 func newDeepSeekFields() fields {
@@ -81,7 +81,7 @@ func (f *deepseekFields) config() (Config, error) {
 	if f.NSharedExperts != nil {
 		c.NSharedExperts = *f.NSharedExperts
 	}
-	c.FirstKDenseReplace, c.RoutedScalingFactor = f.FirstKDenseReplace, f.RoutedScalingFactor
+	c.FirstKDenseReplace, c.RoutedScalingFactor = f.FirstKDenseReplace, float64(f.RoutedScalingFactor)
 	return c, errors.Join(err, f.mixtureFields.read(&c))
 }
 
@@ -89,7 +89,7 @@ func (f *deepseekFields) set(c Config) {
 	f.common.set(c)
 	f.AttentionBias, f.MLPBias = c.QKVBias, c.MLPBias
 	f.NRoutedExperts, f.NSharedExperts, f.NumExpertsPerTok, f.MoEIntermediateSize = c.NRoutedExperts, &c.NSharedExperts, c.NumExpertsPerTok, c.MoEIntermediateSize
-	f.FirstKDenseReplace, f.RoutedScalingFactor = c.FirstKDenseReplace, c.RoutedScalingFactor
+	f.FirstKDenseReplace, f.RoutedScalingFactor = c.FirstKDenseReplace, decimal(c.RoutedScalingFactor)
 	f.mixtureFields.set(c)
 }
 
@@ -151,7 +151,7 @@ type qwen3Fields struct {
 	DecoderSparseStep   int     `json:"decoder_sparse_step"`
 	MLPOnlyLayers       []int   `json:"mlp_only_layers"`
 	OutputRouterLogits  bool    `json:"output_router_logits"`
-	RouterAuxLossCoef   float64 `json:"router_aux_loss_coef"`
+	RouterAuxLossCoef   decimal `json:"router_aux_loss_coef"`
 }
 
 func newQwen3Fields() fields {
@@ -184,7 +184,7 @@ func (f *qwen3Fields) config() (Config, error) {
 		c.SparseStep = 0
 	}
 	if n := c.sparseLayers(); f.OutputRouterLogits && n > 0 {
-		c.BalanceAlpha = f.RouterAuxLossCoef * float64(f.NumExpertsPerTok) / float64(n)
+		c.BalanceAlpha = float64(f.RouterAuxLossCoef) * float64(f.NumExpertsPerTok) / float64(n)
 	}
 	return c, err
 }
@@ -198,6 +198,6 @@ func (f *qwen3Fields) set(c Config) {
 	f.NumExperts, f.NumExpertsPerTok, f.MoEIntermediateSize = &c.NRoutedExperts, c.NumExpertsPerTok, c.MoEIntermediateSize
 	f.NormTopKProb, f.DecoderSparseStep, f.MLPOnlyLayers = c.NormTopKProb, max(c.SparseStep, 1), unjoin(c.DenseLayers)
 	if n := c.sparseLayers(); c.BalanceAlpha > 0 && n > 0 {
-		f.OutputRouterLogits, f.RouterAuxLossCoef = true, c.BalanceAlpha*float64(n)/float64(c.NumExpertsPerTok)
+		f.OutputRouterLogits, f.RouterAuxLossCoef = true, decimal(c.BalanceAlpha*float64(n)/float64(c.NumExpertsPerTok))
 	}
 }
