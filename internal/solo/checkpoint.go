@@ -1,7 +1,6 @@
 package solo
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,112 +28,6 @@ const (
 	masterName = "training.weights.safetensors" // the parameters in 32 bits, where the model's files have fewer
 )
 
-// A record is training.json.
-type record struct {
-	Version int     `json:"version"`
-	Step    int     `json:"step"`
-	Tokens  int64   `json:"tokens"`
-	Seconds float64 `json:"seconds"` // of training
-	// Fixed are the settings without which the next step would be another, by
-	// their flags; Free those that a person may change.
-	Fixed map[string]string `json:"fixed"`
-	Free  map[string]string `json:"free"`
-}
-
-const recordVersion = 1
-
-// settingsOf returns the settings of a training for its record.
-func (o TrainOptions) record(text string, seqLen int) record {
-	end := "1 epoch"
-	switch {
-	case o.Steps > 0:
-		end = fmt.Sprintf("%d steps", o.Steps)
-	case o.Epochs > 0:
-		end = fmt.Sprintf("%v epochs", o.Epochs)
-	case o.Time > 0:
-		end = o.Time.String()
-	}
-	return record{
-		Version: recordVersion,
-		Fixed: map[string]string{
-			"data": text, "seq-len": fmt.Sprint(seqLen), "seed": fmt.Sprint(o.Seed),
-			"shard": fmt.Sprintf("%d/%d", o.Shard+1, max(o.Shards, 1)), "eval-split": fmt.Sprint(o.EvalSplit),
-			"dtype": strings.ToLower(o.DType.String()),
-		},
-		Free: map[string]string{
-			"end": end, "batch": fmt.Sprint(o.Batch), "accumulate": fmt.Sprint(max(o.Accum, 1)), "schedule": string(o.Curve),
-			"lr": fmt.Sprint(o.LR), "warmup": fmt.Sprint(o.Warmup), "min-lr": fmt.Sprint(o.MinLR), "optimizer": string(o.Rules.Method),
-			"beta1": fmt.Sprint(o.Rules.Beta1), "beta2": fmt.Sprint(o.Rules.Beta2), "eps": fmt.Sprint(o.Rules.Eps),
-			"momentum": fmt.Sprint(o.Rules.Momentum), "weight-decay": fmt.Sprint(o.Rules.WeightDecay), "clip": fmt.Sprint(o.Rules.ClipNorm),
-			"precision": string(o.Precision), "train": strings.Join(o.Params, " "),
-		},
-	}
-}
-
-// readRecord reads the record in a directory. The error wraps subnet.ErrNotFound
-// if there is none.
-func readRecord(dir string) (record, error) {
-	path := filepath.Join(dir, recordName)
-	b, err := readSmall(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return record{}, subnet.WithHint(fmt.Errorf("%s: no training to go on with: %w", dir, subnet.ErrNotFound), "name the directory that the training wrote to with --out, or leave --resume out to begin one")
-	}
-	if err != nil {
-		return record{}, err
-	}
-	var r record
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	err = dec.Decode(&r)
-	switch {
-	case err != nil:
-	case r.Version != recordVersion:
-		err = fmt.Errorf("version %d, want %d", r.Version, recordVersion)
-	case r.Step < 0 || r.Tokens < 0 || !(r.Seconds >= 0):
-		err = errors.New("a negative number")
-	}
-	if err != nil {
-		return r, subnet.WithHint(fmt.Errorf("%s: %w", path, err), "the checkpoint is damaged; begin anew from the model in it, with another --out")
-	}
-	return r, nil
-}
-
-// follows returns an error if a training with the settings of r would not go on
-// with that of the record old, and notes about what it does otherwise.
-func (r record) follows(old record, dir string) (notes []string, err error) {
-	for _, name := range sortedKeys(r.Fixed) {
-		if was, is := old.Fixed[name], r.Fixed[name]; was != is {
-			if name == "data" {
-				was, is = "another text", "this one"
-			}
-			return nil, subnet.WithHint(fmt.Errorf("--%s is %s, but the training in %s had %s", name, is, dir, was),
-				"give what it had to go on; to train its model in another way, begin anew from it with another --out")
-		}
-	}
-	for _, name := range sortedKeys(r.Free) {
-		if was, is := old.Free[name], r.Free[name]; was != is {
-			notes = append(notes, fmt.Sprintf("goes on with another --%s: %s, was %s", name, orNone(is), orNone(was)))
-		}
-	}
-	return notes, nil
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
-func sortedKeys(m map[string]string) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
 // A saver writes checkpoints of one training.
 type saver struct {
 	dir        string
@@ -148,8 +41,8 @@ type saver struct {
 	shardBytes int64
 }
 
-// prepare returns an error if the checkpoint could not be written when it is
-// time.
+// prepareOut returns an error if checkpoints could not be written to dir when it
+// is time.
 func prepareOut(dir string, resume bool) error {
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -210,7 +103,11 @@ func (s *saver) write(r record) (err error) {
 	}
 	// The trainer's files are made beside the directory, and copied into it. A
 	// kill leaves them to the next call.
-	beside := filepath.Join(filepath.Dir(filepath.Clean(s.dir)), "."+filepath.Base(s.dir)+".state")
+	dir, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
+	beside := filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".state")
 	if err := os.RemoveAll(beside); err != nil {
 		return err
 	}
@@ -302,89 +199,3 @@ func (s *saver) writeMaster(w io.Writer) error {
 	}
 	return nil
 }
-
-// A diskFile is a file that the engine reads.
-type diskFile struct {
-	*os.File
-	size int64
-}
-
-func (f diskFile) Size() int64 { return f.size }
-
-func openFile(path string) (diskFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return diskFile{}, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return diskFile{}, errors.Join(err, f.Close())
-	}
-	return diskFile{f, info.Size()}, nil
-}
-
-// resume takes up the trainer's state in a directory, and the parameters where
-// the model's files, which m was loaded from, do not have all their bits.
-func resume(dir string, dtype tensor.DType, dev device.Device, m *model.Model, t *train.Trainer) error {
-	if dtype != tensor.F32 {
-		if err := readMaster(filepath.Join(dir, masterName), dev, m); err != nil {
-			return err
-		}
-	}
-	f, err := openFile(filepath.Join(dir, stateName))
-	if err != nil {
-		return subnet.WithHint(fmt.Errorf("resume training: %w", err), hintBroken)
-	}
-	defer f.Close()
-	if err := t.Resume(f); err != nil {
-		return subnet.WithHint(err, hintBroken)
-	}
-	return nil
-}
-
-const hintBroken = "give the --optimizer, --train and --freeze that it had; if the file is damaged, begin anew from the model in this directory, with another --out"
-
-// readMaster reads what writeMaster wrote.
-func readMaster(path string, dev device.Device, m *model.Model) (err error) {
-	defer func() {
-		if err != nil {
-			err = subnet.WithHint(fmt.Errorf("resume training: %s: %w", path, err), hintBroken)
-		}
-	}()
-	f, err := openFile(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	st, err := safetensors.Open(f, f.size)
-	if err != nil {
-		return err
-	}
-	var vals []float32
-	var b []byte
-	for _, p := range m.Params() {
-		info, ok := st.Info(p.Name)
-		if !ok || info.DType != tensor.F32 || !slices.Equal(info.Shape, p.Shape) {
-			return fmt.Errorf("tensor %q is not there as F32%v", p.Name, p.Shape)
-		}
-		b = slices.Grow(b[:0], int(info.Size))[:info.Size]
-		if _, err := io.ReadFull(st.Reader(p.Name), b); err != nil {
-			return fmt.Errorf("tensor %q: %w", p.Name, err)
-		}
-		x := tensor.Tensor{DType: tensor.F32, Shape: p.Shape, Data: b}
-		if !x.Finite() {
-			return fmt.Errorf("tensor %q is not finite", p.Name)
-		}
-		if vals, err = x.Floats(vals); err != nil {
-			return err
-		}
-		dev.Upload(m.Weights(p), vals)
-	}
-	if st.Len() != len(m.Params()) {
-		return fmt.Errorf("it holds %d tensors, and the model has %d", st.Len(), len(m.Params()))
-	}
-	return nil
-}
-
-// IsCheckpoint reports whether Train wrote to a directory.
-func IsCheckpoint(dir string) bool { return isFile(filepath.Join(dir, recordName)) }
