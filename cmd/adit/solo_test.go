@@ -1,14 +1,20 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -91,6 +97,66 @@ func TestTrainOptions(t *testing.T) {
 	c := TrainCommand{Model: "m", Train: []string{"*.mlp.*"}, Freeze: []string{"*.0.*", "*bias"}, Batch: 1, ShardSize: "1GB", DType: "bf16"}
 	if o, err := c.options(); err != nil || fmt.Sprint(o.Params) != "[*.mlp.* !*.0.* !*bias]" || o.Warmup != solo.Auto || o.DType.String() != "BF16" {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// TestInterruptedTraining interrupts a training that would take an hour: within
+// five seconds it is saved and has said how to go on.
+func TestInterruptedTraining(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("one process cannot press Ctrl-C for another")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	tok, err := tinyTokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"m/config.json": tinyConfig, "m/tokenizer.json": tok, "text.txt": strings.Repeat("the adit is the level passage into a mine. ", 20),
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(os.Args[0], "train", "m", "--init", "--data", "text.txt", "--time", "1h", "--seq-len", "16", "--json", "--cache", "tokens", "--threads", "1")
+	cmd.Env = append(os.Environ(), runAdit+"=1")
+	cmd.Dir = dir
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	var last, interrupted = "", time.Time{}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		last = lines.Text()
+		if strings.Contains(last, `"kind":"step","step":3,`) {
+			interrupted = time.Now()
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err = cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed || interrupted.IsZero() {
+		t.Errorf("it ended with %v", err)
+	}
+	if took := time.Since(interrupted); took > 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	if !strings.Contains(last, `"kind":"summary"`) || !strings.Contains(last, `"interrupted":true`) ||
+		!strings.Contains(errs.String(), "which is saved in m-trained\nhint: to go on, give the same command with --resume\n") {
+		t.Errorf("it ended with %s and said\n%s", last, errs.String())
+	}
+	if !solo.IsCheckpoint(filepath.Join(dir, "m-trained")) {
+		t.Error("nothing was saved")
 	}
 }
 
