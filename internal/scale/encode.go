@@ -18,9 +18,10 @@ type Args map[string]any
 // EncodeValue writes v as a type of m. It takes what [Metadata.DecodeValue]
 // gives, and besides: Go integers of any size and *big.Int for integers; any
 // array or slice of bytes, or a string, for bytes; any slice or array for lists;
-// [Args] for structs; the name alone for a variant without fields; the codec's
-// own [Compact], [Option] and tuples; [Raw]; and for a MultiAddress the
-// 32 bytes of an account.
+// [Args], or a Go struct with fields of those names, for structs; the name alone
+// for a variant without fields; []bool for bits; the codec's own [Compact],
+// [Option], tuples, enums and types that write themselves; [Raw]; and for a
+// MultiAddress the 32 bytes of an account.
 func (m *Metadata) EncodeValue(id TypeID, v any) ([]byte, error) {
 	e := encoder{m, 0}
 	return e.value(nil, id, v)
@@ -39,6 +40,10 @@ func (e *encoder) value(b []byte, id TypeID, v any) ([]byte, error) {
 		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
 	}
 	defer func() { e.depth-- }()
+	v, err := plain(v)
+	if err != nil {
+		return nil, err
+	}
 	if raw, ok := v.(Raw); ok {
 		d := NewDecoder(raw)
 		if _, err := e.DecodeValue(id, d); err != nil {
@@ -50,38 +55,62 @@ func (e *encoder) value(b []byte, id TypeID, v any) ([]byte, error) {
 		return append(b, raw...), nil
 	}
 	t := &e.Types[id]
-	v = plain(v)
-	b, err := e.typ(b, t, v)
+	b, err = e.typ(b, t, v)
 	if err != nil && t.Path != nil {
 		err = fmt.Errorf("%s: %w", t.Name(), err)
 	}
 	return b, err
 }
 
-// plain takes the codec's generic types apart.
-func plain(v any) any {
+// plain takes the codec's own types and Go structs apart. Enums and types that
+// write themselves become what they write.
+func plain(v any) (any, error) {
 	rv := reflect.ValueOf(v)
 	if !rv.IsValid() {
-		return nil
+		return nil, nil
 	}
-	switch shapeOf(rv.Type()) {
+	if _, ok := v.(*big.Int); ok {
+		return v, nil
+	}
+	for rv.Kind() == reflect.Pointer {
+		if rv.IsNil() {
+			return nil, fmt.Errorf("nil %v", rv.Type())
+		}
+		rv = rv.Elem()
+		v = rv.Interface()
+	}
+	t := rv.Type()
+	switch shapeOf(t) {
 	case shapeCompact:
-		return rv.Field(0).Interface()
+		return rv.Field(0).Interface(), nil
 	case shapeOption:
 		if !rv.Field(0).Bool() {
-			return nil
+			return nil, nil
 		}
-		return rv.Field(1).Interface()
+		return V("Some", rv.Field(1).Interface()), nil
 	case shapeTuple:
 		vs := make([]any, rv.NumField())
 		for i := range vs {
 			vs[i] = rv.Field(i).Interface()
 		}
-		return vs
+		return vs, nil
 	case shapeUnit:
-		return nil
+		return nil, nil
 	}
-	return v
+	if isCustom(t) || isEnum(t) {
+		b, err := Marshal(v)
+		return Raw(b), err
+	}
+	if t.Kind() == reflect.Struct && t.PkgPath() != codecPkg {
+		args := Args{}
+		for i := range t.NumField() {
+			if name, ok := goFieldName(t.Field(i)); ok {
+				args[name] = rv.Field(i).Interface()
+			}
+		}
+		return args, nil
+	}
+	return v, nil
 }
 
 func (e *encoder) typ(b []byte, t *Type, v any) ([]byte, error) {
@@ -113,11 +142,7 @@ func (e *encoder) typ(b []byte, t *Type, v any) ([]byte, error) {
 		}
 		return appendCompact128(b, U128{n.lo, n.hi}), err
 	case def.BitSequence != nil:
-		bits, ok := v.(Bits)
-		if !ok {
-			return nil, fmt.Errorf("%T is no Bits", v)
-		}
-		return append(AppendCompact(b, bits.N), bits.Data...), nil
+		return e.bits(b, *def.BitSequence, v)
 	}
 	return nil, errors.New("a type without a definition") // unreachable: ReadMetadata sets one
 }
@@ -196,11 +221,12 @@ func (e *encoder) variant(b []byte, t *Type, v any) ([]byte, error) {
 	case string:
 		want.Name = x
 	}
-	if _, is := v.(Variant); !is && isOption(t) {
+	if isOption(t) && !likeOption(v) {
 		if v == nil {
-			return append(b, t.Def.Variant.Variants[0].Index), nil
+			want = V("None")
+		} else {
+			want = V("Some", v)
 		}
-		want = V("Some", v)
 	}
 	if _, err := bytesOf(v); err == nil && t.Name() == "MultiAddress" {
 		want = V("Id", v)
@@ -339,11 +365,16 @@ func wideOf(v any) (wide, error) {
 	case I128:
 		return wide{x.Lo, uint64(x.Hi), x.Hi < 0}, nil
 	case *big.Int:
-		if x.Sign() < 0 || x.BitLen() > 128 {
-			return wide{}, fmt.Errorf("%v is no u128", x)
+		if x.Sign() >= 0 {
+			u, err := U128FromBig(x)
+			return wide{u.Lo, u.Hi, false}, err
 		}
-		u, err := U128FromBig(x)
-		return wide{u.Lo, u.Hi, false}, err
+		// In two's complement, -x is the complement of x-1.
+		u, err := U128FromBig(new(big.Int).Not(x))
+		if err != nil {
+			return wide{}, fmt.Errorf("%v is no integer of 128 bits", x)
+		}
+		return wide{^u.Lo, ^u.Hi, true}, nil
 	}
 	switch rv := reflect.ValueOf(v); {
 	case rv.CanInt():

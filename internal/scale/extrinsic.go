@@ -58,11 +58,17 @@ func (p *SignedParts) extension(name string) (extra, implicit any, known bool) {
 // Extensions returns the two parts that the runtime's signed extensions add
 // to a call: extra stands in the extrinsic, and both are signed. An extension
 // that is not known is passed over if it adds nothing, and refused otherwise.
+// Where there are several versions of the extensions it is the first one, which
+// signed extrinsics have.
 func (m *Metadata) Extensions(p SignedParts) (extra, implicit []byte, err error) {
-	for _, x := range m.Extrinsic.Extensions {
+	xs, err := m.extensions(0)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, x := range xs {
 		in, beside, known := p.extension(x.Name)
 		if !known {
-			if !m.empty(x.Type, 0) || !m.empty(x.Implicit, 0) {
+			if !m.empty(x.Type) || !m.empty(x.Implicit) {
 				return nil, nil, fmt.Errorf("the runtime demands the signed extension %s, which is not known here", x.Name)
 			}
 			continue
@@ -78,30 +84,57 @@ func (m *Metadata) Extensions(p SignedParts) (extra, implicit []byte, err error)
 	return extra, implicit, nil
 }
 
-// empty reports whether values of a type take no bytes.
-func (m *Metadata) empty(id TypeID, depth int) bool {
-	if depth > 16 {
-		return false // deeper than any that Rust would allow to be this empty
+// extensions returns the extensions of a version of them, in their order.
+func (m *Metadata) extensions(version uint8) ([]Extension, error) {
+	if len(m.Extrinsic.Sets) == 0 && version == 0 {
+		return m.Extrinsic.Extensions, nil
 	}
-	switch def := &m.Types[id].Def; {
-	case def.Composite != nil:
-		for _, f := range def.Composite.Fields {
-			if !m.empty(f.Type, depth+1) {
+	for _, s := range m.Extrinsic.Sets {
+		if s.Version != version {
+			continue
+		}
+		var xs []Extension
+		for _, i := range s.Extensions {
+			xs = append(xs, m.Extrinsic.Extensions[i.V])
+		}
+		return xs, nil
+	}
+	return nil, fmt.Errorf("the runtime has no version %d of its extensions", version)
+}
+
+// empty reports whether values of a type take no bytes. A type that is made of
+// itself is not.
+func (m *Metadata) empty(id TypeID) bool { return m.allEmpty(map[TypeID]bool{}, id) }
+
+// allEmpty remembers what it has looked at, false while it looks: foreign types
+// may refer to one another in more ways than could be followed.
+func (m *Metadata) allEmpty(seen map[TypeID]bool, ids ...TypeID) bool {
+	for _, id := range ids {
+		known, ok := seen[id]
+		if !ok {
+			if len(seen) > maxDepth {
 				return false
 			}
-		}
-		return true
-	case def.Tuple != nil:
-		for _, id := range *def.Tuple {
-			if !m.empty(id, depth+1) {
-				return false
+			seen[id] = false
+			switch def := &m.Types[id].Def; {
+			case def.Composite != nil:
+				parts := make([]TypeID, len(def.Composite.Fields))
+				for i, f := range def.Composite.Fields {
+					parts[i] = f.Type
+				}
+				known = m.allEmpty(seen, parts...)
+			case def.Tuple != nil:
+				known = m.allEmpty(seen, *def.Tuple...)
+			case def.Array != nil:
+				known = def.Array.Len == 0 || m.allEmpty(seen, def.Array.Type)
 			}
+			seen[id] = known
 		}
-		return true
-	case def.Array != nil:
-		return def.Array.Len == 0 || m.empty(def.Array.Type, depth+1)
+		if !known {
+			return false
+		}
 	}
-	return false
+	return true
 }
 
 // Payload returns the exact bytes to sign: call, extra and implicit, or their
@@ -114,31 +147,3 @@ func Payload(call, extra, implicit []byte) []byte {
 	}
 	return b
 }
-
-// SignedExtrinsic puts a signed extrinsic together, its length in front.
-func (m *Metadata) SignedExtrinsic(signer [32]byte, sr25519 []byte, extra, call []byte) ([]byte, error) {
-	address, err := part(m.Extrinsic.Address, "addresses")
-	if err != nil {
-		return nil, err
-	}
-	signature, err := part(m.Extrinsic.Signature, "signatures")
-	if err != nil {
-		return nil, err
-	}
-	e := encoder{m, 0}
-	b := []byte{signedVersion | signedFlag}
-	if b, err = e.value(b, address, signer); err != nil {
-		return nil, fmt.Errorf("address: %w", err)
-	}
-	if b, err = e.value(b, signature, V("Sr25519", sr25519)); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
-	}
-	b = append(append(b, extra...), call...)
-	return append(AppendCompact(nil, uint64(len(b))), b...), nil
-}
-
-// The first byte of an extrinsic is its version and, in the upper bits, its kind.
-const (
-	signedVersion = 4
-	signedFlag    = 0x80
-)

@@ -42,14 +42,8 @@ func (m *Metadata) EncodeCall(pallet, call string, args ...any) ([]byte, error) 
 	if !ok {
 		return nil, fmt.Errorf("pallet %s has no call %q", pallet, call)
 	}
-	var fields any = args
-	if len(args) == 1 {
-		if named, ok := args[0].(Args); ok {
-			fields = named
-		}
-	}
 	e := encoder{m, 0}
-	b, err := e.fields([]byte{p.Index, v.Index}, v.Fields, fields)
+	b, err := e.fields([]byte{p.Index, v.Index}, v.Fields, argsOf(args))
 	if err != nil {
 		return nil, fmt.Errorf("encode %s.%s: %w", pallet, call, err)
 	}
@@ -108,10 +102,30 @@ func (m *Metadata) Constant(pallet, name string) (any, error) {
 	}
 	for _, c := range p.Constants {
 		if c.Name == name {
-			return m.whole(c.Type, c.Value)
+			v, err := m.whole(c.Type, c.Value)
+			if err != nil {
+				return nil, fmt.Errorf("decode constant %s.%s: %w", pallet, name, err)
+			}
+			return v, nil
 		}
 	}
 	return nil, fmt.Errorf("pallet %s has no constant %q", pallet, name)
+}
+
+// TypeNamed returns the type of that name: its path joined by "::", or the path's
+// last part, if no other type has it.
+func (m *Metadata) TypeNamed(name string) (TypeID, error) {
+	var found []TypeID
+	for i := range m.Types {
+		t := &m.Types[i]
+		if strings.Join(t.Path, "::") == name || t.Name() == name && name != "" {
+			found = append(found, TypeID(i))
+		}
+	}
+	if len(found) != 1 {
+		return 0, fmt.Errorf("the runtime has %d types %q, want one", len(found), name)
+	}
+	return found[0], nil
 }
 
 // whole decodes all of b.

@@ -266,12 +266,9 @@ func (r *Registry) fields(t reflect.Type) ([]Field, error) {
 	fs := []Field{}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name := f.Tag.Get("scale")
-		if name == "-" {
+		name, ok := goFieldName(f)
+		if !ok {
 			continue
-		}
-		if name == "" {
-			name = snake(f.Name)
 		}
 		id, err := r.Type(f.Type)
 		if err != nil {

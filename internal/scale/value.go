@@ -36,10 +36,17 @@ func (v Variant) At(i int) any {
 	return nil
 }
 
-// Bits is a vector of N bits as it was stored.
-type Bits struct {
-	N    uint64
-	Data []byte
+// lookup returns the variant of that index.
+func (v *VariantType) lookup(index byte) *VariantDef {
+	if int(index) < len(v.Variants) && v.Variants[index].Index == index {
+		return &v.Variants[index] // as most enums are numbered
+	}
+	for i := range v.Variants {
+		if v.Variants[i].Index == index {
+			return &v.Variants[i]
+		}
+	}
+	return nil
 }
 
 // DecodeValue reads one value of a type of m. The Go values are
@@ -51,10 +58,12 @@ type Bits struct {
 //	[]any                       sequences, arrays, tuples, structs of fields without names
 //	map[string]any              structs
 //	Variant                     enums
+//	Bits                        vectors of bits
 //	nil                         (), None; Some is its value
 //
-// and a struct around one field without a name is that field's value: an
-// AccountId32 is a []byte.
+// but Some of nothing, and of an enum's variant that is itself called Some or
+// None, keep the Variant around them. A struct around one field without a name is that
+// field's value: an AccountId32 is a []byte.
 func (m *Metadata) DecodeValue(id TypeID, d *Decoder) (any, error) {
 	if int(id) >= len(m.Types) {
 		return nil, fmt.Errorf("there is no type %d", id)
@@ -139,23 +148,26 @@ func (m *Metadata) decodeFields(fs []Field, d *Decoder) (any, error) {
 	if len(fs) == 0 {
 		return nil, nil
 	}
-	named := map[string]any{}
-	var listed []any
-	for i, f := range fs {
+	if !fs[0].Name.Some {
+		listed := make([]any, len(fs))
+		for i, f := range fs {
+			v, err := m.DecodeValue(f.Type, d)
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+			listed[i] = v
+		}
+		return listed, nil
+	}
+	named := make(map[string]any, len(fs))
+	for _, f := range fs {
 		v, err := m.DecodeValue(f.Type, d)
 		if err != nil {
-			if f.Name.Some {
-				return nil, fmt.Errorf("%s: %w", f.Name.V, err)
-			}
-			return nil, fmt.Errorf("[%d]: %w", i, err)
+			return nil, fmt.Errorf("%s: %w", f.Name.V, err)
 		}
 		named[f.Name.V] = v
-		listed = append(listed, v)
 	}
-	if fs[0].Name.Some {
-		return named, nil
-	}
-	return listed, nil
+	return named, nil
 }
 
 // isOption reports whether t is Rust's Option.
@@ -168,27 +180,31 @@ func (m *Metadata) decodeVariant(t *Type, d *Decoder) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range t.Def.Variant.Variants {
-		if v.Index != index {
-			continue
-		}
-		fields, err := m.decodeFields(v.Fields, d)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", v.Name, err)
-		}
-		if isOption(t) {
-			some, _ := fields.([]any)
-			if len(some) == 0 {
-				return nil, nil
-			}
-			if some[0] != nil {
-				return some[0], nil
-			}
-			// Some of nothing keeps its variant, or it would read as None.
-		}
-		return Variant{v.Name, index, fields}, nil
+	v := t.Def.Variant.lookup(index)
+	if v == nil {
+		return nil, fmt.Errorf("unknown variant %d", index)
 	}
-	return nil, fmt.Errorf("unknown variant %d", index)
+	fields, err := m.decodeFields(v.Fields, d)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", v.Name, err)
+	}
+	if isOption(t) {
+		some, _ := fields.([]any)
+		if len(some) == 0 {
+			return nil, nil
+		}
+		if some[0] != nil && !likeOption(some[0]) {
+			return some[0], nil
+		}
+		// Else Some and what it holds would read as another.
+	}
+	return Variant{v.Name, index, fields}, nil
+}
+
+// likeOption reports whether a value could be taken for an Option's own variant.
+func likeOption(v any) bool {
+	x, ok := v.(Variant)
+	return ok && (x.Name == "Some" || x.Name == "None")
 }
 
 func (m *Metadata) decodeList(n uint64, id TypeID, d *Decoder) (any, error) {
@@ -285,22 +301,4 @@ func (m *Metadata) decodeCompact(id TypeID, d *Decoder) (any, error) {
 		return nil, fmt.Errorf("compact integer %v over %d bits", n, 8*size)
 	}
 	return n.Lo, nil
-}
-
-func (m *Metadata) decodeBits(b BitSequence, d *Decoder) (any, error) {
-	p := m.Types[b.Store].Def.Primitive
-	if p == nil {
-		return nil, errors.New("bits are not stored in integers")
-	}
-	size, _ := p.integer()
-	n, err := d.Compact()
-	if err != nil {
-		return nil, err
-	}
-	if size == 0 || n > 8*uint64(d.Len()) {
-		return nil, fmt.Errorf("%w: %d bits, %d bytes left", errShort, n, d.Len())
-	}
-	word := 8 * uint64(size)
-	data, err := d.copied(int64((n + word - 1) / word * uint64(size)))
-	return Bits{n, data}, err
 }
