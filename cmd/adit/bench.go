@@ -83,6 +83,17 @@ func (f benchStepFlags) run(ctx context.Context, t terminal, s bench.Shape) erro
 // BenchStepCommand measures the reference step.
 type BenchStepCommand struct{ benchStepFlags }
 
+// Help shows examples.
+func (BenchStepCommand) Help() string {
+	return `Trains a small Llama of 16.9 million parameters: 6 layers of width 384, 6 heads,
+feed-forward width 1024; 8 sequences of 256 tokens; AdamW with clipping, in 32 bits.
+
+Examples:
+  adit bench step
+  adit bench step --threads 1 --kernel avx2
+  adit bench step --vocab 32000 --steps 5 --json`
+}
+
 // Run trains for a few steps.
 func (c BenchStepCommand) Run(ctx context.Context, t terminal) error {
 	return c.run(ctx, t, bench.Reference(c.Vocab))
@@ -91,6 +102,17 @@ func (c BenchStepCommand) Run(ctx context.Context, t terminal) error {
 // BenchMoECommand measures a mixture's step.
 type BenchMoECommand struct{ benchStepFlags }
 
+// Help shows examples.
+func (BenchMoECommand) Help() string {
+	return `Trains a small DeepSeek-V2 of 64.5 million parameters: 6 layers of width 512, the
+first dense, 8 heads of latent attention of rank 128, 16 routed experts of width 352
+of which a token gets 4, and 2 shared ones.
+
+Examples:
+  adit bench moe
+  adit bench moe --threads 1 --json`
+}
+
 // Run trains for a few steps.
 func (c BenchMoECommand) Run(ctx context.Context, t terminal) error {
 	return c.run(ctx, t, bench.Mixture(c.Vocab))
@@ -98,6 +120,15 @@ func (c BenchMoECommand) Run(ctx context.Context, t terminal) error {
 
 // BenchGemmCommand measures matrix products.
 type BenchGemmCommand struct{ benchFlags }
+
+// Help shows examples.
+func (BenchGemmCommand) Help() string {
+	return `Multiplies matrices of the sizes that 'adit bench step' has.
+
+Examples:
+  adit bench gemm
+  adit bench gemm --kernel avx2 --threads 1`
+}
 
 // Run multiplies for a few seconds.
 func (c BenchGemmCommand) Run(ctx context.Context, t terminal) error {

@@ -23,7 +23,7 @@ var allowed = map[string]string{
 	// L1: formats and rules. No clock, no network.
 	"keys":        "subnet",
 	"scale":       "subnet",
-	"drand":       "subnet",
+	"drand":       "subnet scale",
 	"ledger":      "subnet keys scale drand",
 	"tensor":      "subnet",
 	"safetensors": "subnet tensor",

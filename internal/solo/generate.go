@@ -156,7 +156,7 @@ func (o GenerateOptions) run(ctx context.Context, w Watcher, emit func(Piece) er
 			return g, err
 		}
 	}
-	room := src.config.MaxPositionEmbeddings
+	room := src.config.Positions()
 	if len(prompt) >= room {
 		return g, subnet.WithHint(fmt.Errorf("the prompt has %d tokens, and the model sees %d at most, what it goes on with included", len(prompt), room), "give a shorter prompt")
 	}

@@ -110,9 +110,9 @@ func seqLenFor(asked int, c model.Config) (int, error) {
 	switch {
 	case asked == 0:
 		return min(DefaultSeqLen, c.MaxPositionEmbeddings), nil
-	case asked > c.MaxPositionEmbeddings && c.Rope.Kind != model.RopeDynamic:
-		return 0, subnet.WithHint(fmt.Errorf("sequences of %d tokens, but the model knows positions for %d", asked, c.MaxPositionEmbeddings),
-			fmt.Sprintf("give --seq-len %d or less", c.MaxPositionEmbeddings))
+	case asked > c.Positions():
+		return 0, subnet.WithHint(fmt.Errorf("sequences of %d tokens, but the model knows positions for %d", asked, c.Positions()),
+			fmt.Sprintf("give --seq-len %d or less", c.Positions()))
 	}
 	return asked, nil
 }

@@ -61,7 +61,7 @@ func New(dev device.Device, c Config, seqLen int) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("model config: %w", err)
 	}
-	if most := c.positions(); seqLen < 1 || seqLen > most {
+	if most := c.Positions(); seqLen < 1 || seqLen > most {
 		return nil, fmt.Errorf("sequence length %d is not from 1 to %d, which max_position_embeddings and rope_scaling allow", seqLen, most)
 	}
 	var count builder

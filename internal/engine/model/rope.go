@@ -76,8 +76,8 @@ func (c Config) rotation(dim int) rotation {
 	return rotation{dim, c.RopeTheta, c.Rope, c.MaxPositionEmbeddings}
 }
 
-// positions returns how many tokens a sequence may have.
-func (c Config) positions() int {
+// Positions returns how many tokens a sequence may have.
+func (c Config) Positions() int {
 	if c.Rope.Kind == RopeDynamic {
 		return int(float64(c.MaxPositionEmbeddings) * c.Rope.Factor)
 	}
