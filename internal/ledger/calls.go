@@ -16,12 +16,13 @@ type Call interface {
 // An origin is on whose behalf a call runs.
 type origin struct {
 	root bool
-	who  AccountID // unless root
+	none bool      // nobody: an unsigned extrinsic
+	who  AccountID // unless root or none
 }
 
 // signer returns the account that signed, or ErrBadOrigin.
 func (o origin) signer() (AccountID, error) {
-	if o.root {
+	if o.root || o.none {
 		return AccountID{}, ErrBadOrigin
 	}
 	return o.who, nil
@@ -38,6 +39,7 @@ type RuntimeCall struct {
 	Sudo            *SudoCall        `scale:"12"`
 	Commitments     *CommitmentsCall `scale:"18"`
 	AdminUtils      *AdminCall       `scale:"19"`
+	Drand           *DrandCall       `scale:"26"`
 }
 
 // ScaleName implements [scale.Named].

@@ -12,6 +12,7 @@ import (
 type CommitmentsCall struct {
 	scale.Enum
 	SetCommitment *SetCommitment `scale:"0"`
+	SetMaxSpace   *SetMaxSpace   `scale:"2"`
 }
 
 // maxFields is how many fields a commitment may have.
@@ -84,6 +85,12 @@ func (c *SetCommitment) dispatch(l *Ledger, o origin) error {
 	commitments.UsedSpaceOf.set(l.s, c.Netuid, who, used)
 	commitments.CommitmentOf.set(l.s, c.Netuid, who, Registration{Block: uint32(l.number), Info: c.Info})
 	commitments.LastCommitment.set(l.s, c.Netuid, who, uint32(l.number))
+	l.indexLocked(c.Netuid, who, locked > 0)
+	for _, f := range c.Info.Fields {
+		if f.Kind == DataResetBonds {
+			l.resetBonds(c.Netuid, who)
+		}
+	}
 	if locked > 0 {
 		l.emit(CommitmentsEvent{TimelockCommitment: &TimelockCommitted{c.Netuid, who, round}})
 	} else {

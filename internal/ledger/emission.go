@@ -31,6 +31,8 @@ func (l *Ledger) step() {
 		l.decayBurn(netuid)
 	}
 	l.inject(all)
+	l.revealCommitments()
+	l.revealWeightsOf(all)
 	l.runEpochs(all)
 }
 

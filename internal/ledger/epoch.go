@@ -84,6 +84,23 @@ func (l *Ledger) runEpoch(netuid uint16) {
 	}
 }
 
+// revealWeightsOf reveals what is time-locked in each subnet, but for those
+// whose epoch is due and must wait for another block.
+func (l *Ledger) revealWeightsOf(all []uint16) {
+	budget := sub.MaxEpochsPerBlock.get(l.s)
+	for _, netuid := range all {
+		epoch := sub.SubnetEpochIndex.get(l.s, netuid)
+		if l.epochDue(netuid) {
+			if budget == 0 {
+				continue
+			}
+			budget--
+			epoch++
+		}
+		l.revealLocked(netuid, epoch)
+	}
+}
+
 // gather reads what Yuma looks at.
 func (l *Ledger) gather(netuid uint16) (*epoch, []AccountID) {
 	s := l.s
@@ -109,6 +126,9 @@ func (l *Ledger) gather(netuid uint16) (*epoch, []AccountID) {
 		yuma3:              sub.Yuma3On.get(s, netuid),
 		liquidAlpha:        sub.LiquidAlphaOn.get(s, netuid),
 		steepness:          sub.AlphaSigmoidSteepness.get(s, netuid),
+	}
+	if sub.CommitRevealWeightsEnabled.get(s, netuid) {
+		e.committed = l.earliestCommits(netuid, n)
 	}
 	alpha := sub.AlphaValues.get(s, netuid)
 	e.alphaLow, e.alphaHigh = alpha.F0, alpha.F1

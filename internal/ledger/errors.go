@@ -17,6 +17,7 @@ const (
 	inSudo        = 12
 	inCommitments = 18
 	inAdmin       = 19
+	inDrand       = 26
 
 	general    = 0xff
 	tokens     = 0xf7
@@ -96,6 +97,20 @@ const (
 	ErrEpochTriggerAlreadyPending         Failure = inSubtensor<<8 | 143
 	ErrAutoEpochAlreadyImminent           Failure = inSubtensor<<8 | 144
 	ErrDynamicTempoBlockedByCommitReveal  Failure = inSubtensor<<8 | 145
+	ErrNoWeightsCommitFound               Failure = inSubtensor<<8 | 51
+	ErrInvalidRevealHash                  Failure = inSubtensor<<8 | 52
+	ErrCommitRevealDisabled               Failure = inSubtensor<<8 | 54
+	ErrTooManyUnrevealedCommits           Failure = inSubtensor<<8 | 77
+	ErrExpiredWeightCommit                Failure = inSubtensor<<8 | 78
+	ErrRevealTooEarly                     Failure = inSubtensor<<8 | 79
+	ErrCommittingWeightsTooFast           Failure = inSubtensor<<8 | 81
+	ErrIncorrectCommitRevealVersion       Failure = inSubtensor<<8 | 110
+	ErrInvalidRevealRound                 Failure = inSubtensor<<8 | 111
+	ErrRevealPeriodTooLarge               Failure = inSubtensor<<8 | 112
+	ErrRevealPeriodTooSmall               Failure = inSubtensor<<8 | 113
+
+	ErrInvalidRoundNumber Failure = inDrand<<8 | 4
+	ErrPulseVerification  Failure = inDrand<<8 | 5
 )
 
 // failureNames has the names that the chain's metadata gives the failures of
@@ -171,6 +186,20 @@ var failureNames = map[Failure]string{
 	ErrEpochTriggerAlreadyPending:         "EpochTriggerAlreadyPending",
 	ErrAutoEpochAlreadyImminent:           "AutoEpochAlreadyImminent",
 	ErrDynamicTempoBlockedByCommitReveal:  "DynamicTempoBlockedByCommitReveal",
+	ErrNoWeightsCommitFound:               "NoWeightsCommitFound",
+	ErrInvalidRevealHash:                  "InvalidRevealCommitHashNotMatch",
+	ErrCommitRevealDisabled:               "CommitRevealDisabled",
+	ErrTooManyUnrevealedCommits:           "TooManyUnrevealedCommits",
+	ErrExpiredWeightCommit:                "ExpiredWeightCommit",
+	ErrRevealTooEarly:                     "RevealTooEarly",
+	ErrCommittingWeightsTooFast:           "CommittingWeightsTooFast",
+	ErrIncorrectCommitRevealVersion:       "IncorrectCommitRevealVersion",
+	ErrInvalidRevealRound:                 "InvalidRevealRound",
+	ErrRevealPeriodTooLarge:               "RevealPeriodTooLarge",
+	ErrRevealPeriodTooSmall:               "RevealPeriodTooSmall",
+
+	ErrInvalidRoundNumber: "InvalidRoundNumber",
+	ErrPulseVerification:  "PulseVerificationError",
 }
 
 // Error returns the failure's name in the metadata, such as "InvalidPort".

@@ -73,8 +73,9 @@ type NonceTag struct {
 	Nonce   uint32
 }
 
-// extrinsic is a signed extrinsic, version 4, taken apart.
+// extrinsic is an extrinsic of version 4, taken apart.
 type extrinsic struct {
+	bare   bool // by nobody: who to hashed are zero
 	who    AccountID
 	sig    Signature
 	era    Era
@@ -91,7 +92,7 @@ type extrinsic struct {
 const maxExtrinsic = 7_864_320
 
 // errFormat means that the bytes are no extrinsic of this chain.
-var errFormat = errors.New("not a signed extrinsic of version 4")
+var errFormat = errors.New("not an extrinsic of version 4")
 
 func parseExtrinsic(xt []byte) (x extrinsic, err error) {
 	if len(xt) > maxExtrinsic {
@@ -114,7 +115,12 @@ func parseExtrinsic(xt []byte) (x extrinsic, err error) {
 	if err != nil {
 		return x, err
 	}
-	if version != 0x84 {
+	switch version {
+	case bareVersion:
+		x.bare = true
+		return x, x.readCall(d.Rest(), len(xt))
+	case signedVersion:
+	default:
 		return x, errFormat
 	}
 	var addr MultiAddress
@@ -140,13 +146,28 @@ func parseExtrinsic(xt []byte) (x extrinsic, err error) {
 	}
 	x.era, x.nonce, x.tip, x.hashed = extra.Era, extra.Nonce.V, extra.Tip.V, extra.Mode
 	x.extra = head[:len(head)-d.Len()]
-	x.callBytes = d.Rest()
+	return x, x.readCall(d.Rest(), len(xt))
+}
+
+func (x *extrinsic) readCall(b []byte, size int) error {
 	var call RuntimeCall
-	if err := scale.Unmarshal(x.callBytes, &call); err != nil {
-		return x, err
+	if err := scale.Unmarshal(b, &call); err != nil {
+		return err
 	}
-	x.call, x.size = call.Call(), len(xt)
-	return x, nil
+	x.callBytes, x.call, x.size = b, call.Call(), size
+	return nil
+}
+
+// The versions of extrinsics: with a signature or without.
+const (
+	signedVersion = 0x84
+	bareVersion   = 0x04
+)
+
+// bareExtrinsic returns c as an extrinsic without a signature.
+func bareExtrinsic(c Call) []byte {
+	body := append([]byte{bareVersion}, Encode(c)...)
+	return append(scale.AppendCompact(nil, uint64(len(body))), body...)
 }
 
 // payload returns what the sender must have signed.
@@ -171,6 +192,9 @@ func (l *Ledger) Validate(xt []byte) (Validity, error) {
 	x, err := parseExtrinsic(xt)
 	if err != nil {
 		return Validity{}, err
+	}
+	if x.bare {
+		return l.admitBare(&x)
 	}
 	nonce, err := l.admit(&x)
 	if err != nil {
@@ -249,6 +273,10 @@ var customCodes = map[Failure]uint8{
 	ErrInvalidPort:                  13,
 	ErrHotKeyNotRegisteredInSubNet:  19,
 	ErrNonAssociatedColdKey:         25,
+	ErrInvalidRevealRound:           15,
+	ErrNoWeightsCommitFound:         16,
+	ErrRevealTooEarly:               17,
+	ErrInputLengthsUnequal:          18,
 }
 
 func (l *Ledger) precheck(c Call, who AccountID) error {
@@ -270,13 +298,17 @@ func (l *Ledger) precheck(c Call, who AccountID) error {
 	return &InvalidError{Kind: InvalidCustom, Custom: code}
 }
 
-// Apply puts a signed extrinsic into the block. An error means that it cannot
+// Apply puts an extrinsic into the block: a signed one, or one of
+// [PulseExtrinsic]. An error means that it cannot
 // be there and nothing has changed. Otherwise it is in the block and ok says
 // whether its call was carried out; if not, only nonce and fee have changed.
 func (l *Ledger) Apply(xt []byte) (ok bool, err error) {
 	x, err := parseExtrinsic(xt)
 	if err != nil {
 		return false, err
+	}
+	if x.bare {
+		return l.applyBare(&x)
 	}
 	next, err := l.admit(&x)
 	if err != nil {
@@ -314,6 +346,42 @@ func (l *Ledger) Apply(xt []byte) (ok bool, err error) {
 	}
 	s.undo = s.undo[:0]
 	return failure == nil, nil
+}
+
+// admitBare decides whether an extrinsic without a signature may be in a block.
+// Only pulses may, that are newer than those there are.
+func (l *Ledger) admitBare(x *extrinsic) (Validity, error) {
+	c, ok := x.call.(*WritePulse)
+	if !ok || len(c.PulsesPayload.Pulses) == 0 {
+		return Validity{}, &InvalidError{Kind: InvalidCall}
+	}
+	pulses := c.PulsesPayload.Pulses
+	if pulses[0].Round <= l.LastRound() {
+		return Validity{}, &InvalidError{Kind: InvalidStale}
+	}
+	// The hash of the pallet's name is nobody's key.
+	const priority, longevity = 1 << 20, 3
+	tag := NonceTag{scale.Blake2b256([]byte("Drand")), uint32(pulses[len(pulses)-1].Round)}
+	return Validity{Priority: priority, Provides: tag, Longevity: longevity}, nil
+}
+
+// applyBare puts an unsigned extrinsic into the block.
+func (l *Ledger) applyBare(x *extrinsic) (ok bool, err error) {
+	if _, err := l.admitBare(x); err != nil {
+		return false, err
+	}
+	l.events.enter(l.extrinsics)
+	mark, events := l.s.mark(), l.events.mark()
+	if err := l.run(x.call, origin{none: true}); err != nil {
+		// It paid nothing: a failure may not take up room.
+		l.s.rollback(mark)
+		l.events.rollback(events)
+		return false, &InvalidError{Kind: InvalidBadProof}
+	}
+	l.extrinsics++
+	l.emit(SystemEvent{ExtrinsicSuccess: &ExtrinsicSuccess{dispatchInfo(normal, true)}})
+	l.s.undo = l.s.undo[:0]
+	return true, nil
 }
 
 // Dispatch carries out c for origin at once, without signature, nonce or fee,

@@ -19,6 +19,8 @@
 // A Ledger is not safe for concurrent use.
 package ledger
 
+import "adit/internal/drand"
+
 // Spec is what a runtime says of itself, and what a local network may choose.
 type Spec struct {
 	SpecVersion        uint32
@@ -37,6 +39,9 @@ type Genesis struct {
 	// AllowLoopbackAxons lets neurons serve at loopback addresses, which the
 	// chain refuses, for a network on one machine.
 	AllowLoopbackAxons bool
+	// Beacon is whose pulses open what is time-locked; the zero value means
+	// [drand.Quicknet].
+	Beacon drand.Chain
 }
 
 // Ledger is a chain's state between blocks or within one.
@@ -76,6 +81,10 @@ func New(g Genesis) *Ledger {
 	sub.TotalNetworks.set(s, 1)
 	sub.Tempo.set(s, rootNetuid, 0)
 	sub.SubnetworkN.set(s, rootNetuid, 0)
+	if g.Beacon == (drand.Chain{}) {
+		g.Beacon = drand.Quicknet()
+	}
+	l.setBeacon(g.Beacon)
 	system.Number.set(s, 0)
 	l.events.store(s)
 	s.undo = s.undo[:0]

@@ -8,21 +8,30 @@ const rootNetuid = 0
 // SubtensorCall is a call of SubtensorModule.
 type SubtensorCall struct {
 	scale.Enum
-	SetWeights              *SetWeights              `scale:"0"`
-	AddStake                *AddStake                `scale:"2"`
-	RemoveStake             *RemoveStake             `scale:"3"`
-	ServeAxon               *ServeAxon               `scale:"4"`
-	ServePrometheus         *ServePrometheus         `scale:"5"`
-	Register                *Register                `scale:"6"`
-	BurnedRegister          *BurnedRegister          `scale:"7"`
-	ServeAxonTLS            *ServeAxonTLS            `scale:"40,serve_axon_tls"`
-	RegisterNetwork         *RegisterNetwork         `scale:"59"`
-	BatchSetWeights         *BatchSetWeights         `scale:"80"`
-	StartCall               *StartCall               `scale:"92"`
-	SetMechanismWeights     *SetMechanismWeights     `scale:"119"`
-	RegisterLimit           *RegisterLimit           `scale:"134"`
-	SetActivityCutoffFactor *SetActivityCutoffFactor `scale:"140"`
-	TriggerEpoch            *TriggerEpoch            `scale:"141"`
+	SetWeights                       *SetWeights                       `scale:"0"`
+	AddStake                         *AddStake                         `scale:"2"`
+	RemoveStake                      *RemoveStake                      `scale:"3"`
+	ServeAxon                        *ServeAxon                        `scale:"4"`
+	ServePrometheus                  *ServePrometheus                  `scale:"5"`
+	Register                         *Register                         `scale:"6"`
+	BurnedRegister                   *BurnedRegister                   `scale:"7"`
+	ServeAxonTLS                     *ServeAxonTLS                     `scale:"40,serve_axon_tls"`
+	RegisterNetwork                  *RegisterNetwork                  `scale:"59"`
+	BatchSetWeights                  *BatchSetWeights                  `scale:"80"`
+	CommitWeights                    *CommitWeights                    `scale:"96"`
+	RevealWeights                    *RevealWeights                    `scale:"97"`
+	BatchRevealWeights               *BatchRevealWeights               `scale:"98"`
+	BatchCommitWeights               *BatchCommitWeights               `scale:"100"`
+	CommitTimelockedWeights          *CommitTimelockedWeights          `scale:"113"`
+	CommitMechanismWeights           *CommitMechanismWeights           `scale:"115"`
+	RevealMechanismWeights           *RevealMechanismWeights           `scale:"116"`
+	CommitCRV3MechanismWeights       *CommitCRV3MechanismWeights       `scale:"117,commit_crv3_mechanism_weights"`
+	CommitTimelockedMechanismWeights *CommitTimelockedMechanismWeights `scale:"118"`
+	StartCall                        *StartCall                        `scale:"92"`
+	SetMechanismWeights              *SetMechanismWeights              `scale:"119"`
+	RegisterLimit                    *RegisterLimit                    `scale:"134"`
+	SetActivityCutoffFactor          *SetActivityCutoffFactor          `scale:"140"`
+	TriggerEpoch                     *TriggerEpoch                     `scale:"141"`
 }
 
 // exists reports whether there is a subnet netuid.

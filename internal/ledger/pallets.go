@@ -10,6 +10,7 @@ var (
 	balances    = declare[balancesStorage]("Balances")
 	sudo        = declare[sudoStorage]("Sudo")
 	commitments = declare[commitmentsStorage]("Commitments")
+	beacon      = declare[drandStorage]("Drand")
 	sub         = declare[subtensorStorage]("SubtensorModule")
 )
 
@@ -39,6 +40,12 @@ type commitmentsStorage struct {
 	LastCommitment table2[uint16, AccountID, uint32]       `hash:"identity,twox_64_concat" optional:"true"`
 	UsedSpaceOf    table2[uint16, AccountID, UsageTracker] `hash:"identity,twox_64_concat" optional:"true"`
 	MaxSpace       value[uint32]                           `default:"3100"`
+	// RevealedCommitments are the last ten plaintexts of a hotkey, with the
+	// block in which each was revealed.
+	RevealedCommitments table2[uint16, AccountID, []revealed] `hash:"identity,twox_64_concat" optional:"true"`
+	// TimelockedIndex has those with something still locked, in order: a set.
+	TimelockedIndex value[[]netAccount]
+	LastBondsReset  table2[uint16, AccountID, uint32] `hash:"identity,twox_64_concat" optional:"true"`
 }
 
 // subtensorStorage is the storage of SubtensorModule. Amounts are RAO of TAO or
@@ -122,13 +129,19 @@ type subtensorStorage struct {
 	WeightsSetRateLimit        table[uint16, uint64]                       `hash:"identity" default:"100"`
 	ServingRateLimit           table[uint16, uint64]                       `hash:"identity" default:"50"`
 	CommitRevealWeightsEnabled table[uint16, bool]                         `hash:"identity" default:"true"`
+	CommitRevealWeightsVersion value[uint16]                               `default:"4"`
 	RevealPeriodEpochs         table[uint16, uint64]                       `hash:"twox_64_concat" default:"1"`
 	BondsMovingAverage         table[uint16, uint64]                       `hash:"identity" default:"900000"`
 	BondsPenalty               table[uint16, uint16]                       `hash:"identity" default:"65535"`
 	Yuma3On                    table[uint16, bool]                         `hash:"blake2_128_concat"`
 	LiquidAlphaOn              table[uint16, bool]                         `hash:"blake2_128_concat"`
 	AlphaValues                table[uint16, scale.Tuple2[uint16, uint16]] `hash:"identity" default:"0x33b366e6"` // 0.7, 0.9 of 65535
+	BondsResetOn               table[uint16, bool]                         `hash:"identity"`
 	AlphaSigmoidSteepness      table[uint16, int16]                        `hash:"identity" default:"1000"`
+
+	// Weights that are committed and not yet revealed.
+	WeightCommits           table2[uint16, AccountID, []weightCommit] `hash:"twox_64_concat,twox_64_concat" optional:"true"`
+	TimelockedWeightCommits table2[uint16, uint64, []lockedCommit]    `hash:"twox_64_concat,twox_64_concat"`
 
 	// The price of registration.
 	Burn                       table[uint16, uint64]    `hash:"identity" default:"1000000000"`

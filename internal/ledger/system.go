@@ -47,9 +47,7 @@ func (c *SetTimestamp) dispatch(*Ledger, origin) error { return ErrBadOrigin }
 // TimestampExtrinsic returns the bytes of the extrinsic that [Ledger.Begin]
 // applies by itself. It is the first in the block's body.
 func TimestampExtrinsic(unixMillis uint64) []byte {
-	const bare = 4
-	body := append([]byte{bare}, Encode(&SetTimestamp{scale.Compact[uint64]{V: unixMillis}})...)
-	return append(scale.AppendCompact(nil, uint64(len(body))), body...)
+	return bareExtrinsic(&SetTimestamp{scale.Compact[uint64]{V: unixMillis}})
 }
 
 // blockHashCount is how many blocks back a mortal extrinsic may refer.

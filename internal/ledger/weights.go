@@ -80,23 +80,14 @@ func (c *BatchSetWeights) dispatch(l *Ledger, o origin) error {
 	if len(c.Netuids) != len(c.Weights) || len(c.Netuids) != len(c.VersionKeys) {
 		return ErrInputLengthsUnequal
 	}
-	failed := false
-	for i, netuid := range c.Netuids {
-		one := SetWeights{Netuid: netuid.V, VersionKey: c.VersionKeys[i].V}
+	return l.weightsBatch(o, c.Netuids, func(i int) Call {
+		one := &SetWeights{Netuid: c.Netuids[i].V, VersionKey: c.VersionKeys[i].V}
 		for _, w := range c.Weights[i] {
 			one.Dests = append(one.Dests, w.F0.V)
 			one.Weights = append(one.Weights, w.F1.V)
 		}
-		if err := l.run(&one, o); err != nil {
-			l.emit(SubtensorEvent{BatchWeightItemFailed: &scale.Tuple2[uint16, DispatchError]{F0: one.Netuid, F1: dispatchError(err)}})
-			failed = true
-		}
-	}
-	if failed {
-		l.emit(SubtensorEvent{BatchCompletedWithErrors: &scale.Unit{}})
-	}
-	l.emit(SubtensorEvent{BatchWeightsCompleted: &scale.Tuple2[[]scale.Compact[uint16], AccountID]{F0: c.Netuids, F1: o.who}})
-	return nil
+		return one
+	})
 }
 
 // setWeights makes the checks in the chain's order, each with its error, and
@@ -156,7 +147,10 @@ func (l *Ledger) setWeights(who AccountID, netuid uint16, mecid uint8, uids, val
 		return ErrMaxWeightExceeded
 	}
 	sub.Weights.set(s, netuid, uid, row)
-	putVector(l, &sub.LastUpdate, netuid, uid, l.number)
+	// Weights that were committed first count from then.
+	if !sub.CommitRevealWeightsEnabled.get(s, netuid) {
+		putVector(l, &sub.LastUpdate, netuid, uid, l.number)
+	}
 	l.emit(SubtensorEvent{WeightsSet: &netU16{F0: netuid, F1: uid}})
 	return nil
 }

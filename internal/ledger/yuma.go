@@ -26,7 +26,11 @@ type epoch struct {
 	registered    []uint64 // block
 	lastUpdate    []uint64 // block of the last weights
 	weights       [][]pair // rows of validators
-	bonds         [][]pair
+	// committed is the block of the oldest weights that each has committed and
+	// not revealed, the greatest number if there are none; nil without
+	// commit-reveal.
+	committed []uint64
+	bonds     [][]pair
 
 	bondsMovingAverage uint64 // of a million
 	bondsPenalty       uint16 // of 65535
@@ -162,7 +166,8 @@ func (e *epoch) weightRows() [][]fixed {
 		row := make([]fixed, n)
 		for _, p := range e.weights[i] {
 			j := int(p.F0)
-			if j >= n || (j == i && i != e.owner) || e.lastUpdate[i] <= e.registered[j] {
+			if j >= n || (j == i && i != e.owner) || e.lastUpdate[i] <= e.registered[j] ||
+				e.committed != nil && e.committed[i] < e.registered[j] {
 				continue
 			}
 			row[j] = fromU16(p.F1)
