@@ -13,27 +13,11 @@ import (
 	"adit/internal/subnet"
 )
 
-// A key is what a key file holds.
-type key struct {
-	public [32]byte
-	pair   *keys.Pair // nil if the file has no secret
-}
-
-// encryptions are the first bytes of encrypted files, and who wrote them.
-var encryptions = [...]struct{ magic, scheme string }{
-	{"$NACL", "NaCl"},
-	{"$ANSIBLE_VAULT", "Ansible Vault"},
-	{"gAAAAA", "Fernet"},
-}
-
 // parse reads the body of a key file in any plain dialect. Every secret in it
 // must be the same key's.
-func parse(b []byte) (key, error) {
-	for _, e := range encryptions {
-		if bytes.HasPrefix(b, []byte(e.magic)) {
-			return key{}, subnet.WithHint(fmt.Errorf("this file is encrypted (%s)", e.scheme),
-				"only plain key files are read; write one from the mnemonic with 'btcli wallet regen-hotkey --no-use-password' (or regen-coldkey), under another name")
-		}
+func parse(b []byte) (*Key, error) {
+	if scheme := encryption(b); scheme != Plain {
+		return nil, fmt.Errorf("this file is encrypted (%s)", scheme)
 	}
 	text := strings.TrimSpace(strings.TrimPrefix(string(b), "\ufeff"))
 	if strings.HasPrefix(text, "{") {
@@ -45,37 +29,42 @@ func parse(b []byte) (key, error) {
 // parseBare reads a body that is not JSON: a public key, which is how Python
 // tools wrote watch-only files, or what the newest tools also take, a seed, a
 // private key or a mnemonic.
-func parseBare(text string) (key, error) {
+func parseBare(text string) (*Key, error) {
 	digits, prefixed := strings.CutPrefix(text, "0x")
 	raw, err := hex.DecodeString(digits)
 	switch {
 	case err != nil && strings.Contains(text, " "):
 		return secret(keys.FromMnemonic(text))
 	case err == nil && len(raw) == 32 && prefixed:
-		return key{public: [32]byte(raw)}, nil
+		return &Key{public: [32]byte(raw)}, nil
 	case err == nil && len(raw) == 32:
 		return secret(keys.FromSeed([32]byte(raw)))
 	case err == nil && len(raw) == 64:
 		return secret(keys.FromPrivate([64]byte(raw)))
 	}
-	return key{}, errors.New("this is no key file")
-}
-
-func secret(p *keys.Pair, err error) (key, error) {
-	if err != nil {
-		return key{}, err
-	}
-	return key{p.Public(), p}, nil
+	return nil, errors.New("this is no key file")
 }
 
 // parseJSON reads the object that wallet libraries write. They have disagreed
 // on which secret comes first, so all that are there must agree.
-func parseJSON(b []byte) (key, error) {
+func parseJSON(b []byte) (*Key, error) {
 	f, err := fields(b)
 	if err != nil {
-		return key{}, err
+		return nil, err
 	}
-	var k key
+	k := new(Key)
+	if f["cryptoType"] == "0" {
+		k.scheme = keys.Ed25519
+	}
+	if err := k.fill(f); err != nil {
+		k.Wipe()
+		return nil, err
+	}
+	return k, nil
+}
+
+// fill sets the key to that of the fields.
+func (k *Key) fill(f map[string]string) error {
 	known := false // k.public is set
 	agree := func(what string, public [32]byte) error {
 		if known && public != k.public {
@@ -90,19 +79,22 @@ func parseJSON(b []byte) (key, error) {
 		if f[name] == "" {
 			continue
 		}
-		p, err := pair(name, f[name])
+		p, err := pair(k.scheme, name, f[name])
 		if err != nil {
 			// Some versions wrote seed bytes that happen to be text as such.
 			if name == "secretSeed" && (f["secretPhrase"] != "" || f["privateKey"] != "") {
 				continue
 			}
-			return key{}, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		if err := agree(name, p.Public()); err != nil {
-			return key{}, err
+			p.Wipe()
+			return err
 		}
 		if k.pair == nil {
 			k.pair = p
+		} else {
+			p.Wipe()
 		}
 	}
 	for _, name := range []string{"publicKey", "accountId", "ss58Address"} {
@@ -110,6 +102,7 @@ func parseJSON(b []byte) (key, error) {
 			continue
 		}
 		var public [32]byte
+		var err error
 		if name == "ss58Address" {
 			public, err = keys.ParseAddress(f[name])
 		} else {
@@ -119,31 +112,32 @@ func parseJSON(b []byte) (key, error) {
 			err = agree(name, public)
 		}
 		if err != nil {
-			return key{}, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if !known {
-		return key{}, errors.New("there is no key in this file")
+		return errors.New("there is no key in this file")
 	}
-	return k, nil
+	return nil
 }
 
-func pair(name, value string) (*keys.Pair, error) {
+func pair(scheme keys.Scheme, name, value string) (*keys.Pair, error) {
 	switch name {
 	case "secretPhrase":
-		return keys.FromMnemonic(value)
+		return scheme.FromMnemonic(value)
 	case "secretSeed":
 		var seed [32]byte
 		if err := unhex(seed[:], value); err != nil {
 			return nil, err
 		}
-		return keys.FromSeed(seed)
+		return scheme.FromSeed(seed)
 	default:
-		var private [64]byte
-		if err := unhex(private[:], value); err != nil {
-			return nil, err
+		b, err := hex.DecodeString(strings.TrimPrefix(value, "0x"))
+		defer clear(b)
+		if err != nil {
+			return nil, errors.New("not hexadecimal digits") // the decoder's text shows one
 		}
-		return keys.FromPrivate(private)
+		return fromPrivate(scheme, b)
 	}
 }
 
@@ -159,7 +153,7 @@ func unhex(dst []byte, digits string) error {
 }
 
 // fields returns the strings of the object, without those that are null, after
-// making sure that it is an sr25519 key's. A name with a space in front, which
+// making sure that it is a key of a scheme we know. A name with a space in front, which
 // one version wrote, is taken for the name.
 func fields(b []byte) (map[string]string, error) {
 	var raw map[string]any
@@ -172,7 +166,7 @@ func fields(b []byte) (map[string]string, error) {
 		return nil, errors.New("something follows the JSON object")
 	}
 	if _, ok := raw["encoded"]; ok {
-		return nil, subnet.WithHint(errors.New("this is a polkadot.js export"), "only key files are read; write one from the mnemonic with 'btcli wallet regen-coldkey'")
+		return nil, subnet.WithHint(errors.New("this is a polkadot.js export"), "import it with 'adit wallet regen-coldkey --json', or regen-hotkey")
 	}
 	f := make(map[string]string, len(raw))
 	for name, v := range raw {
@@ -187,7 +181,7 @@ func fields(b []byte) (map[string]string, error) {
 		switch name {
 		case "accountId", "publicKey", "privateKey", "secretPhrase", "secretSeed", "ss58Address", "cryptoType":
 		case "hashedDescriptor":
-			return nil, errors.New("this is a hashed account, which cannot sign as an sr25519 key")
+			return nil, errors.New("this is a hashed account, which cannot sign as an sr25519 or ed25519 key")
 		default:
 			continue // nothing that changes which key it is
 		}
@@ -200,18 +194,16 @@ func fields(b []byte) (map[string]string, error) {
 		f[name] = s
 	}
 	switch t := f["cryptoType"]; t {
-	case "", "1":
-	case "0":
-		return nil, errors.New("this is an ed25519 key; only sr25519 keys are read")
+	case "", "0", "1":
 	default:
-		return nil, fmt.Errorf("keys of type %q are not known; only sr25519 keys are read", t)
+		return nil, fmt.Errorf("keys of type %.20q are not known; only sr25519 (1) and ed25519 (0) are", t)
 	}
 	return f, nil
 }
 
-// body is a key file as wallet library 4 writes it, in its order, but without
-// the number cryptoType: libraries before 4.1 fail on any number, and all take
-// a missing one for sr25519.
+// body is a key file as wallet library 4 writes it, in its order, but for
+// sr25519 without the number cryptoType: libraries before 4.1 fail on any
+// number, and all take a missing one for sr25519.
 type body struct {
 	AccountID    string `json:"accountId"`
 	PublicKey    string `json:"publicKey"`
@@ -219,13 +211,17 @@ type body struct {
 	SecretPhrase string `json:"secretPhrase,omitempty"`
 	SecretSeed   string `json:"secretSeed,omitempty"`
 	SS58Address  string `json:"ss58Address"`
+	CryptoType   *int   `json:"cryptoType,omitempty"`
 }
 
-func publicBody(p *keys.Pair) []byte { return encode(public(p)) }
+func publicBody(k *Key) []byte { return encode(public(k)) }
 
 func secretBody(p *keys.Pair) []byte {
-	b, s := public(p), p.Secret()
+	b, s := public(keyOf(p)), p.Secret()
 	b.PrivateKey = fmt.Sprintf("0x%x", s.Private)
+	if p.Scheme() == keys.Ed25519 {
+		b.PrivateKey = fmt.Sprintf("0x%x", s.Private[:32]) // of ed25519 the library calls the seed so
+	}
 	b.SecretPhrase = s.Mnemonic
 	if s.Seed != nil {
 		b.SecretSeed = fmt.Sprintf("0x%x", *s.Seed)
@@ -233,9 +229,13 @@ func secretBody(p *keys.Pair) []byte {
 	return encode(b)
 }
 
-func public(p *keys.Pair) body {
-	id := fmt.Sprintf("0x%x", p.Public())
-	return body{AccountID: id, PublicKey: id, SS58Address: p.Address()}
+func public(k *Key) body {
+	id := fmt.Sprintf("0x%x", k.public)
+	b := body{AccountID: id, PublicKey: id, SS58Address: k.Address()}
+	if k.scheme == keys.Ed25519 {
+		b.CryptoType = new(int) // 0
+	}
+	return b
 }
 
 func encode(b body) []byte {

@@ -38,6 +38,9 @@ const (
 	pub     = "0xe4359ad3e2716c539a1d663ebd0a51bdc5c98a12e663bb4c4402db47828c9446"
 	address = "5HDvhV6WDCjCKyrXqGQSDYqQAzkzabNhctmiDYEqgBC66BsX"
 	alice   = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+
+	aliceEd25519     = "5FA9nQDVg267DEd8m1ZypXLBnvN7SFxYwV7ndqSYGiN9TTpu"
+	aliceEd25519Seed = "0xabf8e5bdbe30c65656c0a3cbd181ff8a56294a69dfedd27982aace4a76909115"
 )
 
 func TestDialects(t *testing.T) {
@@ -47,20 +50,18 @@ func TestDialects(t *testing.T) {
 	}
 	for name, text := range all {
 		k, err := parse([]byte(text))
-		if strings.Contains(name, "ed25519") {
-			if err == nil || !strings.Contains(err.Error(), "ed25519") {
-				t.Errorf("%s: %v", name, err)
-			}
-			continue
-		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := keys.Address(k.public); got != address {
-			t.Errorf("%s: key %s, want %s", name, got, address)
+		want, scheme := address, keys.Sr25519
+		if strings.Contains(name, "ed25519") {
+			want, scheme = aliceEd25519, keys.Ed25519
 		}
-		if secret := strings.Contains(text, "leopard"); secret != (k.pair != nil) {
+		if k.Address() != want || k.Scheme() != scheme {
+			t.Errorf("%s: %v key %s, want %s", name, k.Scheme(), k, want)
+		}
+		if secret := strings.Contains(text, "leopard") || strings.Contains(text, "secretSeed\":\"0xabf8"); secret != (k.pair != nil) {
 			t.Errorf("%s: secret %v", name, k.pair != nil)
 		}
 	}
@@ -88,7 +89,7 @@ func TestOtherBodies(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if k.pair == nil || k.pair.Address() != address {
-			t.Errorf("%s: key %v", name, k.pair)
+			t.Errorf("%s: key %v", name, k)
 		}
 	}
 }
@@ -114,7 +115,9 @@ func TestBadBodies(t *testing.T) {
 		"other address":    {`{"secretSeed":"` + seed + `","ss58Address":"` + alice + `"}`, "another key"},
 		"other public":     {`{"publicKey":"0x` + strings.Repeat("00", 32) + `","ss58Address":"` + address + `"}`, "another key"},
 		"bad address":      {`{"ss58Address":"` + address[:47] + `Y"}`, "ss58Address"},
-		"ed25519":          {`{"cryptoType":0,"secretSeed":"` + seed + `"}`, "ed25519"},
+		"ed25519 address":  {`{"cryptoType":0,"secretSeed":"` + seed + `","ss58Address":"` + address + `"}`, "another key"},
+		"ed25519 halves":   {`{"cryptoType":0,"privateKey":"` + private + `"}`, "two keys"},
+		"ed25519 private":  {`{"cryptoType":0,"privateKey":"0x12"}`, "64 nor 128"},
 		"future type":      {`{"cryptoType":7,"secretSeed":"` + seed + `"}`, `type "7"`},
 		"type of 1.0":      {`{"cryptoType":1.0,"secretSeed":"` + seed + `"}`, `type "1.0"`},
 		"hashed":           {`{"hashedDescriptor":"x","secretSeed":"` + seed + `"}`, "hashed"},
@@ -126,7 +129,7 @@ func TestBadBodies(t *testing.T) {
 	} {
 		k, err := parse([]byte(tt.text))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, %v; want … %s …", name, k.pair, err, tt.want)
+			t.Errorf("%s: %v, %v; want … %s …", name, k, err, tt.want)
 			continue
 		}
 		for _, part := range []string{"leopard", seed[10:20], private[10:20], "1111111111"} {
@@ -135,8 +138,8 @@ func TestBadBodies(t *testing.T) {
 			}
 		}
 	}
-	if _, err := parse([]byte("$NACL...")); subnet.Hint(err) == "" {
-		t.Error("no hint for an encrypted file")
+	if _, err := parse([]byte(`{"encoded":"MFM"}`)); subnet.Hint(err) == "" {
+		t.Error("no hint for an export")
 	}
 }
 
@@ -162,8 +165,17 @@ func TestWrittenBody(t *testing.T) {
 	if fmt.Sprint(ours) != fmt.Sprint(theirs) {
 		t.Errorf("wrote %v, want %v", ours, theirs)
 	}
-	if got := string(publicBody(p)); got != dialects(t)["btwallet2_4_pub"] {
+	if got := string(publicBody(keyOf(p))); got != dialects(t)["btwallet2_4_pub"] {
 		t.Errorf("wrote %s", got)
+	}
+	ed, err := keys.Ed25519.FromURI("//Alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = fmt.Sprintf(`{"accountId":"0x%x","publicKey":"0x%[1]x","privateKey":"%s","secretSeed":"%[2]s","ss58Address":"%s","cryptoType":0}`,
+		ed.Public(), aliceEd25519Seed, aliceEd25519)
+	if got := string(secretBody(ed)); got != want {
+		t.Errorf("wrote %s, want %s", got, want)
 	}
 	soft, err := keys.FromURI(phrase + "/soft")
 	if err != nil {
@@ -190,8 +202,8 @@ func FuzzParse(f *testing.F) {
 			t.Error("the secret is not the public key's")
 		}
 		again, err := parse(secretBody(k.pair))
-		if err != nil || again.public != k.public {
-			t.Errorf("written again it is %v, %v", again.pair, err)
+		if err != nil || again.public != k.public || again.scheme != k.scheme {
+			t.Errorf("written again it is %v, %v", again, err)
 		}
 	})
 }

@@ -6,40 +6,39 @@
 //	                              /hotkeys/<hotkey>  secret
 //	                              /hotkeys/<hotkey>pub.txt
 //
-// Key files are read as any tool of the last years wrote them, and written as
-// today's wallet library does. Encrypted ones are recognised and refused.
+// Key files are read as any tool of the last years wrote them, in the clear or
+// encrypted, and written as today's wallet library does:
+//
+//	w, err := wallet.At("", "miner", "default")
+//	mnemonic, key, err := wallet.New(keys.Sr25519, 12)
+//	err = w.HotkeyFiles().Write(key, wallet.WriteOptions{})
+//	…
+//	signer, err := w.HotkeyFiles().Unlock(ctx, wallet.Passwords{Prompt: ask})
+//	defer signer.Close()
 package wallet
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"adit/internal/keys"
-	"adit/internal/subnet"
 )
 
 // PathEnv names the environment variable that moves the wallets elsewhere.
 const PathEnv = "BT_WALLET_PATH"
 
-// words is the length of new mnemonics, which is the other tools' default.
-const words = 12
+// defaultWords is the length of new mnemonics, which is the other tools' default.
+const defaultWords = 12
 
 // A Wallet is one coldkey with one of its hotkeys. Their files need not exist.
 type Wallet struct {
 	dir    string // of the coldkey
 	hotkey string
 }
-
-// A Signer signs with one key of a wallet.
-type Signer struct{ pair *keys.Pair }
-
-var _ subnet.Signer = (*Signer)(nil)
 
 // At returns the wallet of those names under path. An empty path is that of
 // BT_WALLET_PATH, or else ~/.bittensor/wallets; a tilde at its beginning is the
@@ -51,8 +50,8 @@ func At(path, coldkey, hotkey string) (*Wallet, error) {
 		}
 	}
 	// Other tools take every such file for a hotkey's public half.
-	if strings.HasSuffix(hotkey, "pub.txt") {
-		return nil, fmt.Errorf("hotkey name %q: it may not end in pub.txt", hotkey)
+	if strings.HasSuffix(hotkey, publicSuffix) {
+		return nil, fmt.Errorf("hotkey name %q: it may not end in %s", hotkey, publicSuffix)
 	}
 	root, err := expand(path)
 	if err != nil {
@@ -89,104 +88,73 @@ func expand(path string) (string, error) {
 	return path, nil
 }
 
+// publicSuffix ends the name of a hotkey's public file.
+const publicSuffix = "pub.txt"
+
+// ColdkeyFiles returns the files of the coldkey.
+func (w *Wallet) ColdkeyFiles() Files {
+	return Files{Kind: coldkey, Wallet: filepath.Base(w.dir),
+		Secret: filepath.Join(w.dir, "coldkey"), Public: filepath.Join(w.dir, "coldkeypub.txt")}
+}
+
+// HotkeyFiles returns the files of the hotkey.
+func (w *Wallet) HotkeyFiles() Files {
+	file := filepath.Join(w.dir, "hotkeys", w.hotkey)
+	return Files{Kind: hotkey, Wallet: filepath.Base(w.dir), Secret: file, Public: file + publicSuffix}
+}
+
 // HotkeyFile returns the path of the hotkey's secret file.
-func (w *Wallet) HotkeyFile() string { return filepath.Join(w.dir, "hotkeys", w.hotkey) }
+func (w *Wallet) HotkeyFile() string { return w.HotkeyFiles().Secret }
 
 // ColdkeyFile returns the path of the coldkey's secret file.
-func (w *Wallet) ColdkeyFile() string { return filepath.Join(w.dir, "coldkey") }
+func (w *Wallet) ColdkeyFile() string { return w.ColdkeyFiles().Secret }
 
-func (w *Wallet) coldkeyPub() string { return filepath.Join(w.dir, "coldkeypub.txt") }
-
-// CreateColdkey writes the coldkey's files. The key is that of a secret URI,
-// of which a mnemonic is one, or a new one if uri is empty; then its mnemonic
-// is returned, for a person to write down. Files that exist are never
+// CreateColdkey writes the coldkey's files in the clear. The key is that of a
+// secret URI, of which a mnemonic is one, or a new one if uri is empty; then its
+// mnemonic is returned, for a person to write down. Files that exist are not
 // overwritten.
 func (w *Wallet) CreateColdkey(uri string) (mnemonic string, err error) {
-	mnemonic, err = create(uri, w.ColdkeyFile(), w.coldkeyPub())
-	if err != nil {
-		return "", fmt.Errorf("create coldkey: %w", err)
-	}
-	return mnemonic, nil
+	return create(uri, w.ColdkeyFiles())
 }
 
 // CreateHotkey writes the hotkey's files, as [Wallet.CreateColdkey] does.
 func (w *Wallet) CreateHotkey(uri string) (mnemonic string, err error) {
-	mnemonic, err = create(uri, w.HotkeyFile(), w.HotkeyFile()+"pub.txt")
-	if err != nil {
-		return "", fmt.Errorf("create hotkey: %w", err)
-	}
-	return mnemonic, nil
+	return create(uri, w.HotkeyFiles())
 }
 
-func create(uri, secretFile, publicFile string) (mnemonic string, err error) {
-	for _, name := range []string{secretFile, publicFile} {
-		if _, err := os.Lstat(name); err == nil {
-			return "", exists(name)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-	}
-	var pair *keys.Pair
+func create(uri string, f Files) (mnemonic string, err error) {
+	var k *Key
 	if uri == "" {
-		mnemonic, pair, err = keys.Generate(rand.Reader, words)
+		mnemonic, k, err = New(keys.Sr25519, defaultWords)
 	} else {
-		pair, err = keys.FromURI(uri)
+		k, err = FromURI(keys.Sr25519, uri)
 	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("create %s: %w", f.Kind, err)
 	}
-	// The secret first: of the public half alone nothing could be restored.
-	if err := writeNew(secretFile, secretBody(pair)); err != nil {
-		return "", err
-	}
-	if err := writeNew(publicFile, publicBody(pair)); err != nil {
-		return "", err
-	}
-	return mnemonic, nil
+	defer k.Wipe()
+	return mnemonic, f.Write(k, WriteOptions{})
 }
 
-// Hotkey returns the hotkey's signer. The error wraps [subnet.ErrNotFound] if
-// there is no such file.
-func (w *Wallet) Hotkey() (*Signer, error) { return open("hotkey", w.HotkeyFile()) }
+// Hotkey returns the hotkey's signer. If the file is encrypted, its password
+// must be in the environment. The error wraps [subnet.ErrNotFound] if there is
+// no such file.
+func (w *Wallet) Hotkey() (*Signer, error) {
+	return w.HotkeyFiles().Unlock(context.Background(), Passwords{})
+}
 
 // Coldkey returns the coldkey's signer, which only transfers and registrations
-// need. The error is as [Wallet.Hotkey]'s.
-func (w *Wallet) Coldkey() (*Signer, error) { return open("coldkey", w.ColdkeyFile()) }
+// need, as [Wallet.Hotkey] does.
+func (w *Wallet) Coldkey() (*Signer, error) {
+	return w.ColdkeyFiles().Unlock(context.Background(), Passwords{})
+}
 
 // ColdkeyPublic returns the coldkey's public key, which is not secret: the
 // coldkey itself may be on another machine.
 func (w *Wallet) ColdkeyPublic() ([32]byte, error) {
-	k, err := readKey("coldkey", w.coldkeyPub())
-	if errors.Is(err, subnet.ErrNotFound) {
-		k, err = readKey("coldkey", w.ColdkeyFile())
-	}
-	return k.public, err
-}
-
-func open(kind, file string) (*Signer, error) {
-	k, err := readKey(kind, file)
+	k, err := w.ColdkeyFiles().PublicKey()
 	if err != nil {
-		return nil, err
+		return [32]byte{}, err
 	}
-	if k.pair == nil {
-		return nil, fmt.Errorf("read %s %s: it holds a public key only", kind, file)
-	}
-	return &Signer{k.pair}, nil
+	return k.public, nil
 }
-
-// Hotkey returns the key's SS58 address, be it a hotkey's or a coldkey's.
-func (s *Signer) Hotkey() subnet.Hotkey { return subnet.Hotkey(s.pair.Address()) }
-
-// Public returns the public key.
-func (s *Signer) Public() [32]byte { return s.pair.Public() }
-
-// Sign returns a 64-byte sr25519 signature over payload.
-func (s *Signer) Sign(ctx context.Context, payload []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return s.pair.Sign(payload)
-}
-
-// String returns the address.
-func (s *Signer) String() string { return s.pair.Address() }

@@ -163,7 +163,7 @@ func TestReadErrorsNameTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"$NACL secret":                    "encrypted",
+		"$NACL secret":                    "NaCl",
 		pub:                               "public key only",
 		strings.Repeat("x", maxFile+1):    "too large",
 		`{"secretSeed":"0x12"}`:           "secretSeed",
@@ -188,7 +188,7 @@ func TestPublicFallsBackToSecret(t *testing.T) {
 	if _, err := w.CreateColdkey("//Alice"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(w.coldkeyPub()); err != nil {
+	if err := os.Remove(w.ColdkeyFiles().Public); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := w.ColdkeyPublic(); err != nil || keys.Address(got) != alice {
