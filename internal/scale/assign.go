@@ -56,6 +56,17 @@ func assign(dst reflect.Value, v any) error {
 		}
 		dst.Field(0).SetBool(true)
 		return assign(dst.Field(1), v)
+	case shapeResult:
+		x, ok := v.(Variant)
+		if !ok || x.Name != "Ok" && x.Name != "Err" {
+			return fmt.Errorf("%v is no %v", v, t)
+		}
+		dst.SetZero()
+		dst.Field(0).SetBool(x.Name == "Err")
+		if x.Name == "Err" {
+			return assign(dst.Field(2), x.At(0))
+		}
+		return assign(dst.Field(1), x.At(0))
 	case shapeTuple:
 		return assignList(dst, dst.NumField(), dst.Field, v)
 	case shapeU128, shapeI128:

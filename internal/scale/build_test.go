@@ -156,18 +156,3 @@ func TestHashers(t *testing.T) {
 		t.Error("Twox128 gives a key back")
 	}
 }
-
-func FuzzReadMetadata(f *testing.F) {
-	m, err := BuildMetadata(toyRuntime())
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(m.Encode())
-	f.Add([]byte("meta\x0e\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := ReadMetadata(b)
-		if err == nil && string(m.Encode()) != string(b) {
-			t.Error("what is read is written otherwise")
-		}
-	})
-}

@@ -56,7 +56,7 @@ func (e *encoder) value(b []byte, id TypeID, v any) ([]byte, error) {
 	}
 	t := &e.Types[id]
 	b, err = e.typ(b, t, v)
-	if err != nil && t.Path != nil {
+	if err != nil && len(t.Path) > 0 {
 		err = fmt.Errorf("%s: %w", t.Name(), err)
 	}
 	return b, err
@@ -88,6 +88,11 @@ func plain(v any) (any, error) {
 			return nil, nil
 		}
 		return V("Some", rv.Field(1).Interface()), nil
+	case shapeResult:
+		if rv.Field(0).Bool() {
+			return V("Err", rv.Field(2).Interface()), nil
+		}
+		return V("Ok", rv.Field(1).Interface()), nil
 	case shapeTuple:
 		vs := make([]any, rv.NumField())
 		for i := range vs {

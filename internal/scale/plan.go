@@ -96,6 +96,8 @@ func (m planner) fill(p *plan, t reflect.Type) error {
 		return m.compact(p, t)
 	case shapeOption:
 		return m.option(p, t)
+	case shapeResult:
+		return m.result(p, t)
 	case shapeI128, shapeU128:
 		return m.structure(p, t) // low half first, as the fields stand
 	}
@@ -220,6 +222,34 @@ func (m planner) option(p *plan, t reflect.Type) error {
 			return err
 		}
 		return e.dec(d, v.Field(1))
+	}
+	return err
+}
+
+func (m planner) result(p *plan, t reflect.Type) error {
+	ok, err := m.plan(t.Field(1).Type)
+	if err != nil {
+		return err
+	}
+	failure, err := m.plan(t.Field(2).Type)
+	p.min = 1
+	p.enc = func(b []byte, v reflect.Value) ([]byte, error) {
+		if v.Field(0).Bool() {
+			return failure.enc(append(b, 1), v.Field(2))
+		}
+		return ok.enc(append(b, 0), v.Field(1))
+	}
+	p.dec = func(d *Decoder, v reflect.Value) error {
+		failed, err := d.bool()
+		if err != nil {
+			return err
+		}
+		v.SetZero()
+		v.Field(0).SetBool(failed)
+		if failed {
+			return failure.dec(d, v.Field(2))
+		}
+		return ok.dec(d, v.Field(1))
 	}
 	return err
 }

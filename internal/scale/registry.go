@@ -185,6 +185,16 @@ func (r *Registry) describeShape(typ *Type, t reflect.Type, s shape) error {
 			ids[i] = id
 		}
 		typ.Def.Tuple = &ids
+	case shapeResult:
+		ok, err := r.Type(t.Field(1).Type)
+		if err != nil {
+			return err
+		}
+		failure, err := r.Type(t.Field(2).Type)
+		typ.Path = []string{"Result"}
+		typ.Def.Variant = &VariantType{[]VariantDef{
+			{Name: "Ok", Fields: []Field{{Type: ok}}}, {Name: "Err", Index: 1, Fields: []Field{{Type: failure}}}}}
+		return err
 	case shapeOption:
 		id, err := r.Type(t.Field(1).Type)
 		typ.Path = []string{"Option"}

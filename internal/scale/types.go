@@ -24,6 +24,14 @@ type Option[T any] struct {
 // SomeOf returns the option that holds v.
 func SomeOf[T any](v T) Option[T] { return Option[T]{Some: true, V: v} }
 
+// Result is Ok, or Err if Failed; the other is zero. It is Rust's, for answers that
+// are part of the wire; Go's own errors are not.
+type Result[T, E any] struct {
+	Failed bool
+	Ok     T
+	Err    E
+}
+
 // Tuple2 is the pair (A, B).
 type Tuple2[A, B any] struct {
 	F0 A
@@ -97,6 +105,7 @@ type shape uint8
 const (
 	shapeCompact shape = iota + 1
 	shapeOption
+	shapeResult
 	shapeTuple
 	shapeUnit
 	shapeU128
@@ -107,6 +116,7 @@ type shaped interface{ scaleShape() shape }
 
 func (Compact[T]) scaleShape() shape         { return shapeCompact }
 func (Option[T]) scaleShape() shape          { return shapeOption }
+func (Result[T, E]) scaleShape() shape       { return shapeResult }
 func (Tuple2[A, B]) scaleShape() shape       { return shapeTuple }
 func (Tuple3[A, B, C]) scaleShape() shape    { return shapeTuple }
 func (Tuple4[A, B, C, D]) scaleShape() shape { return shapeTuple }

@@ -77,7 +77,7 @@ func (m *Metadata) DecodeValue(id TypeID, d *Decoder) (any, error) {
 	defer func() { d.depth-- }()
 	t := &m.Types[id]
 	v, err := m.decodeType(t, d)
-	if err != nil && t.Path != nil {
+	if err != nil && len(t.Path) > 0 {
 		err = fmt.Errorf("%s: %w", t.Name(), err)
 	}
 	return v, err
