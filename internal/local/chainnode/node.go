@@ -10,6 +10,7 @@ import (
 
 	"adit/internal/journal"
 	"adit/internal/ledger"
+	"adit/internal/scale"
 	"adit/internal/subnet"
 )
 
@@ -31,7 +32,8 @@ type Options struct {
 type Node struct {
 	opts     Options
 	release  func()
-	metadata hexBytes
+	metadata map[uint8][]byte // by version
+	apis     *scale.APIs[*ledger.Ledger]
 	names    []string // of the methods
 
 	mu      sync.Mutex // guards all below, and the feeds of every session
@@ -44,6 +46,7 @@ type Node struct {
 	byHash  map[hash]uint32
 	pool    pool
 	feeds   map[*feed]bool // those that hear of every block
+	past    []pastLedger   // states of older blocks, that asked for last at the end
 
 	settling   []*pooled // in the last block, whose watchers do not know yet that it is final
 	settlingIn hash
@@ -72,7 +75,9 @@ func Open(o Options) (*Node, error) {
 	if err := n.load(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
-	n.metadata = n.ledger.Metadata()
+	if err := n.describe(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	n.names = slices.Sorted(maps.Keys(methods))
 	return n, nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"adit/internal/ledger"
 	"adit/internal/scale"
 )
 
@@ -32,7 +31,7 @@ func (n *Node) at(p params, i int) (uint32, error) {
 // runs.
 func getMetadata(n *Node, _ *session, p params) (any, error) {
 	_, err := n.at(p, 0)
-	return n.metadata, err
+	return hexBytes(n.metadata[baseMetadata]), err
 }
 
 func getRuntimeVersion(n *Node, _ *session, p params) (any, error) {
@@ -41,14 +40,15 @@ func getRuntimeVersion(n *Node, _ *session, p params) (any, error) {
 }
 
 func (n *Node) runtimeVersion() any {
-	spec := n.opts.Genesis.Spec
-	if spec == (ledger.Spec{}) {
-		spec = ledger.DefaultSpec
+	v := n.version()
+	apis := make([][2]any, len(v.APIs))
+	for i, a := range v.APIs {
+		apis[i] = [2]any{hexBytes(a.F0[:]), a.F1}
 	}
 	return map[string]any{
-		"specName": "node-subtensor", "implName": "node-subtensor", "authoringVersion": 1,
-		"specVersion": spec.SpecVersion, "implVersion": 1, "transactionVersion": spec.TransactionVersion,
-		"stateVersion": 1, "apis": []any{},
+		"specName": v.SpecName, "implName": v.ImplName, "authoringVersion": v.AuthoringVersion,
+		"specVersion": v.SpecVersion, "implVersion": v.ImplVersion, "transactionVersion": v.TransactionVersion,
+		"stateVersion": v.SystemVersion, "systemVersion": v.SystemVersion, "apis": apis,
 	}
 }
 

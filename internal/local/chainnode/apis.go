@@ -1,0 +1,147 @@
+package chainnode
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"adit/internal/ledger"
+	"adit/internal/scale"
+)
+
+// The runtime APIs that every Substrate chain has: what the runtime is, its
+// metadata, an account's nonce and the price of an extrinsic. Those of Subtensor
+// are the ledger's.
+//
+// What clients ask on connecting, and of which of these APIs:
+//
+//	bittensor 10, bittensor-cli 9   Metadata_metadata_at_version(15); before each
+//	                                extrinsic AccountNonceApi_account_nonce, for its
+//	                                fee TransactionPaymentApi_query_info
+//	polkadot.js 16                  Metadata_metadata_versions and _at_version(16);
+//	                                TransactionPaymentApi_query_info
+//	subxt                           Metadata_metadata_at_version, AccountNonceApi
+func (n *Node) runtimeAPIs() []scale.APIDef {
+	return []scale.APIDef{
+		{Name: "Core", Version: 5, Methods: []scale.MethodDef{
+			{Name: "version", Doc: "Returns the version of the runtime.", Func: func(*ledger.Ledger) runtimeVersion { return n.version() }},
+		}},
+		{Name: "Metadata", Version: 2, Methods: []scale.MethodDef{
+			{Name: "metadata", Doc: "Returns the metadata of the runtime.",
+				Func: func(*ledger.Ledger) opaqueMetadata { return opaqueMetadata{n.metadata[baseMetadata]} }},
+			{Name: "metadata_at_version", Args: []string{"version"}, Doc: "Returns the metadata at a given version, or none.",
+				Func: func(_ *ledger.Ledger, version uint32) scale.Option[opaqueMetadata] {
+					b, ok := n.metadata[uint8(min(version, math.MaxUint8))]
+					return scale.Option[opaqueMetadata]{Some: ok, V: opaqueMetadata{b}}
+				}},
+			{Name: "metadata_versions", Doc: "Returns the versions that there are.",
+				Func: func(*ledger.Ledger) (list []uint32) {
+					for _, v := range slices.Sorted(maps.Keys(n.metadata)) {
+						list = append(list, uint32(v))
+					}
+					return list
+				}},
+		}},
+		{Name: "AccountNonceApi", Version: 1, Methods: []scale.MethodDef{
+			{Name: "account_nonce", Args: []string{"account"}, Doc: "Returns the nonce of an account's next extrinsic.",
+				Func: func(l *ledger.Ledger, who ledger.AccountID) uint32 { return l.Nonce(who) }},
+		}},
+		{Name: "TransactionPaymentApi", Version: 4, Methods: []scale.MethodDef{
+			{Name: "query_info", Args: []string{"uxt", "len"}, Doc: "Returns what an extrinsic weighs and costs, without a tip.",
+				Func: func(l *ledger.Ledger, uxt []byte, _ uint32) (dispatchInfo, error) {
+					return queryInfoOf(l, append(scale.AppendCompact(nil, uint64(len(uxt))), uxt...))
+				}},
+			{Name: "query_fee_details", Args: []string{"uxt", "len"}, Doc: "Returns of what an extrinsic's fee is made up.",
+				Func: func(l *ledger.Ledger, uxt []byte, _ uint32) (details feeDetails, err error) {
+					info, err := queryInfoOf(l, append(scale.AppendCompact(nil, uint64(len(uxt))), uxt...))
+					if err == nil && info.PartialFee > 0 {
+						details.InclusionFee = scale.SomeOf(inclusionFee{BaseFee: info.PartialFee})
+					}
+					return details, err
+				}},
+		}},
+	}
+}
+
+// describe builds the runtime's APIs and its metadata in every version.
+func (n *Node) describe() (err error) {
+	if n.apis, err = scale.NewAPIs[*ledger.Ledger](n.runtimeAPIs()...); err != nil {
+		return err
+	}
+	n.metadata = map[uint8][]byte{baseMetadata: n.ledger.Metadata()}
+	return nil
+}
+
+// baseMetadata is the version that is served where none is asked for.
+const baseMetadata = 14
+
+// opaqueMetadata is metadata as bytes.
+type opaqueMetadata struct {
+	F0 []byte
+}
+
+// ScaleName implements [scale.Named].
+func (opaqueMetadata) ScaleName() string { return "sp_core::OpaqueMetadata" }
+
+// runtimeVersion is what a runtime says of itself.
+type runtimeVersion struct {
+	SpecName           string
+	ImplName           string
+	AuthoringVersion   uint32
+	SpecVersion        uint32
+	ImplVersion        uint32
+	APIs               []scale.VersionedAPI `scale:"apis"`
+	TransactionVersion uint32
+	SystemVersion      uint8
+}
+
+// ScaleName implements [scale.Named].
+func (runtimeVersion) ScaleName() string { return "sp_version::RuntimeVersion" }
+
+func (n *Node) version() runtimeVersion {
+	spec := n.opts.Genesis.Spec
+	if spec == (ledger.Spec{}) {
+		spec = ledger.DefaultSpec
+	}
+	return runtimeVersion{
+		SpecName: "node-subtensor", ImplName: "node-subtensor", AuthoringVersion: 1, SpecVersion: spec.SpecVersion,
+		ImplVersion: 1, APIs: scale.ListAPIs(n.apis.Defs()), TransactionVersion: spec.TransactionVersion, SystemVersion: 1,
+	}
+}
+
+// dispatchInfo is what an extrinsic weighs and costs, in RAO.
+type dispatchInfo struct {
+	Weight     ledger.Weight
+	Class      ledger.DispatchClass
+	PartialFee uint64
+}
+
+// ScaleName implements [scale.Named].
+func (dispatchInfo) ScaleName() string {
+	return "pallet_transaction_payment::types::RuntimeDispatchInfo"
+}
+
+// queryInfoOf tells what the extrinsic xt costs.
+func queryInfoOf(l *ledger.Ledger, xt []byte) (dispatchInfo, error) {
+	fee, err := l.Fee(xt)
+	if err != nil {
+		return dispatchInfo{}, err
+	}
+	// As the ledger's events have it: all calls weigh the same.
+	weight := ledger.Weight{RefTime: scale.Compact[uint64]{V: 100_000_000}}
+	return dispatchInfo{Weight: weight, Class: ledger.DispatchClass{Normal: &scale.Unit{}}, PartialFee: fee}, nil
+}
+
+// feeDetails is what makes up a fee.
+type feeDetails struct {
+	InclusionFee scale.Option[inclusionFee]
+	Tip          uint64
+}
+
+// ScaleName implements [scale.Named].
+func (feeDetails) ScaleName() string { return "pallet_transaction_payment::types::FeeDetails" }
+
+type inclusionFee struct{ BaseFee, LenFee, AdjustedWeightFee uint64 }
+
+// ScaleName implements [scale.Named].
+func (inclusionFee) ScaleName() string { return "pallet_transaction_payment::types::InclusionFee" }
