@@ -11,8 +11,8 @@ import (
 const metadataMagic = "meta"
 
 // maxMetadata is how many bytes of metadata are read. Those of Subtensor have a
-// third of a megabyte, and in memory types take some twenty times their bytes.
-const maxMetadata = 8 << 20
+// third of a megabyte, and types of few bytes take some fifty times those in memory.
+const maxMetadata = 4 << 20
 
 // MetadataVersions are the versions read and written, in ascending order.
 // Every runtime serves the first by state_getMetadata.
