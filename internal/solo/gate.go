@@ -37,9 +37,9 @@ func (g *gate) Grouped(c, a device.Mat, offsets device.Ints, b device.Buf, tb bo
 	g.Device.Grouped(c, a, offsets, b, tb, acc)
 }
 
-func (g *gate) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints) {
+func (g *gate) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints, acc bool) {
 	g.check()
-	g.Device.GroupedGrad(db, dc, a, offsets)
+	g.Device.GroupedGrad(db, dc, a, offsets, acc)
 }
 
 // do calls f, which computes on g in this goroutine, and returns its error, or

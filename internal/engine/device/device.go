@@ -139,9 +139,9 @@ type Device interface {
 	// a.Cols and n is c.Cols if tb, and the other way round if not:
 	// c_e = a_e·b_eᵀ if tb, else a_e·b_e; added to c if acc.
 	Grouped(c, a Mat, offsets Ints, b Buf, tb bool, acc bool)
-	// GroupedGrad adds to each n times k matrix of db what its group's rows
-	// give: db_e += dc_eᵀ·a_e. dc is (rows, n), a is (rows, k).
-	GroupedGrad(db Buf, dc, a Mat, offsets Ints)
+	// GroupedGrad sets each n times k matrix of db to what its group's rows
+	// give, or adds it: db_e = dc_eᵀ·a_e. dc is (rows, n), a is (rows, k).
+	GroupedGrad(db Buf, dc, a Mat, offsets Ints, acc bool)
 
 	// Embed sets row i of x (N, D) to row ids[i] of table (V, D).
 	// EmbedGrad adds the rows of dx to those of dtable, in order of i.

@@ -135,8 +135,9 @@ func (p *pass) grouped(x *value, w *weight, offsets device.Ints) *value {
 	y := p.value(x.Rows, out, x.needs || w.trained())
 	p.dev.Grouped(y.Mat, x.Mat, offsets, w.Buf, true, false)
 	p.back(y, func() {
-		for _, r := range w.grads {
-			p.dev.GroupedGrad(r.grad, y.grad, x.Mat, offsets.Slice(r.lo/out, r.hi/out+1))
+		for i := range w.grads {
+			r := &w.grads[i]
+			p.dev.GroupedGrad(r.grad, y.grad, x.Mat, offsets.Slice(r.lo/out, r.hi/out+1), r.touch())
 		}
 		if x.needs {
 			dx, acc := p.gradient(x)

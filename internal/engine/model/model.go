@@ -124,6 +124,21 @@ func (m *Model) Backward(losses []float32, ids, targets []int32, batch int, scal
 	x := p.run(ids)
 	p.crossEntropy(losses, x, targets, scale)
 	p.walk(0)
+	for _, w := range m.weights { // what the pass did not come by
+		for i := range w.grads {
+			w.grads[i].settle(m.dev)
+		}
+	}
+}
+
+// ClearGradient makes the next Backward set the gradients, and not add to them:
+// until then they are what they were.
+func (m *Model) ClearGradient() {
+	for _, w := range m.weights {
+		for i := range w.grads {
+			w.grads[i].unset = true
+		}
+	}
 }
 
 // Balance returns the balance loss of the last Backward, as it counts in the

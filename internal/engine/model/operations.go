@@ -60,7 +60,7 @@ func (p *pass) rmsNormEps(x *value, w *weight, eps float32) *value {
 	y := p.value(x.Rows, x.Cols, x.needs || w.trained())
 	rstd := p.floats(x.Rows * x.Cols / w.Cols)
 	p.dev.RMSNorm(y.Mat, x.Mat, w.Buf, rstd, eps)
-	p.back(y, func() { p.dev.RMSNormGrad(p.sum(x), w.grad(), y.grad, x.Mat, w.Buf, rstd) })
+	p.back(y, func() { p.dev.RMSNormGrad(p.sum(x), w.grad(p.dev), y.grad, x.Mat, w.Buf, rstd) })
 	return y
 }
 
@@ -70,7 +70,7 @@ func (p *pass) layerNorm(x *value, w *weight) *value {
 	mean, rstd := p.floats(x.Rows), p.floats(x.Rows)
 	p.dev.LayerNorm(y.Mat, x.Mat, w.Buf, w.bias.Buf, mean, rstd, p.m.eps)
 	p.back(y, func() {
-		p.dev.LayerNormGrad(p.sum(x), w.grad(), w.bias.grad(), y.grad, x.Mat, w.Buf, mean, rstd)
+		p.dev.LayerNormGrad(p.sum(x), w.grad(p.dev), w.bias.grad(p.dev), y.grad, x.Mat, w.Buf, mean, rstd)
 	})
 	return y
 }
@@ -140,7 +140,7 @@ func (p *pass) gelu(x *value) *value {
 func (p *pass) embed(ids device.Ints, w *weight) *value {
 	x := p.value(ids.Len(), w.Cols, w.trained())
 	p.dev.Embed(x.Mat, w.Mat, ids)
-	p.back(x, func() { p.dev.EmbedGrad(device.M(w.grad(), w.Rows, w.Cols), x.grad, ids) })
+	p.back(x, func() { p.dev.EmbedGrad(device.M(w.grad(p.dev), w.Rows, w.Cols), x.grad, ids) })
 	return x
 }
 

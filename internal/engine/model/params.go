@@ -57,6 +57,21 @@ type weight struct {
 type run struct {
 	lo, hi int
 	grad   device.Buf
+	unset  bool // the gradient holds nothing yet, not even noughts: see ClearGradient
+}
+
+// touch reports whether the gradient must be added to, and not set.
+func (r *run) touch() (acc bool) {
+	acc = !r.unset
+	r.unset = false
+	return acc
+}
+
+// settle clears the gradient if it holds nothing.
+func (r *run) settle(dev device.Device) {
+	if !r.touch() {
+		dev.Zero(r.grad)
+	}
 }
 
 // out returns how many outputs w has.
@@ -72,12 +87,13 @@ func (w *weight) trained() bool {
 	return len(w.grads) > 0 || w.bias != nil && len(w.bias.grads) > 0
 }
 
-// grad returns the gradient of a weight that is one parameter, or nil if it is
-// frozen.
-func (w *weight) grad() device.Buf {
+// grad returns the gradient of a weight that is one parameter, to be added to,
+// or nil if it is frozen.
+func (w *weight) grad(dev device.Device) device.Buf {
 	if len(w.grads) == 0 {
 		return nil
 	}
+	w.grads[0].settle(dev)
 	return w.grads[0].grad
 }
 
@@ -92,15 +108,19 @@ func (w *weight) multiply(dev device.Device, y, x device.Mat, acc bool) {
 // addGrad adds to the gradients of w's trained rows what the outputs' gradient
 // dy (N, out) and the inputs x (N, in) give.
 func (w *weight) addGrad(dev device.Device, dy, x device.Mat) {
-	for _, r := range w.grads {
+	for i := range w.grads {
+		r := &w.grads[i]
+		to, acc := device.M(r.grad, r.hi-r.lo, w.Cols), r.touch()
 		if w.transposed {
-			dev.Gemm(device.M(r.grad, r.hi-r.lo, w.Cols), columns(x, r.lo, r.hi), true, dy, false, true) // (in, out)
+			dev.Gemm(to, columns(x, r.lo, r.hi), true, dy, false, acc) // (in, out)
 		} else {
-			dev.Gemm(device.M(r.grad, r.hi-r.lo, w.Cols), columns(dy, r.lo, r.hi), true, x, false, true) // (out, in)
+			dev.Gemm(to, columns(dy, r.lo, r.hi), true, x, false, acc) // (out, in)
 		}
 	}
 	if w.bias != nil {
-		for _, r := range w.bias.grads {
+		for i := range w.bias.grads {
+			r := &w.bias.grads[i]
+			r.settle(dev)
 			dev.BiasGrad(r.grad, columns(dy, r.lo, r.hi))
 		}
 	}

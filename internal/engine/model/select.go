@@ -37,9 +37,9 @@ func (m *Model) Select(group func(Param) int) (grad device.Buf, segments []Segme
 				grad := m.grad.Slice(off, off+n)
 				if k := len(w.grads) - 1; k >= 0 && w.grads[k].hi == row { // join the run before
 					lo := w.grads[k].lo
-					w.grads[k] = run{lo, row + rows, m.grad.Slice(off-(row-lo)*w.Cols, off+n)}
+					w.grads[k] = run{lo: lo, hi: row + rows, grad: m.grad.Slice(off-(row-lo)*w.Cols, off+n)}
 				} else {
-					w.grads = append(w.grads, run{row, row + rows, grad})
+					w.grads = append(w.grads, run{lo: row, hi: row + rows, grad: grad})
 				}
 				if k := len(segments) - 1; last == i-1 && k >= 0 && segments[k].Group == groups[i] && segments[k].Decay == p.Decays() {
 					n += segments[k].Grad.Len()

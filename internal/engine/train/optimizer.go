@@ -52,6 +52,7 @@ func finite(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }
 // gradient to a global norm.
 type Optimizer struct {
 	dev     device.Device
+	m       *model.Model
 	grad    device.Buf // of all trained parameters
 	trained []model.Param
 	spans   []span
@@ -86,7 +87,7 @@ func NewOptimizer(dev device.Device, m *model.Model, trained func(name string) b
 	if err != nil {
 		return nil, err
 	}
-	o := &Optimizer{dev: dev, clip: r.ClipNorm}
+	o := &Optimizer{dev: dev, m: m, clip: r.ClipNorm}
 	for _, p := range m.Params() {
 		if trained(p.Name) {
 			o.trained = append(o.trained, p)
@@ -130,8 +131,8 @@ func names(m *model.Model) (out []string) {
 // Len returns how many numbers are trained.
 func (o *Optimizer) Len() int { return o.grad.Len() }
 
-// Clear begins a step: the gradient is nought.
-func (o *Optimizer) Clear() { o.dev.Zero(o.grad) }
+// Clear begins a step: the gradient before it is forgotten.
+func (o *Optimizer) Clear() { o.m.ClearGradient() }
 
 // Update ends a step at the learning rate lr. The gradient has been multiplied
 // with scale, which is undone. It returns the norm of the gradient before

@@ -31,7 +31,7 @@ func (d *Device) Grouped(c, a device.Mat, offsets device.Ints, b device.Buf, tb 
 }
 
 // GroupedGrad computes each block of each db_e over all rows of its group.
-func (d *Device) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints) {
+func (d *Device) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints, acc bool) {
 	dcv, av, off, x := open(dc), open(a), offsets.(ints), db.(buf)
 	n, k := dcv.cols, av.cols
 	if len(x) != (len(off)-1)*n*k {
@@ -41,7 +41,7 @@ func (d *Device) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Int
 	total := int(off[len(off)-1]-off[0]) * n * k
 	d.tasks = d.tasks[:0]
 	for e := range len(off) - 1 {
-		if depth := int(off[e+1] - off[e]); depth > 0 {
+		if depth := int(off[e+1] - off[e]); depth > 0 || !acc {
 			d.tasks = d.split(d.tasks, e, n, k, depth, total)
 		}
 	}
@@ -51,7 +51,7 @@ func (d *Device) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Int
 		c := x[t.group*n*k:][:n*k]
 		d.multiply(&d.workers[w], c[t.row*k+t.column:], k,
 			operand{dcv.x[row*dcv.stride+t.row:], 1, dcv.stride}, operand{av.x[row*av.stride+t.column:], av.stride, 1},
-			t.rows, t.columns, int(off[t.group+1])-row, true)
+			t.rows, t.columns, int(off[t.group+1])-row, acc)
 	})
 }
 

@@ -74,7 +74,7 @@ func TestGrouped(t *testing.T) {
 			}
 			same(t, d, in, 1e-4, func(d device.Device, b []device.Buf, v []device.Ints) {
 				dc, a := device.Mat{Buf: b[0], Rows: rows, Cols: s.n, Stride: s.n + 1}, device.Mat{Buf: b[1], Rows: rows, Cols: s.k, Stride: s.k + 2}
-				d.GroupedGrad(b[2], dc, a, v[0])
+				d.GroupedGrad(b[2], dc, a, v[0], true)
 			})
 		}
 	})

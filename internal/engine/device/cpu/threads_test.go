@@ -52,7 +52,7 @@ func TestThreads(t *testing.T) {
 				d.Group(v[2], v[3], v[1])
 				d.Scatter(sorted(10), row(0), v[3], k)
 				d.Grouped(sorted(11), sorted(10), v[2], b[12], true, false)
-				d.GroupedGrad(b[12], sorted(11), sorted(10), v[2])
+				d.GroupedGrad(b[12], sorted(11), sorted(10), v[2], true)
 				d.Combine(row(4), sorted(11), v[3], b[14], k)
 				d.ScatterGrad(row(4), sorted(10), v[3], k)
 				sum = d.SumSquares(b[10])

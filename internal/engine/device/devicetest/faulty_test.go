@@ -83,8 +83,8 @@ func (f *faulty) Grouped(c, a device.Mat, offsets device.Ints, b device.Buf, tb 
 	f.Device.Grouped(c, a, offsets, b, tb, acc && f.op != "Grouped")
 }
 
-func (f *faulty) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints) {
-	f.Device.GroupedGrad(db, dc, a, offsets)
+func (f *faulty) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints, acc bool) {
+	f.Device.GroupedGrad(db, dc, a, offsets, acc)
 	f.off("GroupedGrad", db)
 }
 

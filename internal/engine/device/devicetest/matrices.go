@@ -23,9 +23,11 @@ var matrices = []operation{
 		}
 	}},
 	{"GroupedGrad", func(t *trial) {
-		offsets, groups, rows := t.groups()
-		n, k := t.between(1, 40), t.between(1, 40)
-		t.GroupedGrad(t.normal(groups*n*k), t.matrix(rows, n), t.matrix(rows, k), offsets)
+		for _, acc := range []bool{true, false} {
+			offsets, groups, rows := t.groups()
+			n, k := t.between(1, 40), t.between(1, 40)
+			t.GroupedGrad(t.normal(groups*n*k), t.matrix(rows, n), t.matrix(rows, k), offsets, acc)
+		}
 	}},
 	{"Embed", func(t *trial) {
 		t.exact = true

@@ -109,7 +109,7 @@ func gradientCases() []gradientCase {
 			return []buf{c}
 		}, func(grads, in, dout []buf) {
 			d.Grouped(m(grads[0]), wide(dout[0]), offsets, in[1], false, true)
-			d.GroupedGrad(grads[1], wide(dout[0]), m(in[0]), offsets)
+			d.GroupedGrad(grads[1], wide(dout[0]), m(in[0]), offsets, true)
 		}},
 		{"embed", []int{5 * width}, true, func(in []buf) []buf {
 			x := make(buf, n*width)

@@ -69,13 +69,13 @@ func (ref) Grouped(c, a device.Mat, offsets device.Ints, b device.Buf, tb bool, 
 	}
 }
 
-func (ref) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints) {
+func (ref) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Ints, acc bool) {
 	n, k := dc.Cols, a.Cols
 	off := offsets.(ints)
 	must(db.Len() == (len(off)-1)*n*k, "grouped gradient", db.Len(), len(off)-1, n, k)
 	dcm, am := open(dc), open(a)
 	for e := range len(off) - 1 {
-		gemm(stacked(db, e, n, k), dcm.group(off, e), true, am.group(off, e), false, true)
+		gemm(stacked(db, e, n, k), dcm.group(off, e), true, am.group(off, e), false, acc)
 	}
 }
 

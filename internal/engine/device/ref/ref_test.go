@@ -43,9 +43,13 @@ func TestGroups(t *testing.T) {
 		t.Errorf("grouped: %v, want %v", c, want)
 	}
 	db := buf{1, 1}
-	New().GroupedGrad(db, mat2(4, 1, 1, 1, 1, 2), a, ints{1, 3, 4})
+	New().GroupedGrad(db, mat2(4, 1, 1, 1, 1, 2), a, ints{1, 3, 4}, true)
 	if want := (buf{6, 9}); !slices.Equal(db, want) {
 		t.Errorf("grouped gradient: %v, want %v", db, want)
+	}
+	New().GroupedGrad(db, mat2(4, 1, 1, 1, 1, 2), a, ints{1, 3, 3}, false)
+	if want := (buf{5, 0}); !slices.Equal(db, want) {
+		t.Errorf("grouped gradient, set: %v, want %v", db, want)
 	}
 	// A matrix of two outputs and three inputs, both ways.
 	w := buf{1, 2, 3, 4, 5, 6}
