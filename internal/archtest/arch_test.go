@@ -42,7 +42,7 @@ var allowed = map[string]string{
 	// L4: what puts them together.
 	"config": "subnet protocol",
 	"node":   "subnet keys tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config",
-	"local":  "subnet keys scale ledger tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config node",
+	"local":  "subnet keys scale drand ledger tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config node",
 	"sim":    "subnet keys scale ledger tensor checkpoint exchange journal protocol",
 	"solo":   "subnet tensor safetensors checkpoint data engine",
 	"tui":    "subnet local",

@@ -83,6 +83,7 @@ var methods = map[string]method{
 	"author_unwatchExtrinsic":         locked(unsubscribe),
 	"author_pendingExtrinsics":        locked(pendingExtrinsics),
 	"engine_createBlock":              createBlock,
+	"engine_createBlocks":             createBlocks,
 }
 
 func rpcMethods(n *Node, _ *session, _ params) (any, error) {

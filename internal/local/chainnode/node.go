@@ -1,6 +1,7 @@
 package chainnode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"adit/internal/drand"
 	"adit/internal/journal"
 	"adit/internal/ledger"
 	"adit/internal/scale"
@@ -34,7 +36,11 @@ type Node struct {
 	release  func()
 	metadata map[uint8][]byte // by version
 	apis     *scale.APIs[*ledger.Ledger]
-	names    []string // of the methods
+	names    []string      // of the methods
+	beacon   *drand.Beacon // nil: the chain takes the pulses of one that is not ours
+
+	life context.Context // done when the node is to end
+	end  context.CancelFunc
 
 	mu      sync.Mutex // guards all below, and the feeds of every session
 	closed  bool
@@ -72,11 +78,15 @@ func Open(o Options) (*Node, error) {
 		opts: o, release: release, history: newHistory(), byHash: make(map[hash]uint32), pool: newPool(), feeds: make(map[*feed]bool),
 		disk: &disk{dir: o.Dir, full: o.segmentBlocks, open: o.open},
 	}
+	n.life, n.end = context.WithCancel(context.Background())
 	if err := n.load(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	if err := n.describe(); err != nil {
 		return nil, errors.Join(err, n.Close())
+	}
+	if DevBeaconChain() == n.ledger.Beacon() {
+		n.beacon = devBeacon()
 	}
 	n.names = slices.Sorted(maps.Keys(methods))
 	return n, nil
@@ -84,6 +94,7 @@ func Open(o Options) (*Node, error) {
 
 // Close ends the node. Every block that anybody was told of is on disk already.
 func (n *Node) Close() error {
+	n.end()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true

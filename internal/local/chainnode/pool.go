@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"adit/internal/ledger"
+	"adit/internal/scale"
 )
 
 // A pool holds extrinsics that wait for a block. It is guarded by the node.
@@ -34,6 +35,7 @@ type pooled struct {
 	priority uint64
 	dies     uint64 // the first block that cannot take it
 	arrived  uint64
+	bare     bool  // nobody's: it waits for no other
 	ready    bool  // its watcher knows that nothing must come before it
 	watch    *feed // nil if nobody asked
 }
@@ -71,6 +73,7 @@ func (p *pool) refused(h hash) error {
 func (p *pool) add(h hash, xt []byte, v ledger.Validity, head uint32, nonce func([32]byte) uint32, watch *feed) error {
 	x := &pooled{hash: h, bytes: bytes.Clone(xt), who: v.Provides.Account, nonce: v.Provides.Nonce,
 		priority: v.Priority, dies: uint64(head) + v.Longevity, watch: watch}
+	x.bare = isBare(xt)
 	old := p.accounts[x.who][x.nonce]
 	if old != nil && x.priority <= old.priority {
 		return &rpcError{Code: 1014, Message: fmt.Sprintf("Priority is too low: (%d vs %d)", old.priority, x.priority),
@@ -91,11 +94,16 @@ func (p *pool) add(h hash, xt []byte, v ledger.Validity, head uint32, nonce func
 	p.arrivals++
 	x.arrived = p.arrivals
 	p.byHash[h] = x
+	p.bytes += len(x.bytes)
+	if x.bare {
+		x.ready = true
+		x.tell("ready", false)
+		return nil
+	}
 	if p.accounts[x.who] == nil {
 		p.accounts[x.who] = make(map[uint32]*pooled)
 	}
 	p.accounts[x.who][x.nonce] = x
-	p.bytes += len(x.bytes)
 	for _, next := range p.line(x.who, nonce(x.who)) {
 		if !next.ready {
 			next.ready = true
@@ -106,6 +114,17 @@ func (p *pool) add(h hash, xt []byte, v ledger.Validity, head uint32, nonce func
 		x.tell("future", false)
 	}
 	return nil
+}
+
+// isBare reports whether an extrinsic has no signature.
+func isBare(xt []byte) bool {
+	const version = 0x04
+	d := scale.NewDecoder(xt)
+	if _, err := d.Compact(); err != nil {
+		return false
+	}
+	b, err := d.Byte()
+	return err == nil && b == version
 }
 
 // line returns the extrinsics of an account from a nonce on without a gap.
@@ -139,7 +158,7 @@ func (p *pool) stuck(nonce func([32]byte) uint32, except *pooled) *pooled {
 	}
 	var oldest *pooled
 	for _, x := range p.byHash {
-		if !runs[x] && x != except && (oldest == nil || x.arrived < oldest.arrived) {
+		if !runs[x] && !x.bare && x != except && (oldest == nil || x.arrived < oldest.arrived) {
 			oldest = x
 		}
 	}
@@ -149,6 +168,9 @@ func (p *pool) stuck(nonce func([32]byte) uint32, except *pooled) *pooled {
 func (p *pool) remove(x *pooled) {
 	delete(p.byHash, x.hash)
 	p.bytes -= len(x.bytes)
+	if x.bare {
+		return
+	}
 	delete(p.accounts[x.who], x.nonce)
 	if len(p.accounts[x.who]) == 0 {
 		delete(p.accounts, x.who)
@@ -172,7 +194,7 @@ func (p *pool) drop(x *pooled) {
 }
 
 // ready returns what may go into a block: in order of arrival, but each
-// account's by nonce. Unlike upstream, a tip buys no earlier place: blocks are
+// account's by nonce, and what nobody signed first. Unlike upstream, a tip buys no earlier place: blocks are
 // hardly ever full here.
 func (p *pool) ready(nonce func([32]byte) uint32) []*pooled {
 	lines := make(map[[32]byte][]*pooled, len(p.accounts))
@@ -181,11 +203,19 @@ func (p *pool) ready(nonce func([32]byte) uint32) []*pooled {
 		lines[who] = p.line(who, nonce(who))
 		list = append(list, lines[who]...)
 	}
-	slices.SortFunc(list, func(a, b *pooled) int { return cmp.Compare(a.arrived, b.arrived) })
+	byArrival := func(a, b *pooled) int { return cmp.Compare(a.arrived, b.arrived) }
+	slices.SortFunc(list, byArrival)
 	for i, x := range list {
 		list[i], lines[x.who] = lines[x.who][0], lines[x.who][1:]
 	}
-	return list
+	var bare []*pooled
+	for _, x := range p.byHash {
+		if x.bare {
+			bare = append(bare, x)
+		}
+	}
+	slices.SortFunc(bare, byArrival)
+	return append(bare, list...)
 }
 
 // nextNonce returns the nonce after those of the account that wait without a

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+	"time"
 
 	"adit/internal/scale"
 )
@@ -112,5 +113,26 @@ func TestPastLedgers(t *testing.T) {
 	}
 	if n.ledgerAt(8) != n.ledger {
 		t.Error("the head's state is made again")
+	}
+}
+
+func TestCreateBlocks(t *testing.T) {
+	n := open(t, Options{BlockTime: 12 * time.Second})
+	start := n.head().millis
+	last := said(must(t, n, "engine_createBlocks", 100))
+	if got := hexOf(n.head().hash); got != last || n.number() != 100 {
+		t.Errorf("block %d with %s is the head, want 100 with %s", n.number(), got, last)
+	}
+	if passed := n.head().millis - start; passed < 99*12_000 {
+		t.Errorf("%d ms passed by the chain's clock", passed)
+	}
+	for _, bad := range []any{0, -1, maxAdvance + 1, "x", nil} {
+		if _, err := ask(n, "engine_createBlocks", bad); err == nil || err.Code != codeParams {
+			t.Errorf("%v blocks: %v", bad, err)
+		}
+	}
+	n.end() // as the node does that is asked to end
+	if _, err := ask(n, "engine_createBlocks", 1000); err == nil {
+		t.Error("blocks are made on a node that ends")
 	}
 }

@@ -45,6 +45,7 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	case err = <-done:
 		cancel()
 	case <-ctx.Done():
+		n.end()
 		err = server.Close() // which leaves WebSockets alone: they see ctx
 		<-done
 	}
