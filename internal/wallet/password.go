@@ -50,8 +50,12 @@ func ReadPassword(r io.Reader) (Password, error) {
 	return b, nil
 }
 
-// PasswordFromFD reads a password from an open file descriptor and closes it.
+// PasswordFromFD reads a password from an open file descriptor and closes it,
+// but for standard input.
 func PasswordFromFD(fd int) (Password, error) {
+	if fd == 0 {
+		return ReadPassword(os.Stdin)
+	}
 	f := os.NewFile(uintptr(fd), fmt.Sprintf("file descriptor %d", fd))
 	if f == nil {
 		return nil, fmt.Errorf("read password: %d is no file descriptor", fd)
