@@ -9,10 +9,14 @@ import (
 	"adit/internal/scale"
 )
 
-// Metadata returns the runtime's metadata, version 14: the declarations of
-// this package, described.
-func (l *Ledger) Metadata() []byte {
-	m := must(scale.BuildMetadata(scale.RuntimeDef{
+// Metadata returns the runtime's metadata in version 14, which tells no runtime
+// APIs: the declarations of this package, described.
+func (l *Ledger) Metadata() []byte { return must(l.Describe()).Encode() }
+
+// Describe returns the runtime's metadata with the APIs that it answers, to be
+// written in any version. An error says which of the APIs cannot be described.
+func (l *Ledger) Describe(apis ...scale.APIDef) (*scale.Metadata, error) {
+	return scale.BuildMetadata(scale.RuntimeDef{
 		Name: "node_subtensor_runtime::Runtime",
 		Pallets: []scale.PalletDef{
 			{Name: "System", Index: inSystem, Calls: SystemCall{}, Events: SystemEvent{}, Errors: failures(inSystem),
@@ -54,8 +58,8 @@ func (l *Ledger) Metadata() []byte {
 			{Name: "DrandPriority", Extra: scale.Unit{}, Implicit: scale.Unit{}},
 			{Name: "CheckMetadataHash", Extra: hashMode{}, Implicit: scale.Option[[32]byte]{}},
 		},
-	}))
-	return m.Encode()
+		APIs: apis,
+	})
 }
 
 // hashMode says whether a signature vouches for the metadata.
