@@ -60,17 +60,23 @@ func (d *disk) path(first uint32) string {
 	return filepath.Join(d.dir, fmt.Sprintf("%010d%s", first, segmentSuffix))
 }
 
-// read hands over the snapshot of each segment, and every block with its place.
-func (d *disk) read(begin func(snapshot) error, add func(block, place) error) error {
+// clean removes what a kill left of a new segment.
+func (d *disk) clean() error {
 	drafts, err := filepath.Glob(filepath.Join(d.dir, "*"+segmentSuffix+draftSuffix))
 	if err != nil {
 		return err
 	}
-	for _, path := range drafts { // what a kill left of a new segment
+	for _, path := range drafts {
 		if err := os.Remove(path); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// read hands over the snapshot of each segment, and every block with its place.
+// It writes nothing, so that it may be done while a node has the directory.
+func (d *disk) read(begin func(snapshot) error, add func(block, place) error) error {
 	list, err := d.segments()
 	if err != nil {
 		return err

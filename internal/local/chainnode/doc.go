@@ -12,7 +12,8 @@
 // the chain's time, and not for its blocks, must be asked of the chain.
 //
 // The files: node.go and produce.go make blocks of what pool.go holds; disk.go,
-// segment.go and record.go keep them, history.go what they changed. serve.go,
-// session.go, outbox.go and rpc.go carry requests, and methods.go lists what can
-// be asked.
+// segment.go and record.go keep them, history.go what they changed, snapshot.go
+// copies of one state. serve.go, session.go, outbox.go and rpc.go carry requests,
+// methods.go lists what can be asked, apis.go what the runtime can be asked
+// through runtimecall.go. beacon.go lets the time lock open.
 package chainnode

@@ -23,7 +23,10 @@ type Options struct {
 	// Genesis is what a new chain begins with. Of a chain that is there already,
 	// only its Spec and AllowLoopbackAxons count.
 	Genesis ledger.Genesis
-	Emit    func(subnet.Event) // nil: nobody is told
+	// From is a file of [WriteSnapshot] that a new chain begins with, in the place
+	// of the genesis.
+	From string
+	Emit func(subnet.Event) // nil: nobody is told
 
 	segmentBlocks int                                       // segmentDefault, but in tests
 	open          func(path string, flag int) (file, error) // openFile, but in tests
@@ -105,6 +108,9 @@ func (n *Node) Close() error {
 
 // load reads the chain from disk, or makes block 0.
 func (n *Node) load() error {
+	if err := n.disk.clean(); err != nil {
+		return err
+	}
 	err := n.disk.read(func(s snapshot) error {
 		h := s.Header.hash()
 		if len(n.blocks) > 0 { // what it holds is known from the blocks before
@@ -113,10 +119,7 @@ func (n *Node) load() error {
 			}
 			return nil
 		}
-		n.genesis = kept{header: s.Genesis, hash: s.Genesis.hash()}
-		n.history.add(s.Header.number(), fromChanges(s.Values))
-		n.history.oldest = s.Header.number()
-		n.adopt(kept{header: s.Header, hash: h, millis: s.Millis})
+		n.resume(s)
 		return nil
 	}, func(b block, p place) error {
 		if b.Header.ParentHash != n.head().hash {
@@ -129,11 +132,28 @@ func (n *Node) load() error {
 	if err != nil {
 		return err
 	}
-	if len(n.blocks) == 0 {
+	if len(n.blocks) > 0 && n.opts.From != "" {
+		return subnet.WithHint(fmt.Errorf("%s holds a chain already, and cannot begin with a snapshot", n.opts.Dir),
+			"leave the snapshot out to go on with that chain, or choose another directory")
+	}
+	if len(n.blocks) == 0 && n.opts.From == "" {
 		return n.begin()
+	}
+	if len(n.blocks) == 0 {
+		if err := n.beginFrom(n.opts.From); err != nil {
+			return err
+		}
 	}
 	n.restore()
 	return nil
+}
+
+// resume takes a snapshot for the first block whose state is held.
+func (n *Node) resume(s snapshot) {
+	n.genesis = kept{header: s.Genesis, hash: s.Genesis.hash()}
+	n.history.add(s.Header.number(), fromChanges(s.Values))
+	n.history.oldest = s.Header.number()
+	n.adopt(kept{header: s.Header, hash: s.Header.hash(), millis: s.Millis})
 }
 
 // begin makes block 0.

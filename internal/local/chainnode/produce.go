@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -186,13 +185,7 @@ func (n *Node) rotate() error {
 		return nil
 	}
 	head := n.head()
-	values := n.history.values(n.number())
-	s := snapshot{Genesis: n.genesis.header, Header: head.header, Millis: head.millis}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		c := change{Key: []byte(key)}
-		c.Value.Some, c.Value.V = true, values[key]
-		s.Values = append(s.Values, c)
-	}
+	s := stateOf(n.genesis.header, head.header, head.millis, n.history.values(n.number()))
 	if err := n.disk.begin(s); err != nil {
 		return fmt.Errorf("begin a segment: %w", err)
 	}
