@@ -75,22 +75,3 @@ func (c *Client) AddStake(ctx context.Context, coldkey Signer, n subnet.NetUID, 
 func (c *Client) Sudo(ctx context.Context, sudo Signer, call []byte) (Inclusion, error) {
 	return c.do(ctx, sudo, "Sudo", "sudo", scale.Raw(call))
 }
-
-// Balance returns what an account can spend, in RAO.
-func (c *Client) Balance(ctx context.Context, address string) (uint64, error) {
-	pub, err := keys.ParseAddress(address)
-	if err != nil {
-		return 0, fmt.Errorf("read balance: %w", err)
-	}
-	v, err := c.Query(ctx, subnet.Latest, "System", "Account", pub)
-	if err != nil {
-		return 0, fmt.Errorf("read balance: %w", err)
-	}
-	account, _ := v.(map[string]any)
-	data, _ := account["data"].(map[string]any)
-	free, ok := data["free"].(uint64)
-	if !ok {
-		return 0, errors.New("read balance: the account has an unknown shape")
-	}
-	return free, nil
-}

@@ -27,6 +27,7 @@ func (e *PoolError) Error() string {
 
 // The codes of Substrate's author_ errors that are told apart.
 const (
+	poolRuntime  = 1002
 	poolInvalid  = 1010
 	poolBanned   = 1012
 	poolKnown    = 1013
@@ -113,9 +114,16 @@ func poolError(err error) error {
 		e.Text = d
 	}
 	if m := customNumber.FindStringSubmatch(r.Message + " " + r.data()); m != nil && r.Code == poolInvalid {
-		n, _ := strconv.Atoi(m[1]) // of digits; an endless number is no known one
-		e.Name = customErrors[n]
+		n, err := strconv.Atoi(m[1])
+		if err == nil { // an endless number is no known one
+			e.Name = customErrors[n]
+		}
 	}
+	return e.advised()
+}
+
+// advised returns the error with a hint, and marked as temporary if it may pass.
+func (e *PoolError) advised() error {
 	switch {
 	case e.Code == poolBanned, e.Code == poolFull, e.Name == "RateLimitExceeded":
 		return hinted(fmt.Errorf("%w: %w", subnet.ErrTemporary, e), e.Name)

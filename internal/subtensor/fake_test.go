@@ -44,14 +44,19 @@ type fake struct {
 	final   int // height
 	counts  map[string]int
 	lastSub int
+	forks   int
 	auto    bool                                       // a block for each extrinsic
 	exec    func(call []byte) *scaletest.DispatchError // nil is success
 	events  []scaletest.RuntimeEvent                   // besides, with each extrinsic
+	// apis answers runtime calls, nil for those that the runtime has not. Without
+	// it the node passes none on.
+	apis func(b *fakeBlock, name string, args []byte) []byte
 	// script takes over some requests. Handled false leaves them to the node.
 	script func(conn *fakeConn, method string, params []json.RawMessage) (result any, err *RPCError, handled bool)
 }
 
 type fakeBlock struct {
+	header     header
 	hash       hash32
 	extrinsics [][]byte
 	state      map[string][]byte
@@ -77,7 +82,8 @@ func newFake(t *testing.T, salt byte) *fake {
 		t.Fatal(err)
 	}
 	f := &fake{t: t, md: md, spec: 424, state: map[string][]byte{}, nonces: map[[32]byte]uint32{}, counts: map[string]int{}}
-	f.blocks = []fakeBlock{{hash: hash32{1, salt}, state: map[string][]byte{}}}
+	genesis := header{State: hash32{1, salt}}
+	f.blocks = []fakeBlock{{header: genesis, hash: genesis.hash(), state: map[string][]byte{}}}
 	f.srv = httptest.NewServer(http.HandlerFunc(f.serve))
 	f.url = "ws" + strings.TrimPrefix(f.srv.URL, "http")
 	t.Cleanup(func() {
@@ -271,6 +277,32 @@ func (f *fake) handle(c *fakeConn, method string, params []json.RawMessage) (res
 		return n, nil, nil
 	case "author_submitAndWatchExtrinsic":
 		return f.submit(c, param[hexBytes](params, 0))
+	case "state_call":
+		args := param[hexBytes](params, 1)
+		b := at(2)
+		if rerr != nil {
+			return nil, rerr, nil
+		}
+		if f.apis == nil {
+			return nil, &RPCError{Code: -32601, Message: "Method not found"}, nil
+		}
+		name := param[string](params, 0)
+		if name == "Metadata_metadata_at_version" {
+			md, err := f.md.EncodeVersion(args[0])
+			if err != nil {
+				panic(err)
+			}
+			answer, err := scale.Marshal(scale.SomeOf(md))
+			if err != nil {
+				panic(err)
+			}
+			return hexBytes(answer), nil, nil
+		}
+		answer := f.apis(b, name, args)
+		if answer == nil {
+			return nil, &RPCError{Code: 4003, Message: "Client error: Execution failed: Exported method " + name + " is not found"}, nil
+		}
+		return hexBytes(answer), nil, nil
 	case "author_unwatchExtrinsic":
 		return true, nil, nil
 	}
@@ -279,7 +311,9 @@ func (f *fake) handle(c *fakeConn, method string, params []json.RawMessage) (res
 
 func (f *fake) header(h hash32) map[string]any {
 	n := slices.IndexFunc(f.blocks, func(b fakeBlock) bool { return b.hash == h })
-	return map[string]any{"number": fmt.Sprintf("0x%x", n)}
+	x := &f.blocks[n].header
+	return map[string]any{"number": fmt.Sprintf("0x%x", n), "parentHash": x.Parent, "stateRoot": x.State, "extrinsicsRoot": x.Extrinsics,
+		"digest": map[string]any{"logs": x.Digest.Logs}}
 }
 
 // opened is a signed extrinsic taken apart.
@@ -370,7 +404,10 @@ func (f *fake) put(value any, pallet, item string, ks ...any) {
 // produce makes a block of what is in the pool, behind one inherent.
 func (f *fake) produce() {
 	f.mu.Lock()
-	b := fakeBlock{hash: scale.Blake2b256([]byte{byte(len(f.blocks)), byte(len(f.blocks) >> 8)}), extrinsics: [][]byte{{4, 0}}}
+	b := fakeBlock{extrinsics: [][]byte{{4, 0}}}
+	b.header = header{Number: hexNumber(len(f.blocks)), Parent: f.blocks[len(f.blocks)-1].hash}
+	b.header.Digest.Logs = []hexBytes{{6, 1, 2, 3}, {byte(f.forks)}}
+	b.hash = b.header.hash()
 	var records []scaletest.EventRecord
 	var included []fakeTx
 	for again := true; again; {

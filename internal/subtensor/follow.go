@@ -1,6 +1,7 @@
 package subtensor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,30 +43,31 @@ type ending int
 
 const (
 	settled ending = iota // it is known what became of it
-	silent                // the node no longer follows it, or says nothing
-	lost                  // the connection broke
+	refused               // the pool has thrown it out
+	gone                  // nobody follows it any more
 )
 
 // follow waits until an extrinsic is in a block, by what the node says of it
 // and, where no node says anything, by looking into every block. It outlasts
-// connections. Once a node has taken an extrinsic, others may have it, so it is
-// given up only when no block can take it any more.
-func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOptions) (Inclusion, error) {
+// connections and upgrades. Once a node has taken an extrinsic, others may have
+// it, so it is given up only when no block can take it any more, or the chain
+// says what is wrong with it.
+func (c *Client) follow(ctx context.Context, x *signed, w *watch) (Inclusion, error) {
 	next := x.sent + 1 // the first block that has not been looked into
-	end := lost
-	var refused error // why the pool does not take it again
+	end := gone
+	var dead error // why it will not be in a block
 	for {
 		if w != nil {
 			var in Inclusion
 			var err error
-			if in, end, err = c.listen(ctx, x, w, o); end == settled {
+			if in, end, err = c.listen(ctx, x, w); end == settled {
 				return in, err
 			}
 			w = nil
 		}
 		_, changed := c.heads.get()
 		in, err := c.search(ctx, x, &next)
-		if err == nil && in.Hash != "" && o.Finalized {
+		if err == nil && in.Hash != "" && x.options.Finalized {
 			in, err = c.finalize(ctx, in, &next)
 		}
 		switch {
@@ -79,28 +81,25 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOption
 			return c.settle(ctx, in)
 		case next >= x.dies:
 			return in, temporary(fmt.Errorf("extrinsic %v is in no block, and too old for the next", x.hash))
-		case refused != nil:
-			return in, refused
+		case dead != nil:
+			return in, dead
 		}
-		if end == lost {
-			// The same bytes again: the pool of this node may not have them,
-			// and the chain takes them but once.
-			w, err = c.watch(ctx, x)
-			e, pool := errors.AsType[*PoolError](err)
-			switch {
-			case pool && e.outdated():
-				// Its nonce is used. If not by itself just now, it is dead.
-				refused = err
-			case pool && !e.passing():
-				refused = unsettled(x, err)
-			case pool: // it may be in another node's pool
-			case err == nil, errors.Is(err, subnet.ErrTemporary):
-				continue
-			default:
+		w, err = c.again(ctx, x, end, next)
+		switch v, final := errors.AsType[*verdict](err); {
+		case final:
+			dead = v.err
+			if err := c.refresh(ctx); err != nil { // it may have come into a block just now
 				return in, unsettled(x, err)
 			}
+			continue
+		case errors.Is(err, subnet.ErrTemporary):
+			continue
+		case err != nil:
+			return in, unsettled(x, err)
+		case w != nil:
+			continue
 		}
-		end = lost
+		end = gone
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -111,22 +110,88 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch, o SubmitOption
 	}
 }
 
+// A verdict says why an extrinsic is not worth waiting for.
+type verdict struct{ err error }
+
+func (v *verdict) Error() string { return v.err.Error() }
+
+// again sends an extrinsic again that nobody follows: the pool of this node may
+// not have it, and the chain takes it but once. Of one that the pool has thrown
+// out, the chain is first asked what is wrong with it: pools do not say, and do
+// not take it again for a while either. Without a watch and an error, there is
+// nothing to do but wait for the next block. Before next, no block has it.
+func (c *Client) again(ctx context.Context, x *signed, end ending, next subnet.Block) (*watch, error) {
+	var err error
+	if end == refused {
+		err = c.validity(ctx, x)
+	}
+	var w *watch
+	if err == nil {
+		w, err = c.watch(ctx, x)
+	}
+	e, pool := errors.AsType[*PoolError](err)
+	switch {
+	case !pool || e.passing() && !e.outdated():
+		if pool {
+			return nil, nil // it may be in another node's pool
+		}
+		return w, err
+	case e.outdated():
+		return nil, c.overtaken(ctx, x, next, e)
+	case e.misread():
+		anew, err := c.resign(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		if anew {
+			return c.again(ctx, x, gone, next)
+		}
+	}
+	return nil, &verdict{unsettled(x, err)}
+}
+
+// overtaken finds out whether the nonce of x was used by another extrinsic, where
+// a node says that it is used. It may be that x is in a block that the client has
+// not heard of, since that node was ahead.
+func (c *Client) overtaken(ctx context.Context, x *signed, next subnet.Block, e *PoolError) error {
+	if err := c.refresh(ctx); err != nil {
+		return err
+	}
+	v, err := c.At(ctx, next-1)
+	if err != nil {
+		return err
+	}
+	account, err := v.Account(ctx, x.signer.Public())
+	if err != nil || account.Nonce <= x.nonce {
+		return err // nothing is known yet
+	}
+	return &verdict{subnet.WithHint(fmt.Errorf("nonce %d was used by another extrinsic: %w", x.nonce, e),
+		"another program signs with this key; do it again, and let only one use the key")}
+}
+
 // outdated reports whether the nonce is used already.
 func (e *PoolError) outdated() bool {
 	return e.Code == poolInvalid && strings.Contains(e.Text, "outdated")
 }
 
+// misread reports whether the chain takes the signature for another payload, or
+// cannot read the extrinsic: so it is after the runtime was upgraded.
+func (e *PoolError) misread() bool {
+	return e.Code == poolRuntime || e.Code == poolInvalid && strings.Contains(e.Text, "bad signature")
+}
+
 // passing reports whether a pool refused an extrinsic only because of what else
-// it holds.
+// it holds, or because one with the nonce before has not come yet.
 func (e *PoolError) passing() bool {
-	return e.Code == poolKnown || e.Code == poolPriority || e.Code == poolFull || e.Code == poolBanned
+	return e.Code == poolKnown || e.Code == poolPriority || e.Code == poolFull || e.Code == poolBanned ||
+		e.Code == poolInvalid && strings.Contains(e.Text, "valid in the future")
 }
 
 // patience is for how many blocks a watch is believed to be still alive.
 const patience = 8
 
 // listen follows an extrinsic by its watch.
-func (c *Client) listen(ctx context.Context, x *signed, w *watch, o SubmitOptions) (Inclusion, ending, error) {
+func (c *Client) listen(ctx context.Context, x *signed, w *watch) (Inclusion, ending, error) {
 	defer w.drop(ctx)
 	since, _ := c.heads.get()
 	for {
@@ -134,22 +199,23 @@ func (c *Client) listen(ctx context.Context, x *signed, w *watch, o SubmitOption
 		select {
 		case b := <-w.updates:
 			switch state, block := update(b); {
-			case state == "finalized", state == "inBlock" && !o.Finalized:
+			case state == "finalized", state == "inBlock" && !x.options.Finalized:
 				in, err := c.included(ctx, x, block)
 				if isLost(err) && in.Hash == "" {
-					return in, lost, nil
+					return in, gone, nil
 				}
 				return in, settled, err
-			case slices.Contains([]string{"dropped", "invalid", "usurped", "finalityTimeout"}, state):
-				// Of this pool, that is: sent again, it gets a reason.
-				return Inclusion{}, silent, nil
+			case state == "invalid":
+				return Inclusion{}, refused, nil
+			case slices.Contains([]string{"dropped", "usurped", "finalityTimeout"}, state):
+				return Inclusion{}, gone, nil // from this pool, that is
 			}
 		case <-w.link.done:
 			c.rpc.down(ctx, w.link)
-			return Inclusion{}, lost, nil
+			return Inclusion{}, gone, nil
 		case <-changed:
 			if head, _ := c.heads.get(); head > since+patience {
-				return Inclusion{}, silent, nil
+				return Inclusion{}, gone, nil
 			}
 		case <-ctx.Done():
 			return Inclusion{}, settled, unsettled(x, ctx.Err())
@@ -204,11 +270,16 @@ func (c *Client) inBlock(ctx context.Context, x *signed, block hash32) (Inclusio
 		return Inclusion{}, fmt.Errorf("block %v: %w", block, subnet.ErrNotFound)
 	}
 	for i, raw := range b.Block.Extrinsics {
-		if string(raw) == string(x.bytes) {
-			return Inclusion{Block: subnet.Block(b.Block.Header.Number), BlockHash: block.String(), Hash: x.hash.String(), Index: i}, nil
+		if x.is(raw) {
+			return Inclusion{Block: subnet.Block(b.Block.Header.Number), BlockHash: block.String(), Hash: hash32(scale.Blake2b256(raw)).String(), Index: i}, nil
 		}
 	}
 	return Inclusion{}, nil
+}
+
+// is reports whether an extrinsic in a block is x, as it is or was signed.
+func (x *signed) is(raw hexBytes) bool {
+	return bytes.Equal(raw, x.bytes) || slices.ContainsFunc(x.past, func(p hexBytes) bool { return bytes.Equal(raw, p) })
 }
 
 // finalize waits until the block of an inclusion is final. If another takes its
@@ -264,7 +335,7 @@ func (c *Client) events(ctx context.Context, in Inclusion) ([]scale.Event, *Runt
 	if err := h.UnmarshalText([]byte(in.BlockHash)); err != nil {
 		return nil, nil, err
 	}
-	v, err := c.view(ctx, in.Block, h)
+	v, err := c.view(ctx, tip{in.Block, h}, false)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,13 +17,18 @@ import (
 // Options says where the chain is and how patient to be. Only Endpoints is
 // needed.
 type Options struct {
-	// Endpoints are WebSocket URLs. When a connection breaks, the next one is
-	// tried, round and round.
+	// Endpoints are WebSocket URLs or names of networks; see [ParseNetwork].
+	// When a connection breaks, the next one is tried, round and round.
 	Endpoints []string
+	// Genesis is the hash of the chain's block 0. Endpoints of another chain
+	// are not used. The zero value stands for what the name of the network
+	// says, or else for the chain that the first connection leads to.
+	Genesis [32]byte
 	// Timeout bounds a connection attempt and each call; default 30 s.
 	Timeout time.Duration
 	// Backoff is the pause after all endpoints have failed once; it doubles
-	// up to a hundredfold. Default 200 ms.
+	// up to a hundredfold, and up to half of it is left out at random.
+	// Default 200 ms.
 	Backoff time.Duration
 	// ReadLimit bounds a message in bytes; default 64 MiB.
 	ReadLimit int64
@@ -50,8 +57,8 @@ func (o Options) withDefaults() Options {
 type feed struct {
 	method string
 	notify func(json.RawMessage) // called in the read loop; must not block
-	// optional feeds may be refused by the node.
-	optional bool
+	// taken, of a feed that the node may refuse, is told whether it did not.
+	taken func(bool)
 }
 
 // rpc keeps a link up.
@@ -69,13 +76,15 @@ type rpc struct {
 	link     *link         // nil while there is none
 	changed  chan struct{} // closed when link or failures changes
 	failures int           // since there last was a link
-	err      error         // of the last attempt
-	ever     bool          // there has been a link
+	errs     []error       // of the last attempt at each endpoint
+	closed   bool
+	ever     bool // there has been a link
 }
 
 func (r *rpc) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.done, r.changed = cancel, make(chan struct{}), make(chan struct{})
+	r.errs = make([]error, len(r.opts.Endpoints))
 	go r.run(ctx)
 }
 
@@ -96,35 +105,46 @@ func (r *rpc) update(f func()) {
 // errClosed is what calls get after close.
 var errClosed = errors.New("chain client is closed")
 
-// run connects, again and again.
+// run connects, again and again. The pause grows while connections fail or break
+// soon after they are made.
 func (r *rpc) run(ctx context.Context) {
 	defer close(r.done)
+	n := len(r.opts.Endpoints)
+	strikes := 0
 	for i := 0; ctx.Err() == nil; i++ {
-		err := r.serve(ctx, r.opts.Endpoints[i%len(r.opts.Endpoints)])
+		lived, err := r.serve(ctx, r.opts.Endpoints[i%n])
 		if ctx.Err() != nil {
-			err = errClosed
+			break
 		}
-		r.update(func() { r.err = err; r.failures++ })
-		r.mu.Lock()
-		rounds := r.failures / len(r.opts.Endpoints)
-		whole := r.failures%len(r.opts.Endpoints) == 0
-		r.mu.Unlock()
-		if !whole {
+		r.update(func() {
+			r.errs[i%n] = err
+			if lived == 0 {
+				r.failures++
+			}
+		})
+		if lived > 10*r.opts.Backoff {
+			strikes = 0
+		}
+		if strikes++; strikes%n != 0 {
 			continue
 		}
-		pause := r.opts.Backoff * time.Duration(min(1<<min(rounds-1, 10), 100))
+		pause := r.opts.Backoff * time.Duration(min(1<<min(strikes/n-1, 10), 100))
+		// So that not everybody comes back in the same moment.
+		pause -= time.Duration(rand.Int64N(int64(pause)/2 + 1))
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
 	}
+	r.update(func() { r.closed = true })
 }
 
-// serve opens a link and stays with it until it is down.
-func (r *rpc) serve(ctx context.Context, endpoint string) error {
+// serve opens a link, stays with it until it is down, and returns why, and for
+// how long it was of use.
+func (r *rpc) serve(ctx context.Context, endpoint string) (lived time.Duration, err error) {
 	l, err := dial(ctx, endpoint, r.opts)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var wg sync.WaitGroup
 	// Even when the client is closed, the loop ends by the connection, not
@@ -134,12 +154,13 @@ func (r *rpc) serve(ctx context.Context, endpoint string) error {
 	defer wg.Wait()
 	if err := r.prepare(ctx, l); err != nil {
 		l.fail(err)
-		return fmt.Errorf("use %s: %w", endpoint, err)
+		return 0, fmt.Errorf("use %s: %w", endpoint, err)
 	}
+	began := time.Now()
 	r.update(func() { r.link, r.ever, r.failures = l, true, 0 })
 	<-l.done
 	r.update(func() { r.link = nil })
-	return l.err
+	return max(time.Since(began), 1), l.err
 }
 
 func (r *rpc) prepare(ctx context.Context, l *link) error {
@@ -148,11 +169,15 @@ func (r *rpc) prepare(ctx context.Context, l *link) error {
 	}
 	for _, f := range r.feeds {
 		_, err := l.call(ctx, f.notify, f.method)
-		if e, ok := errors.AsType[*RPCError](err); ok && f.optional && e != nil {
+		if _, refused := errors.AsType[*RPCError](err); refused && f.taken != nil {
+			f.taken(false)
 			continue
 		}
 		if err != nil {
 			return err
+		}
+		if f.taken != nil {
+			f.taken(true)
 		}
 	}
 	return nil
@@ -166,27 +191,65 @@ func (r *rpc) up(ctx context.Context) (*link, error) {
 	defer limit.Stop()
 	for {
 		r.mu.Lock()
-		l, changed, err := r.link, r.changed, r.err
+		l, changed, closed := r.link, r.changed, r.closed
+		err := r.why()
 		hopeless := !r.ever && r.failures >= len(r.opts.Endpoints)
 		r.mu.Unlock()
-		if l != nil {
+		switch {
+		case l != nil:
 			return l, nil
-		}
-		if errors.Is(err, errClosed) {
+		case closed:
 			return nil, errClosed
-		}
-		if hopeless {
-			return nil, temporary(err)
+		case hopeless:
+			return nil, err
 		}
 		select {
 		case <-changed:
-		case <-r.done:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-limit.C:
-			return nil, temporary(errors.Join(errors.New("no endpoint answers in time"), err))
+			return nil, fmt.Errorf("no endpoint answers in time: %w", err)
 		}
 	}
+}
+
+// why returns what is the matter with the endpoints. It is temporary, unless all
+// of them serve another chain.
+func (r *rpc) why() error {
+	var all []error
+	wrong := 0
+	for _, err := range r.errs {
+		if _, is := errors.AsType[*WrongChainError](err); is {
+			wrong++
+		}
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return subnet.ErrTemporary
+	case len(all) == 1 && wrong == 1:
+		return all[0]
+	case len(all) == 1:
+		return temporary(all[0])
+	case wrong == len(r.errs):
+		return joined(all)
+	}
+	return temporary(joined(all))
+}
+
+// joined is a list of errors in one line.
+type joined []error
+
+func (j joined) Unwrap() []error { return j }
+
+func (j joined) Error() string {
+	texts := make([]string, len(j))
+	for i, err := range j {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
 }
 
 // temporary marks err as such, if it is not yet.
@@ -197,16 +260,23 @@ func temporary(err error) error {
 	return fmt.Errorf("%w: %w", subnet.ErrTemporary, err)
 }
 
-// read makes a call that changes nothing, and so is repeated once if the
-// connection breaks. The result goes into out.
+// maxTries is how often a read is asked for, where each time the connection
+// breaks: what is asked for may be what breaks it.
+const maxTries = 4
+
+// read makes a call that changes nothing, and so is repeated on the next
+// connection if this one breaks, as long as it has not taken more than the time
+// for one call. The result goes into out.
 func (r *rpc) read(ctx context.Context, out any, method string, params ...any) error {
-	for try := 0; ; try++ {
+	began := time.Now()
+	for try := 1; ; try++ {
 		l, err := r.up(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", method, err)
 		}
 		result, err := l.call(ctx, nil, method, params...)
-		if _, lost := errors.AsType[*lostError](err); lost && try == 0 && ctx.Err() == nil {
+		again := try == 1 || try < maxTries && time.Since(began) < r.opts.Timeout
+		if isLost(err) && again && ctx.Err() == nil {
 			r.down(ctx, l)
 			continue
 		}

@@ -21,28 +21,22 @@ type View struct {
 	*Runtime
 }
 
-// At returns the state after a block.
+// At returns the state after a block. Of [subnet.Latest] it takes no round trip
+// where the node tells of heads and of upgrades.
 func (c *Client) At(ctx context.Context, b subnet.Block) (*View, error) {
-	if b == subnet.Latest {
-		head, err := c.Head(ctx)
-		if err != nil {
-			return nil, err
-		}
-		b = head
-	}
-	h, err := c.hash(ctx, b)
+	t, err := c.resolve(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	return c.view(ctx, b, h)
+	return c.view(ctx, t, b == subnet.Latest)
 }
 
-func (c *Client) view(ctx context.Context, b subnet.Block, h hash32) (*View, error) {
-	rt, err := c.runtimeAt(ctx, h)
+func (c *Client) view(ctx context.Context, at tip, newest bool) (*View, error) {
+	rt, err := c.runtimeAt(ctx, at, newest)
 	if err != nil {
-		return nil, fmt.Errorf("block %d: %w", b, err)
+		return nil, fmt.Errorf("block %d: %w", at.block, err)
 	}
-	return &View{c, b, h, rt}, nil
+	return &View{c, at.block, at.hash, rt}, nil
 }
 
 // Query reads one storage item after a block; see [scale.Metadata.DecodeValue]
@@ -208,6 +202,15 @@ func (v *View) list(ctx context.Context, prefix hexBytes) ([]hexBytes, error) {
 	}
 }
 
+// A PrunedError means that the node no longer has the state after a block. It is
+// a [subnet.ErrNotFound]; an archive node may have it.
+type PrunedError struct{ Err error }
+
+func (e *PrunedError) Error() string { return "the node no longer has that state: " + e.Err.Error() }
+
+// Unwrap returns what the node says, and subnet.ErrNotFound.
+func (e *PrunedError) Unwrap() []error { return []error{subnet.ErrNotFound, e.Err} }
+
 // stateError recognises the answer of a node that no longer has a state.
 func stateError(err error) error {
 	e, ok := errors.AsType[*RPCError](err)
@@ -215,9 +218,10 @@ func stateError(err error) error {
 		return err
 	}
 	text := e.Message + " " + e.data()
-	if strings.Contains(text, "discarded") || strings.Contains(text, "UnknownBlock") {
-		return subnet.WithHint(fmt.Errorf("%w: %w", subnet.ErrNotFound, err),
-			"the node keeps only recent states; use the endpoint of an archive node")
+	for _, sign := range []string{"discarded", "UnknownBlock", "Unknown block", "pruned"} {
+		if strings.Contains(text, sign) {
+			return subnet.WithHint(&PrunedError{err}, "the node keeps only recent states; use the endpoint of an archive node, such as archive")
+		}
 	}
 	return err
 }

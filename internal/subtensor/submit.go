@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"adit/internal/keys"
 	"adit/internal/scale"
@@ -23,7 +22,8 @@ type SubmitOptions struct {
 	// Finalized waits until the block can no longer be replaced, not only
 	// until there is one.
 	Finalized bool
-	// Period is for how many blocks the extrinsic may be included; default 64.
+	// Period is for how many blocks the extrinsic may be included, a power of
+	// two of at most 1024, or else the next one; default 128, as upstream.
 	Period uint64
 	Tip    uint64 // in RAO
 }
@@ -42,26 +42,34 @@ type Inclusion struct {
 const eraMargin = 4
 
 // maxResign is how often a refused extrinsic is signed anew, with another nonce
-// or for another runtime.
-const maxResign = 3
+// or for another runtime. Programs that share a key need some tries.
+const maxResign = 8
 
 // Submit signs a call, sends it and follows it until it is in a block. It
 // returns an error if the call failed there: a *[scale.ModuleError] or a
 // *[DispatchError], together with the inclusion; or a *[PoolError] if no block
 // will ever hold it.
 //
-// An extrinsic is sent again only as it was signed, so it cannot happen twice;
-// it is signed anew only after a node has refused it. If ctx ends while it is
-// on its way, the error says so: it may still be included.
+// An extrinsic is sent again only as it was signed, or signed with the same
+// nonce after the runtime was upgraded, so it cannot happen twice; it gets
+// another nonce only after a node has refused it. If ctx ends while it is on its
+// way, the error says so: it may still be included. The call must be encoded for
+// the runtime of the newest block.
 func (c *Client) Submit(ctx context.Context, s Signer, call []byte, o SubmitOptions) (Inclusion, error) {
 	if o.Period == 0 {
-		o.Period = 64
+		o.Period = 128
 	}
+	rt, err := c.Runtime(ctx)
+	if err != nil {
+		return Inclusion{}, fmt.Errorf("submit: %w", err)
+	}
+	x := &signed{signer: s, call: call, made: rt, options: o}
 	for try := 1; ; try++ {
-		x, w, err := c.send(ctx, s, call, o)
+		w, err := c.send(ctx, x)
 		if err == nil {
-			defer c.sent(s)
-			return c.follow(ctx, x, w, o)
+			in, err := c.follow(ctx, x, w)
+			c.land(x, in)
+			return in, err
 		}
 		if try > maxResign || !c.curable(ctx, err) {
 			return Inclusion{}, fmt.Errorf("submit: %w", err)
@@ -81,7 +89,7 @@ func (c *Client) curable(ctx context.Context, err error) bool {
 		return true // another with the same nonce is in the pool
 	case e.outdated():
 		return true // another with the same nonce is on chain
-	case e.Code == 1002, e.Code == poolInvalid && strings.Contains(e.Text, "bad signature"):
+	case e.misread():
 		// The runtime may have been upgraded, or the era's block replaced.
 		_, err := c.fetchRuntime(ctx)
 		return err == nil
@@ -91,17 +99,27 @@ func (c *Client) curable(ctx context.Context, err error) bool {
 
 // A signed extrinsic is on its way.
 type signed struct {
+	signer  Signer
+	call    []byte
+	made    *Runtime // that call is encoded for
+	options SubmitOptions
+
+	nonce uint32
 	bytes hexBytes
 	hash  hash32
-	sent  subnet.Block // the head before it was sent
+	past  []hexBytes   // with the same nonce, for earlier runtimes
+	sent  subnet.Block // the head before it was first sent
 	dies  subnet.Block // the first block that cannot include it
 }
 
 // A sender keeps the nonces of one account in order.
 type sender struct {
-	turn     chan struct{} // holds a token while nobody signs
-	next     uint32        // after the last nonce that was used here
-	inFlight int
+	turn     chan struct{}   // holds a token while nobody signs
+	inFlight map[uint32]bool // nonces of extrinsics whose fate is not known
+	// A node that has not seen block, the last that holds an extrinsic of
+	// this sender, cannot know that the nonces before next are used.
+	next  uint32
+	block subnet.Block
 }
 
 func (c *Client) sender(s Signer) *sender {
@@ -109,84 +127,149 @@ func (c *Client) sender(s Signer) *sender {
 	defer c.mu.Unlock()
 	pub := s.Public()
 	if c.senders[pub] == nil {
-		c.senders[pub] = &sender{turn: make(chan struct{}, 1)}
+		c.senders[pub] = &sender{turn: make(chan struct{}, 1), inFlight: map[uint32]bool{}}
 		c.senders[pub].turn <- struct{}{}
 	}
 	return c.senders[pub]
 }
 
-// sent tells that an extrinsic of s is no longer in flight.
-func (c *Client) sent(s Signer) {
-	x := c.sender(s)
+// land notes that an extrinsic is no longer followed, and where it ended if it
+// did. The nonce of one that ended nowhere is free for the next: those that were
+// signed after it wait for it.
+func (c *Client) land(x *signed, in Inclusion) {
+	who := c.sender(x.signer)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x.inFlight--
+	delete(who.inFlight, x.nonce)
+	if in.Hash != "" && in.Block >= who.block {
+		who.next, who.block = max(who.next, x.nonce+1), in.Block
+	}
+}
+
+// free returns the nonce for the next extrinsic, given what a node says that it
+// is and that node's head.
+func (w *sender) free(nonce uint32, head subnet.Block) uint32 {
+	if head < w.block {
+		nonce = max(nonce, w.next)
+	}
+	for w.inFlight[nonce] {
+		nonce++
+	}
+	return nonce
 }
 
 // send signs and submits. One account's extrinsics are sent one after the
 // other, each once the pool has taken the one before, and followed together.
-func (c *Client) send(ctx context.Context, s Signer, call []byte, o SubmitOptions) (*signed, *watch, error) {
-	who := c.sender(s)
+// The node is asked for the nonce each time, so that other users of the key, and
+// whatever went wrong, are heeded.
+func (c *Client) send(ctx context.Context, x *signed) (*watch, error) {
+	who := c.sender(x.signer)
 	select {
 	case <-who.turn:
 		defer func() { who.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	}
-	var nonce uint32
-	if err := c.rpc.read(ctx, &nonce, "system_accountNextIndex", keys.Address(s.Public())); err != nil {
-		return nil, nil, err
-	}
-	c.mu.Lock()
-	if who.inFlight > 0 && nonce < who.next {
-		nonce = who.next // the node has not heard of what another node took
-	}
-	c.mu.Unlock()
-	x, err := c.sign(ctx, s, call, nonce, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	w, err := c.watch(ctx, x)
-	if err != nil && !isLost(err) && !isKnown(err) {
-		return nil, nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	who.next = nonce + 1
-	who.inFlight++
-	return x, w, nil
-}
-
-func (c *Client) sign(ctx context.Context, s Signer, call []byte, nonce uint32, o SubmitOptions) (*signed, error) {
-	rt, err := c.Runtime(ctx)
-	if err != nil {
-		return nil, err
+		return nil, ctx.Err()
 	}
 	head, err := c.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var nonce uint32
+	if err := c.rpc.read(ctx, &nonce, "system_accountNextIndex", keys.Address(x.signer.Public())); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	x.nonce = who.free(nonce, head)
+	c.mu.Unlock()
+	x.sent = head
+	if err := c.sign(ctx, x); err != nil {
+		return nil, err
+	}
+	w, err := c.watch(ctx, x)
+	if err != nil && !isLost(err) && !isKnown(err) {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	who.inFlight[x.nonce] = true
+	return w, nil
+}
+
+// sign signs x with its nonce for the runtime of the newest block.
+func (c *Client) sign(ctx context.Context, x *signed) error {
+	rt, err := c.Runtime(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.translate(rt); err != nil {
+		return err
+	}
+	head, err := c.Head(ctx)
+	if err != nil {
+		return err
+	}
 	// The chain itself remembers 2400 blocks; a node need not.
-	era, birth := scale.MortalEra(min(o.Period, 1024), uint64(head-min(head, eraMargin)))
+	era, birth := scale.MortalEra(min(x.options.Period, 1024), uint64(head-min(head, eraMargin)))
 	hash, err := c.hash(ctx, subnet.Block(birth))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	extra, implicit, err := rt.Extensions(scale.SignedParts{Nonce: nonce, Tip: o.Tip, SpecVersion: rt.SpecVersion,
-		TxVersion: rt.TxVersion, Genesis: c.genesis, Era: era, Birth: hash})
+	extra, implicit, err := rt.Extensions(scale.SignedParts{Nonce: x.nonce, Tip: x.options.Tip, SpecVersion: rt.SpecVersion,
+		TxVersion: rt.TxVersion, Genesis: c.Genesis(), Era: era, Birth: hash})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	sig, err := s.Sign(ctx, scale.Payload(call, extra, implicit))
+	sig, err := x.signer.Sign(ctx, scale.Payload(x.call, extra, implicit))
 	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+		return fmt.Errorf("sign: %w", err)
 	}
-	b, err := rt.SignedExtrinsic(s.Public(), sig, extra, call)
+	b, err := rt.SignedExtrinsic(x.signer.Public(), sig, extra, x.call)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	period := uint64(1) << (era[0]&15 + 1)
-	return &signed{b, scale.Blake2b256(b), head, subnet.Block(birth + period)}, nil
+	x.bytes, x.hash, x.dies = b, scale.Blake2b256(b), subnet.Block(birth+period)
+	return nil
+}
+
+// translate makes the call one of another runtime, by its names: the same bytes
+// may mean something else there.
+func (x *signed) translate(rt *Runtime) error {
+	if rt.SpecVersion == x.made.SpecVersion {
+		return nil
+	}
+	from, err := x.made.CallType()
+	if err != nil {
+		return err
+	}
+	to, err := rt.CallType()
+	if err != nil {
+		return err
+	}
+	v, err := x.made.DecodeValue(from, scale.NewDecoder(x.call))
+	if err == nil {
+		x.call, err = rt.EncodeValue(to, v)
+	}
+	if err != nil {
+		return fmt.Errorf("the call is not what it was before runtime %d: %w", rt.SpecVersion, err)
+	}
+	x.made = rt
+	return nil
+}
+
+// resign signs x for a new runtime, with its nonce, and so at most one of the two
+// can be included. It reports whether there was a new one.
+func (c *Client) resign(ctx context.Context, x *signed) (bool, error) {
+	rt, err := c.fetchRuntime(ctx)
+	if err != nil || rt.SpecVersion == x.made.SpecVersion {
+		return false, err
+	}
+	old := x.bytes
+	if err := c.sign(ctx, x); err != nil {
+		return false, err
+	}
+	x.past = append(x.past, old)
+	return true, nil
 }
 
 // A watch is a subscription to what becomes of an extrinsic.
