@@ -220,24 +220,3 @@ func assignEnum(dst reflect.Value, v any) error {
 	}
 	return fmt.Errorf("%v has no variant %s", dst.Type(), x.Name)
 }
-
-// goFieldName returns the name of a struct's field in SCALE; false if it is not
-// written.
-func goFieldName(f reflect.StructField) (string, bool) {
-	name := f.Tag.Get("scale")
-	if name == "-" || !f.IsExported() {
-		return "", false
-	}
-	if name == "" {
-		name = snake(f.Name)
-	}
-	return name, true
-}
-
-// big returns the number as a big integer.
-func (w wide) big() *big.Int {
-	if w.neg {
-		return I128{Lo: w.lo, Hi: int64(w.hi)}.Big()
-	}
-	return U128{Lo: w.lo, Hi: w.hi}.Big()
-}

@@ -3,7 +3,6 @@ package scale
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"reflect"
 	"strings"
 )
@@ -60,62 +59,6 @@ func (e *encoder) value(b []byte, id TypeID, v any) ([]byte, error) {
 		err = fmt.Errorf("%s: %w", t.Name(), err)
 	}
 	return b, err
-}
-
-// plain takes the codec's own types and Go structs apart. Enums and types that
-// write themselves become what they write.
-func plain(v any) (any, error) {
-	rv := reflect.ValueOf(v)
-	if !rv.IsValid() {
-		return nil, nil
-	}
-	if _, ok := v.(*big.Int); ok {
-		return v, nil
-	}
-	for rv.Kind() == reflect.Pointer {
-		if rv.IsNil() {
-			return nil, fmt.Errorf("nil %v", rv.Type())
-		}
-		rv = rv.Elem()
-		v = rv.Interface()
-	}
-	t := rv.Type()
-	switch shapeOf(t) {
-	case shapeCompact:
-		return rv.Field(0).Interface(), nil
-	case shapeOption:
-		if !rv.Field(0).Bool() {
-			return nil, nil
-		}
-		return V("Some", rv.Field(1).Interface()), nil
-	case shapeResult:
-		if rv.Field(0).Bool() {
-			return V("Err", rv.Field(2).Interface()), nil
-		}
-		return V("Ok", rv.Field(1).Interface()), nil
-	case shapeTuple:
-		vs := make([]any, rv.NumField())
-		for i := range vs {
-			vs[i] = rv.Field(i).Interface()
-		}
-		return vs, nil
-	case shapeUnit:
-		return nil, nil
-	}
-	if isCustom(t) || isEnum(t) {
-		b, err := Marshal(v)
-		return Raw(b), err
-	}
-	if t.Kind() == reflect.Struct && t.PkgPath() != codecPkg {
-		args := Args{}
-		for i := range t.NumField() {
-			if name, ok := goFieldName(t.Field(i)); ok {
-				args[name] = rv.Field(i).Interface()
-			}
-		}
-		return args, nil
-	}
-	return v, nil
 }
 
 func (e *encoder) typ(b []byte, t *Type, v any) ([]byte, error) {
@@ -315,93 +258,4 @@ func listOf(v any) ([]any, error) {
 		vs[i] = rv.Index(i).Interface()
 	}
 	return vs, nil
-}
-
-func primitive(b []byte, p Primitive, v any) ([]byte, error) {
-	rv := reflect.ValueOf(v)
-	switch p {
-	case Bool:
-		if rv.Kind() != reflect.Bool {
-			return nil, fmt.Errorf("%T is no bool", v)
-		}
-		return Append(b, rv.Bool())
-	case Str:
-		if rv.Kind() != reflect.String {
-			return nil, fmt.Errorf("%T is no string", v)
-		}
-		return Append(b, rv.String())
-	case Char:
-		r, ok := v.(rune)
-		if !ok {
-			return nil, fmt.Errorf("%T is no rune", v)
-		}
-		return appendUint(b, uint64(r), 4), nil
-	case U256, I256:
-		s, err := bytesOf(v)
-		if err == nil && len(s) != 32 {
-			err = fmt.Errorf("%d bytes, want 32", len(s))
-		}
-		return append(b, s...), err
-	}
-	size, signed := p.integer()
-	n, err := wideOf(v)
-	if err != nil {
-		return nil, err
-	}
-	if !n.fits(size, signed) {
-		return nil, fmt.Errorf("%v does not fit %d bits", v, 8*size)
-	}
-	if size == 16 {
-		return appendUint(appendUint(b, n.lo, 8), n.hi, 8), nil
-	}
-	return appendUint(b, n.lo, size), nil
-}
-
-// A wide is any integer of up to 128 bits, in two's complement if neg.
-type wide struct {
-	lo, hi uint64
-	neg    bool
-}
-
-func wideOf(v any) (wide, error) {
-	switch x := v.(type) {
-	case U128:
-		return wide{x.Lo, x.Hi, false}, nil
-	case I128:
-		return wide{x.Lo, uint64(x.Hi), x.Hi < 0}, nil
-	case *big.Int:
-		if x.Sign() >= 0 {
-			u, err := U128FromBig(x)
-			return wide{u.Lo, u.Hi, false}, err
-		}
-		// In two's complement, -x is the complement of x-1.
-		u, err := U128FromBig(new(big.Int).Not(x))
-		if err != nil {
-			return wide{}, fmt.Errorf("%v is no integer of 128 bits", x)
-		}
-		return wide{^u.Lo, ^u.Hi, true}, nil
-	}
-	switch rv := reflect.ValueOf(v); {
-	case rv.CanInt():
-		n := rv.Int()
-		return wide{uint64(n), uint64(n >> 63), n < 0}, nil
-	case rv.CanUint():
-		return wide{rv.Uint(), 0, false}, nil
-	}
-	return wide{}, fmt.Errorf("%T is no integer", v)
-}
-
-// fits reports whether w can be told from its lowest size bytes.
-func (w wide) fits(size int, signed bool) bool {
-	if !signed {
-		return !w.neg && (size == 16 || w.hi == 0 && (size == 8 || w.lo>>(8*size) == 0))
-	}
-	if size == 16 {
-		return w.neg == (w.hi>>63 == 1)
-	}
-	sign := uint64(0)
-	if w.neg {
-		sign = ^sign
-	}
-	return w.hi == sign && uint64(int64(w.lo)>>(8*size-1)) == sign
 }

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,6 +201,7 @@ func TestRealMetadata(t *testing.T) {
 				t.Errorf("%d of %d vectors agree", n, all)
 			}
 			values(t, m)
+			anything(t, m)
 		})
 	}
 }
@@ -231,6 +233,33 @@ func values(t *testing.T, m *Metadata) {
 			}
 		}
 	}
+}
+
+// anything reads random bytes as each of the types: what can be read must be
+// written the same.
+func anything(t *testing.T, m *Metadata) {
+	r := rand.New(rand.NewPCG(4, 2))
+	read := 0
+	for id := range m.Types {
+		for range 40 {
+			b := make([]byte, 600)
+			for i := range b {
+				b[i] = byte(r.Uint32()) >> r.IntN(8) // small numbers are what lengths and variants are
+			}
+			d := NewDecoder(b)
+			v, err := m.DecodeValue(TypeID(id), d)
+			if err != nil {
+				continue
+			}
+			read++
+			b = b[:len(b)-d.Len()]
+			if again, err := m.EncodeValue(TypeID(id), v); err != nil || !bytes.Equal(again, b) {
+				t.Errorf("type %d, %s: %x is read as %v and written as %x, %v", id, m.Types[id].Name(), b, v, again, err)
+				break
+			}
+		}
+	}
+	t.Logf("%d random values of %d types are read", read, len(m.Types))
 }
 
 func unzip(t *testing.T, name string) []byte {
