@@ -68,7 +68,16 @@ func (n *Node) describe() (err error) {
 	if n.apis, err = scale.NewAPIs[*ledger.Ledger](n.runtimeAPIs()...); err != nil {
 		return err
 	}
-	n.metadata = map[uint8][]byte{baseMetadata: n.ledger.Metadata()}
+	m, err := n.ledger.Describe(n.apis.Defs()...)
+	if err != nil {
+		return err
+	}
+	n.metadata = make(map[uint8][]byte)
+	for _, v := range scale.MetadataVersions() {
+		if n.metadata[v], err = m.EncodeVersion(v); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
