@@ -1,9 +1,11 @@
 package scale
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"reflect"
+	"unicode/utf8"
 )
 
 func primitive(b []byte, p Primitive, v any) ([]byte, error) {
@@ -18,11 +20,14 @@ func primitive(b []byte, p Primitive, v any) ([]byte, error) {
 		if rv.Kind() != reflect.String {
 			return nil, fmt.Errorf("%T is no string", v)
 		}
+		if !utf8.ValidString(rv.String()) {
+			return nil, errors.New("string is not UTF-8")
+		}
 		return Append(b, rv.String())
 	case Char:
 		r, ok := v.(rune)
-		if !ok {
-			return nil, fmt.Errorf("%T is no rune", v)
+		if !ok || !utf8.ValidRune(r) {
+			return nil, fmt.Errorf("%T %v is no character", v, v)
 		}
 		return appendUint(b, uint64(r), 4), nil
 	case U256, I256:
