@@ -98,6 +98,40 @@ await check('every signed extension is known by name', async () => {
 	}
 });
 
+await check('metadata of every version are read', async () => {
+	const versions = (await api.call.metadata.metadataVersions()).map((v) => v.toNumber());
+	assert.deepEqual(versions, [14, 15, 16]);
+	assert.equal(api.runtimeMetadata.version, 16); // the newest that the client knows
+	for (const version of versions) {
+		const opaque = (await api.call.metadata.metadataAtVersion(version)).unwrap();
+		const metadata = api.registry.createType('Metadata', opaque.toHex());
+		assert.equal(metadata.version, version);
+		assert.deepEqual(
+			metadata.asLatest.pallets.map((p) => p.name.toString()),
+			api.runtimeMetadata.asLatest.pallets.map((p) => p.name.toString()),
+		);
+	}
+	assert.equal((await api.call.metadata.metadataAtVersion(99)).isNone, true);
+});
+
+await check('the runtime is asked through its APIs', async () => {
+	const version = await api.call.core.version();
+	assert.equal(version.specVersion.toNumber(), 424);
+	const alice = keyring.addFromUri('//Alice').address;
+	const nonce = await api.call.accountNonceApi.accountNonce(alice);
+	assert.equal(nonce.toNumber(), (await api.query.system.account(alice)).nonce.toNumber());
+});
+
+await check('the fee is known before, and what is paid', async () => {
+	const transfer = api.tx.balances.transferKeepAlive(eve.address, tao);
+	const { partialFee, weight } = await transfer.paymentInfo(alice);
+	assert(weight.refTime.toBigInt() > 0n);
+	const sent = await send(api.tx.balances.transferKeepAlive(eve.address, tao), alice);
+	const { event } = sent.result.events.find(({ event }) => api.events.transactionPayment.TransactionFeePaid.is(event));
+	assert.equal(event.data.actualFee.toBigInt(), partialFee.toBigInt());
+	assert((await api.tx.commitments.setCommitment(1, { fields: [] }).paymentInfo(alice)).partialFee.isZero());
+});
+
 await check('blocks come, new and final', async () => {
 	for (const subscribe of [api.rpc.chain.subscribeNewHeads, api.rpc.chain.subscribeFinalizedHeads, api.rpc.chain.subscribeAllHeads]) {
 		const numbers = await new Promise((resolve, reject) => {
@@ -128,7 +162,7 @@ await check('headers hash to their blocks', async () => {
 });
 
 await check('System.Account is read', async () => {
-	assert.equal(await free(alice.address), 1_000_000n * tao);
+	assert.equal(await free(keyring.addFromUri('//Charlie').address), 1_000_000n * tao);
 	const { nonce, data } = await api.query.system.account(eve.address);
 	assert.equal(nonce.toNumber(), 0);
 	assert.equal(data.reserved.toBigInt(), 0n);
