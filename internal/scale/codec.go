@@ -66,6 +66,11 @@ func Unmarshal(b []byte, v any) error {
 // input. Substrate refuses calls nested deeper than 256.
 const maxDepth = 256
 
+// maxValues is how many values, one within another or beside it, are read by
+// metadata at once. All neurons of all subnets are a tenth of that; each takes
+// some dozens of bytes of memory, however few it took of the input.
+const maxValues = 1 << 24
+
 // A Decoder reads values off the front of a byte slice. It copies what it
 // returns, but for [Decoder.Take] and [Decoder.Rest].
 type Decoder struct {
@@ -75,7 +80,7 @@ type Decoder struct {
 }
 
 // NewDecoder returns a decoder of b.
-func NewDecoder(b []byte) *Decoder { return &Decoder{b: b, steps: maxEmpty + 16*len(b)} }
+func NewDecoder(b []byte) *Decoder { return &Decoder{b: b, steps: min(maxEmpty+16*len(b), maxValues)} }
 
 // Decode reads one value into v, a pointer.
 func (d *Decoder) Decode(v any) error {

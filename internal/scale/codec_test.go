@@ -65,6 +65,9 @@ func TestCodec(t *testing.T) {
 		{[2]bool{true, false}, "0100"},
 		{Option[uint8]{}, "00"},
 		{SomeOf(uint8(5)), "0105"},
+		{Result[uint8, uint16]{Ok: 5}, "0005"},
+		{Result[uint8, uint16]{Failed: true, Err: 6}, "010600"},
+		{Tuple8[uint8, bool, uint8, uint8, uint8, uint8, uint8, uint16]{1, true, 3, 4, 5, 6, 7, 8}, "010103040506070800"},
 		{tree{Leaf: ptr(uint16(9))}, "030900"},
 		{tree{Nil: &Unit{}}, "ff"},
 		{&tree{Pair: &treePair{&tree{Nil: &Unit{}}, &tree{List: &[]tree{{Nil: &Unit{}}}}, "x"}}, "07ff0804ff0478"},
@@ -117,6 +120,7 @@ func TestRefused(t *testing.T) {
 		{"elements without bytes", "feffffff00000000", new([]uint64), "end of input"},
 		{"endless nothing", "feffffff", new([]Unit), "without content"},
 		{"unknown variant", "09", new(tree), "unknown variant 9"},
+		{"a third of two", "0200", new(Result[uint8, uint8]), "no boolean"},
 		{"not UTF-8", "04ff", new(string), "UTF-8"},
 		{"too deep", deep, new(tree), "nested deeper"},
 	} {

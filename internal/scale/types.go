@@ -53,6 +53,48 @@ type Tuple4[A, B, C, D any] struct {
 	F3 D
 }
 
+// Tuple5 is (A, B, C, D, E).
+type Tuple5[A, B, C, D, E any] struct {
+	F0 A
+	F1 B
+	F2 C
+	F3 D
+	F4 E
+}
+
+// Tuple6 is (A, B, C, D, E, F).
+type Tuple6[A, B, C, D, E, F any] struct {
+	F0 A
+	F1 B
+	F2 C
+	F3 D
+	F4 E
+	F5 F
+}
+
+// Tuple7 is (A, B, C, D, E, F, G).
+type Tuple7[A, B, C, D, E, F, G any] struct {
+	F0 A
+	F1 B
+	F2 C
+	F3 D
+	F4 E
+	F5 F
+	F6 G
+}
+
+// Tuple8 is (A, B, C, D, E, F, G, H).
+type Tuple8[A, B, C, D, E, F, G, H any] struct {
+	F0 A
+	F1 B
+	F2 C
+	F3 D
+	F4 E
+	F5 F
+	F6 G
+	F7 H
+}
+
 // U128 is an unsigned integer of 16 bytes.
 type U128 struct{ Lo, Hi uint64 }
 
@@ -114,12 +156,16 @@ const (
 
 type shaped interface{ scaleShape() shape }
 
-func (Compact[T]) scaleShape() shape         { return shapeCompact }
-func (Option[T]) scaleShape() shape          { return shapeOption }
-func (Result[T, E]) scaleShape() shape       { return shapeResult }
-func (Tuple2[A, B]) scaleShape() shape       { return shapeTuple }
-func (Tuple3[A, B, C]) scaleShape() shape    { return shapeTuple }
-func (Tuple4[A, B, C, D]) scaleShape() shape { return shapeTuple }
-func (Unit) scaleShape() shape               { return shapeUnit }
-func (U128) scaleShape() shape               { return shapeU128 }
-func (I128) scaleShape() shape               { return shapeI128 }
+func (Compact[T]) scaleShape() shape                     { return shapeCompact }
+func (Option[T]) scaleShape() shape                      { return shapeOption }
+func (Result[T, E]) scaleShape() shape                   { return shapeResult }
+func (Tuple2[A, B]) scaleShape() shape                   { return shapeTuple }
+func (Tuple3[A, B, C]) scaleShape() shape                { return shapeTuple }
+func (Tuple4[A, B, C, D]) scaleShape() shape             { return shapeTuple }
+func (Tuple5[A, B, C, D, E]) scaleShape() shape          { return shapeTuple }
+func (Tuple6[A, B, C, D, E, F]) scaleShape() shape       { return shapeTuple }
+func (Tuple7[A, B, C, D, E, F, G]) scaleShape() shape    { return shapeTuple }
+func (Tuple8[A, B, C, D, E, F, G, H]) scaleShape() shape { return shapeTuple }
+func (Unit) scaleShape() shape                           { return shapeUnit }
+func (U128) scaleShape() shape                           { return shapeU128 }
+func (I128) scaleShape() shape                           { return shapeI128 }

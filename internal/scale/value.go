@@ -69,7 +69,7 @@ func (m *Metadata) DecodeValue(id TypeID, d *Decoder) (any, error) {
 		return nil, fmt.Errorf("there is no type %d", id)
 	}
 	if d.steps--; d.steps < 0 {
-		return nil, errors.New("too many values without content")
+		return nil, errors.New("too many values, or too many without content")
 	}
 	if err := d.enter(); err != nil {
 		return nil, err
