@@ -22,7 +22,11 @@ import (
 
 // ChainCommand is about the local chain.
 type ChainCommand struct {
-	Serve ChainServeCommand `cmd:"" help:"Run a local chain node."`
+	Serve    ChainServeCommand    `cmd:"" help:"Run a local chain node."`
+	Blocks   ChainBlocksCommand   `cmd:"" help:"Show blocks, and follow them."`
+	Advance  ChainAdvanceCommand  `cmd:"" help:"Make many blocks at once, as if time had passed."`
+	Faucet   ChainFaucetCommand   `cmd:"" help:"Give an account some of what the development accounts have."`
+	Snapshot ChainSnapshotCommand `cmd:"" help:"Write the state after a block to a file."`
 }
 
 // ChainServeCommand runs a chain node.
@@ -30,6 +34,9 @@ type ChainServeCommand struct {
 	Dir                string        `required:"" placeholder:"DIR" help:"Where the chain is kept."`
 	Port               int           `default:"9944" help:"Port on 127.0.0.1 for WebSocket and HTTP."`
 	BlockTime          time.Duration `default:"12s" help:"Time between blocks; 0 makes them on demand only, by engine_createBlock."`
+	From               string        `placeholder:"FILE" help:"A file of 'adit chain snapshot' that a new chain begins with."`
+	Tempo              uint16        `default:"360" help:"Blocks of an epoch of a new subnet."`
+	Beacon             string        `enum:"local,quicknet" default:"local" help:"Whose pulses open what is time-locked: those of a beacon of this node's own, or those of quicknet, whoever sends them."`
 	AllowLoopbackAxons bool          `help:"Let neurons serve axons on 127.0.0.1, which the chain refuses."`
 	JSON               bool          `help:"Report in JSON, one object a line."`
 	Supervised         bool          `hidden:"" help:"Report in JSON, and end when standard input does."`
@@ -43,7 +50,8 @@ its sudo key.
 
 Examples:
   adit chain serve --dir chain
-  adit chain serve --dir chain --block-time 250ms --allow-loopback-axons`
+  adit chain serve --dir chain --block-time 250ms --allow-loopback-axons
+  adit chain serve --dir test-1 --from ready.state --port 0 --tempo 10`
 }
 
 // Run serves until it is interrupted.
@@ -54,12 +62,16 @@ func (c ChainServeCommand) Run(ctx context.Context, t terminal) error {
 	defer end()
 	genesis := ledger.DevGenesis()
 	genesis.AllowLoopbackAxons = c.AllowLoopbackAxons
+	genesis.Spec.Tempo = c.Tempo
+	if c.Beacon == "local" {
+		genesis.Beacon = chainnode.DevBeaconChain()
+	}
 	listener, err := chainnode.Listen(c.Port)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	n, err := chainnode.Open(chainnode.Options{Dir: c.Dir, BlockTime: c.BlockTime, Genesis: genesis, Emit: bus.Emit})
+	n, err := chainnode.Open(chainnode.Options{Dir: c.Dir, BlockTime: c.BlockTime, Genesis: genesis, From: c.From, Emit: bus.Emit})
 	if err != nil {
 		return err
 	}
