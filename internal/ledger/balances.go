@@ -145,11 +145,3 @@ func (l *Ledger) toPool(netuid uint16, amount uint64) {
 	sub.SubnetTAO.set(l.s, netuid, sub.SubnetTAO.get(l.s, netuid)+amount)
 	sub.TotalStake.set(l.s, sub.TotalStake.get(l.s)+amount)
 }
-
-// fromPool takes RAO out of a subnet's pool for an account.
-func (l *Ledger) fromPool(netuid uint16, amount uint64, to AccountID) error {
-	sub.SubnetTAO.set(l.s, netuid, satSub(sub.SubnetTAO.get(l.s, netuid), amount))
-	sub.TotalStake.set(l.s, satSub(sub.TotalStake.get(l.s), amount))
-	balances.TotalIssuance.set(l.s, balances.TotalIssuance.get(l.s)+amount)
-	return l.deposit(to, amount)
-}

@@ -39,6 +39,7 @@ type RuntimeCall struct {
 	Sudo            *SudoCall        `scale:"12"`
 	Commitments     *CommitmentsCall `scale:"18"`
 	AdminUtils      *AdminCall       `scale:"19"`
+	Swap            *SwapCall        `scale:"28"`
 	Drand           *DrandCall       `scale:"26"`
 }
 

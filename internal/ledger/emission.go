@@ -31,6 +31,7 @@ func (l *Ledger) step() {
 		l.decayBurn(netuid)
 	}
 	l.inject(all)
+	l.claimSome()
 	l.revealCommitments()
 	l.revealWeightsOf(all)
 	l.runEpochs(all)
@@ -57,8 +58,14 @@ func (l *Ledger) inject(all []uint16) {
 		}
 	}
 	shares := l.emissionShares(emitting)
+	// Stakers of root earn alpha only while all alpha together costs more than
+	// a TAO: else selling it would drain the pools.
+	prices := fixed(0)
+	for _, netuid := range emitting {
+		prices = prices.add(l.movingPrice(netuid))
+	}
 	for i, netuid := range emitting {
-		l.injectInto(netuid, shares[i].of(total))
+		l.injectInto(netuid, shares[i].of(total), prices > one)
 	}
 	// Prices move after they were used.
 	for _, netuid := range emitting {
@@ -101,8 +108,8 @@ func (l *Ledger) movePrice(netuid uint16) {
 }
 
 // injectInto issues alpha to a subnet's miners, validators and owner, and puts
-// tao into its pool.
-func (l *Ledger) injectInto(netuid uint16, tao uint64) {
+// tao into its pool. The part of root's stakers is issued only if rootEarns.
+func (l *Ledger) injectInto(netuid uint16, tao uint64, rootEarns bool) {
 	s := l.s
 	in, out := sub.SubnetAlphaIn.get(s, netuid), sub.SubnetAlphaOut.get(s, netuid)
 	protocol := sub.SubnetProtocolAlpha.get(s, netuid)
@@ -145,8 +152,11 @@ func (l *Ledger) injectInto(netuid uint16, tao uint64) {
 	root := rootProp.of(validators)
 	add(l, &sub.PendingServerEmission, netuid, miners)
 	add(l, &sub.PendingValidatorEmission, netuid, validators-root)
-	if root > 0 {
+	switch {
+	case root > 0 && rootEarns:
 		add(l, &sub.PendingRootAlphaDivs, netuid, root)
+	case root > 0:
+		l.recycle(netuid, root)
 	}
 }
 
@@ -177,13 +187,6 @@ func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64,
 	validators := take(l, &sub.PendingValidatorEmission, netuid)
 	root := take(l, &sub.PendingRootAlphaDivs, netuid)
 	owner, ownerHotkey := sub.SubnetOwner.get(s, netuid), sub.SubnetOwnerHotkey.get(s, netuid)
-	alphas := make([]uint64, len(hotkeys)) // before anything is paid
-	for i, hotkey := range hotkeys {
-		alphas[i] = sub.TotalHotkeyAlpha.get(s, hotkey, netuid)
-	}
-	if cut := take(l, &sub.PendingOwnerCut, netuid); cut > 0 {
-		l.grow(ownerHotkey, owner, netuid, cut)
-	}
 
 	incentive, dividends := amounts(v.incentive), amounts(v.dividends)
 	if sum(incentive) == 0 {
@@ -193,8 +196,12 @@ func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64,
 		dividends = stakes // nobody judged: stake decides
 	}
 	emission := make([]uint64, len(hotkeys))
+	plan := l.planDividends(netuid, hotkeys, dividends) // by stakes before anything is paid
+	if cut := take(l, &sub.PendingOwnerCut, netuid); cut > 0 {
+		l.grow(ownerHotkey, owner, netuid, cut)
+	}
 
-	burned := uint64(0)
+	var burned, paid uint64
 	total := sum(incentive)
 	for i, hotkey := range hotkeys {
 		n := mulDiv(miners, incentive[i], total)
@@ -202,45 +209,104 @@ func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64,
 			continue
 		}
 		emission[i] = n
+		paid += n
 		if hotkey == ownerHotkey {
 			burned += n // an owner earns the cut, not as a miner
 			continue
 		}
 		l.grow(hotkey, sub.Owner.get(s, hotkey), netuid, n)
 	}
-	if burned > 0 && sub.RecycleOrBurn.get(s, netuid).Recycle != nil {
-		sub.SubnetAlphaOut.set(s, netuid, satSub(sub.SubnetAlphaOut.get(s, netuid), burned))
+	if sub.RecycleOrBurn.get(s, netuid).Recycle != nil {
+		l.recycle(netuid, burned)
+	} else {
+		l.burn(netuid, burned)
 	}
+	minersLeft := satSub(miners, paid)
 	if now := (FixedU128{scale.U128{Lo: uint64(ratio(burned, miners))}}); now != sub.MinerBurned.get(s, netuid) {
 		sub.MinerBurned.set(s, netuid, now)
 	}
 
-	// A validator's dividend is earned partly by alpha and partly by TAO in
-	// root, in proportion. The part of root is not paid: unlike upstream, where
-	// stakers of root claim it once the prices of all subnets sum to more than
-	// 1, it is always unissued, as upstream does below that.
-	sub.SubnetAlphaOut.set(s, netuid, satSub(sub.SubnetAlphaOut.get(s, netuid), root))
-	total = sum(dividends)
-	local := make([]uint64, len(hotkeys))
 	for i := range hotkeys {
-		emission[i] = satAdd(emission[i], mulDiv(validators+root, dividends[i], total))
-		local[i] = mulDiv(dividends[i], alphas[i], stakes[i])
+		emission[i] = satAdd(emission[i], mulDiv(validators+root, dividends[i], sum(dividends)))
 	}
-	if sum(local) == 0 {
-		local = dividends // all weight is TAO in root
-	}
-	total = sum(local)
+	left := l.payDividends(netuid, plan, validators, root)
+	// What rounding leaves over nobody has.
+	l.burn(netuid, minersLeft+left)
+	return emission
+}
+
+// A dividendPlan says in which proportions hotkeys earn dividends: by their
+// alpha, and by their TAO in root.
+type dividendPlan struct {
+	who             []AccountID
+	byAlpha, byRoot []uint64
+}
+
+// planDividends shares each validator's dividend with its parents, and parts it
+// into what alpha and what TAO in root has earned.
+func (l *Ledger) planDividends(netuid uint16, hotkeys []AccountID, dividends []uint64) (p dividendPlan) {
+	s := l.s
+	var sums []uint64
+	index := map[AccountID]int{}
 	for i, hotkey := range hotkeys {
-		n := mulDiv(validators, local[i], total)
-		if n == 0 {
+		if dividends[i] == 0 {
 			continue
 		}
-		fee := fromU16(sub.Delegates.get(s, hotkey)).of(n)
-		l.growPool(hotkey, netuid, n-fee)
-		l.grow(hotkey, sub.Owner.get(s, hotkey), netuid, fee)
-		sub.AlphaDividendsPerSubnet.set(s, netuid, hotkey, n)
+		for _, d := range l.shareDividend(hotkey, netuid, dividends[i]) {
+			at, ok := index[d.who]
+			if !ok {
+				at = len(sums)
+				index[d.who] = at
+				p.who, sums = append(p.who, d.who), append(sums, 0)
+			}
+			sums[at] = satAdd(sums[at], d.n)
+		}
 	}
-	return emission
+	p.byAlpha, p.byRoot = make([]uint64, len(sums)), make([]uint64, len(sums))
+	for i, who := range p.who {
+		alpha := sub.TotalHotkeyAlpha.get(s, who, netuid)
+		tao := l.weighTao(sub.TotalHotkeyAlpha.get(s, who, rootNetuid))
+		p.byAlpha[i] = mulDiv(sums[i], alpha, satAdd(alpha, tao))
+		if tao > 0 {
+			p.byRoot[i] = sums[i] - p.byAlpha[i]
+		}
+	}
+	if sum(p.byAlpha) == 0 {
+		p.byAlpha = sums // all weight is TAO in root
+	}
+	return p
+}
+
+// payDividends pays dividends to those who stake with validators, and returns
+// what remains.
+func (l *Ledger) payDividends(netuid uint16, p dividendPlan, validators, root uint64) (left uint64) {
+	s := l.s
+	paid, earned := split(validators, p.byAlpha), split(root, p.byRoot)
+	for i, who := range p.who {
+		take, owner := fromU16(sub.Delegates.get(s, who)), sub.Owner.get(s, who)
+		if n := paid[i]; n > 0 {
+			fee := take.of(n)
+			l.growPool(who, netuid, n-fee)
+			l.grow(who, owner, netuid, fee)
+			sub.AlphaDividendsPerSubnet.set(s, netuid, who, n)
+		}
+		if n := earned[i]; n > 0 {
+			fee := take.of(n)
+			l.grow(who, owner, netuid, fee)
+			l.earnRoot(who, netuid, n-fee)
+			sub.RootAlphaDividendsPerSubnet.set(s, netuid, who, n-fee)
+		}
+	}
+	return validators - sum(paid) + root - sum(earned)
+}
+
+// split returns amount in proportion to weights, rounded down.
+func split(amount uint64, weights []uint64) []uint64 {
+	parts, total := make([]uint64, len(weights)), sum(weights)
+	for i, w := range weights {
+		parts[i] = mulDiv(amount, w, total)
+	}
+	return parts
 }
 
 // amounts turns shares into weights that can be summed without overflow.

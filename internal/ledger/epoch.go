@@ -55,6 +55,7 @@ func (l *Ledger) runEpochs(all []uint16) {
 		sub.SubnetEpochIndex.set(s, netuid, sub.SubnetEpochIndex.get(s, netuid)+1)
 		sub.BlocksSinceLastStep.set(s, netuid, 0)
 		sub.LastMechansimStepBlock.set(s, netuid, l.number)
+		l.settleChildren(netuid)
 	}
 }
 

@@ -18,6 +18,8 @@ const (
 	inCommitments = 18
 	inAdmin       = 19
 	inDrand       = 26
+	inSwap        = 28
+	inAlpha       = 31
 
 	general    = 0xff
 	tokens     = 0xf7
@@ -109,6 +111,31 @@ const (
 	ErrRevealPeriodTooLarge               Failure = inSubtensor<<8 | 112
 	ErrRevealPeriodTooSmall               Failure = inSubtensor<<8 | 113
 
+	ErrSlippageTooHigh              Failure = inSubtensor<<8 | 84
+	ErrSameNetuid                   Failure = inSubtensor<<8 | 96
+	ErrTransferDisallowed           Failure = inSubtensor<<8 | 85
+	ErrCannotBurnOrRecycleOnRoot    Failure = inSubtensor<<8 | 91
+	ErrStakeTooLowForRoot           Failure = inSubtensor<<8 | 43
+	ErrDelegateTakeTooLow           Failure = inSubtensor<<8 | 49
+	ErrDelegateTakeTooHigh          Failure = inSubtensor<<8 | 50
+	ErrDelegateTxRateLimitExceeded  Failure = inSubtensor<<8 | 34
+	ErrTxRateLimitExceeded          Failure = inSubtensor<<8 | 64
+	ErrNotEnoughStakeToSetChildkeys Failure = inSubtensor<<8 | 11
+	ErrInvalidChild                 Failure = inSubtensor<<8 | 60
+	ErrDuplicateChild               Failure = inSubtensor<<8 | 61
+	ErrProportionOverflow           Failure = inSubtensor<<8 | 62
+	ErrTooManyChildren              Failure = inSubtensor<<8 | 63
+	ErrChildParentInconsistency     Failure = inSubtensor<<8 | 121
+	ErrInvalidChildkeyTake          Failure = inSubtensor<<8 | 71
+	ErrTxChildkeyTakeRateLimit      Failure = inSubtensor<<8 | 72
+	ErrInvalidSubnetNumber          Failure = inSubtensor<<8 | 124
+	ErrInvalidNumRootClaim          Failure = inSubtensor<<8 | 122
+	ErrInvalidRootClaimThreshold    Failure = inSubtensor<<8 | 123
+
+	ErrFeeRateTooHigh            Failure = inSwap<<8 | 0
+	ErrPriceLimitExceeded        Failure = inSwap<<8 | 3
+	ErrSwapMechanismDoesNotExist Failure = inSwap<<8 | 8
+
 	ErrInvalidRoundNumber Failure = inDrand<<8 | 4
 	ErrPulseVerification  Failure = inDrand<<8 | 5
 )
@@ -198,8 +225,32 @@ var failureNames = map[Failure]string{
 	ErrRevealPeriodTooLarge:               "RevealPeriodTooLarge",
 	ErrRevealPeriodTooSmall:               "RevealPeriodTooSmall",
 
-	ErrInvalidRoundNumber: "InvalidRoundNumber",
-	ErrPulseVerification:  "PulseVerificationError",
+	ErrInvalidRoundNumber:           "InvalidRoundNumber",
+	ErrPulseVerification:            "PulseVerificationError",
+	ErrSlippageTooHigh:              "SlippageTooHigh",
+	ErrSameNetuid:                   "SameNetuid",
+	ErrTransferDisallowed:           "TransferDisallowed",
+	ErrCannotBurnOrRecycleOnRoot:    "CannotBurnOrRecycleOnRootSubnet",
+	ErrStakeTooLowForRoot:           "StakeTooLowForRoot",
+	ErrDelegateTakeTooLow:           "DelegateTakeTooLow",
+	ErrDelegateTakeTooHigh:          "DelegateTakeTooHigh",
+	ErrDelegateTxRateLimitExceeded:  "DelegateTxRateLimitExceeded",
+	ErrTxRateLimitExceeded:          "TxRateLimitExceeded",
+	ErrNotEnoughStakeToSetChildkeys: "NotEnoughStakeToSetChildkeys",
+	ErrInvalidChild:                 "InvalidChild",
+	ErrDuplicateChild:               "DuplicateChild",
+	ErrProportionOverflow:           "ProportionOverflow",
+	ErrTooManyChildren:              "TooManyChildren",
+	ErrChildParentInconsistency:     "ChildParentInconsistency",
+	ErrInvalidChildkeyTake:          "InvalidChildkeyTake",
+	ErrTxChildkeyTakeRateLimit:      "TxChildkeyTakeRateLimitExceeded",
+	ErrInvalidSubnetNumber:          "InvalidSubnetNumber",
+	ErrInvalidNumRootClaim:          "InvalidNumRootClaim",
+	ErrInvalidRootClaimThreshold:    "InvalidRootClaimThreshold",
+
+	ErrFeeRateTooHigh:            "FeeRateTooHigh",
+	ErrPriceLimitExceeded:        "PriceLimitExceeded",
+	ErrSwapMechanismDoesNotExist: "MechanismDoesNotExist",
 }
 
 // Error returns the failure's name in the metadata, such as "InvalidPort".

@@ -39,6 +39,7 @@ type RuntimeEvent struct {
 	Sudo               *SudoEvent        `scale:"12"`
 	Commitments        *CommitmentsEvent `scale:"18"`
 	AdminUtils         *AdminEvent       `scale:"19"`
+	Swap               *SwapEvent        `scale:"28"`
 	Drand              *DrandEvent       `scale:"26"`
 }
 
@@ -84,6 +85,8 @@ func (l *Ledger) emit(event any) {
 		pallet = inCommitments
 	case AdminEvent:
 		pallet = inAdmin
+	case SwapEvent:
+		pallet = inSwap
 	case DrandEvent:
 		pallet = inDrand
 	default:
@@ -182,55 +185,68 @@ type FeePaid struct {
 // SubtensorEvent is an event of SubtensorModule.
 type SubtensorEvent struct {
 	scale.Enum
-	NetworkAdded               *netU16                                           `scale:"0"`
-	StakeAdded                 *staked                                           `scale:"2"`
-	StakeRemoved               *staked                                           `scale:"3"`
-	WeightsSet                 *netU16                                           `scale:"5"`
-	NeuronRegistered           *scale.Tuple3[uint16, uint16, AccountID]          `scale:"6"`
-	MaxAllowedUidsSet          *netU16                                           `scale:"9"`
-	RhoSet                     *netU16                                           `scale:"16"`
-	AlphaSigmoidSteepnessSet   *scale.Tuple2[uint16, int16]                      `scale:"17"`
-	KappaSet                   *netU16                                           `scale:"18"`
-	MinAllowedWeightSet        *netU16                                           `scale:"19"`
-	WeightsSetRateLimitSet     *netU64                                           `scale:"22"`
-	ImmunityPeriodSet          *netU16                                           `scale:"23"`
-	BondsMovingAverageSet      *netU64                                           `scale:"24"`
-	BondsPenaltySet            *netU16                                           `scale:"25"`
-	MaxAllowedValidatorsSet    *netU16                                           `scale:"27"`
-	AxonServed                 *netAccount                                       `scale:"28"`
-	PrometheusServed           *netAccount                                       `scale:"29"`
-	WeightsVersionKeySet       *netU64                                           `scale:"32"`
-	ServingRateLimitSet        *netU64                                           `scale:"35"`
-	MaxBurnSet                 *netU64                                           `scale:"37"`
-	MinBurnSet                 *netU64                                           `scale:"38"`
-	MaxEpochsPerBlockSet       *uint8                                            `scale:"39"`
-	TxRateLimitSet             *uint64                                           `scale:"40"`
-	AdminFreezeWindowSet       *uint16                                           `scale:"43"`
-	RegistrationAllowed        *netBool                                          `scale:"50"`
-	TempoSet                   *netU16                                           `scale:"52"`
-	StakeThresholdSet          *uint64                                           `scale:"54"`
-	SubnetOwnerCutSet          *uint16                                           `scale:"57"`
-	NetworkRateLimitSet        *uint64                                           `scale:"58"`
-	StartCallDelaySet          *uint64                                           `scale:"60"`
-	NetworkMinLockCostSet      *uint64                                           `scale:"61"`
-	SubnetLimitSet             *uint16                                           `scale:"62"`
-	LockReductionIntervalSet   *uint64                                           `scale:"63,NetworkLockCostReductionIntervalSet"`
-	WeightsCommitted           *scale.Tuple3[AccountID, uint16, Hash]            `scale:"85"`
-	WeightsRevealed            *scale.Tuple3[AccountID, uint16, Hash]            `scale:"86"`
-	WeightsBatchRevealed       *scale.Tuple3[AccountID, uint16, []Hash]          `scale:"87"`
-	BatchWeightsCompleted      *scale.Tuple2[[]scale.Compact[uint16], AccountID] `scale:"88"`
-	BatchCompletedWithErrors   *scale.Unit                                       `scale:"89"`
-	BatchWeightItemFailed      *scale.Tuple2[uint16, DispatchError]              `scale:"90"`
-	FirstEmissionBlockNumber   *netU64                                           `scale:"95,FirstEmissionBlockNumberSet"`
-	CommitRevealPeriodsSet     *netU64                                           `scale:"100"`
-	CommitRevealEnabled        *netBool                                          `scale:"101"`
-	CommitRevealVersionSet     *uint16                                           `scale:"106"`
-	TimelockedWeightsCommitted *scale.Tuple4[AccountID, uint16, Hash, uint64]    `scale:"107"`
-	TimelockedWeightsRevealed  *netAccount                                       `scale:"108"`
-	BurnHalfLifeSet            *BurnHalfLifeSet                                  `scale:"124"`
-	ActivityCutoffFactorSet    *ActivityCutoffFactorSet                          `scale:"130,ActivityCutoffFactorMilliSet"`
-	EpochTriggered             *EpochTriggered                                   `scale:"131"`
-	EpochDeferred              *EpochDeferred                                    `scale:"132"`
+	NetworkAdded               *netU16                                             `scale:"0"`
+	StakeAdded                 *staked                                             `scale:"2"`
+	StakeRemoved               *staked                                             `scale:"3"`
+	StakeMoved                 *stakeMoved                                         `scale:"4"`
+	WeightsSet                 *netU16                                             `scale:"5"`
+	NeuronRegistered           *scale.Tuple3[uint16, uint16, AccountID]            `scale:"6"`
+	MaxAllowedUidsSet          *netU16                                             `scale:"9"`
+	RhoSet                     *netU16                                             `scale:"16"`
+	AlphaSigmoidSteepnessSet   *scale.Tuple2[uint16, int16]                        `scale:"17"`
+	KappaSet                   *netU16                                             `scale:"18"`
+	MinAllowedWeightSet        *netU16                                             `scale:"19"`
+	WeightsSetRateLimitSet     *netU64                                             `scale:"22"`
+	ImmunityPeriodSet          *netU16                                             `scale:"23"`
+	BondsMovingAverageSet      *netU64                                             `scale:"24"`
+	BondsPenaltySet            *netU16                                             `scale:"25"`
+	MaxAllowedValidatorsSet    *netU16                                             `scale:"27"`
+	AxonServed                 *netAccount                                         `scale:"28"`
+	PrometheusServed           *netAccount                                         `scale:"29"`
+	WeightsVersionKeySet       *netU64                                             `scale:"32"`
+	ServingRateLimitSet        *netU64                                             `scale:"35"`
+	MaxBurnSet                 *netU64                                             `scale:"37"`
+	MinBurnSet                 *netU64                                             `scale:"38"`
+	MaxEpochsPerBlockSet       *uint8                                              `scale:"39"`
+	TxRateLimitSet             *uint64                                             `scale:"40"`
+	AdminFreezeWindowSet       *uint16                                             `scale:"43"`
+	ChildKeyTakeSet            *scale.Tuple2[AccountID, uint16]                    `scale:"48"`
+	RegistrationAllowed        *netBool                                            `scale:"50"`
+	TempoSet                   *netU16                                             `scale:"52"`
+	StakeThresholdSet          *uint64                                             `scale:"54"`
+	SubnetOwnerCutSet          *uint16                                             `scale:"57"`
+	NetworkRateLimitSet        *uint64                                             `scale:"58"`
+	StartCallDelaySet          *uint64                                             `scale:"60"`
+	NetworkMinLockCostSet      *uint64                                             `scale:"61"`
+	SubnetLimitSet             *uint16                                             `scale:"62"`
+	LockReductionIntervalSet   *uint64                                             `scale:"63,NetworkLockCostReductionIntervalSet"`
+	TakeDecreased              *scale.Tuple3[AccountID, AccountID, uint16]         `scale:"64"`
+	TakeIncreased              *scale.Tuple3[AccountID, AccountID, uint16]         `scale:"65"`
+	SetChildrenScheduled       *scale.Tuple4[AccountID, uint16, uint64, []kin]     `scale:"75"`
+	SetChildren                *scale.Tuple3[AccountID, uint16, []kin]             `scale:"76"`
+	WeightsCommitted           *scale.Tuple3[AccountID, uint16, Hash]              `scale:"85"`
+	WeightsRevealed            *scale.Tuple3[AccountID, uint16, Hash]              `scale:"86"`
+	WeightsBatchRevealed       *scale.Tuple3[AccountID, uint16, []Hash]            `scale:"87"`
+	BatchWeightsCompleted      *scale.Tuple2[[]scale.Compact[uint16], AccountID]   `scale:"88"`
+	BatchCompletedWithErrors   *scale.Unit                                         `scale:"89"`
+	BatchWeightItemFailed      *scale.Tuple2[uint16, DispatchError]                `scale:"90"`
+	StakeTransferred           *stakeTransferred                                   `scale:"91"`
+	StakeSwapped               *stakeSwapped                                       `scale:"92"`
+	TransferToggle             *netBool                                            `scale:"93"`
+	FirstEmissionBlockNumber   *netU64                                             `scale:"95,FirstEmissionBlockNumberSet"`
+	AlphaRecycled              *scale.Tuple4[AccountID, AccountID, uint64, uint16] `scale:"96"`
+	AlphaBurned                *scale.Tuple4[AccountID, AccountID, uint64, uint16] `scale:"97"`
+	CommitRevealPeriodsSet     *netU64                                             `scale:"100"`
+	CommitRevealEnabled        *netBool                                            `scale:"101"`
+	CommitRevealVersionSet     *uint16                                             `scale:"106"`
+	TimelockedWeightsCommitted *scale.Tuple4[AccountID, uint16, Hash, uint64]      `scale:"107"`
+	TimelockedWeightsRevealed  *netAccount                                         `scale:"108"`
+	RootClaimed                *RootClaimed                                        `scale:"114"`
+	RootClaimTypeSet           *RootClaimTypeSet                                   `scale:"115"`
+	BurnHalfLifeSet            *BurnHalfLifeSet                                    `scale:"124"`
+	ActivityCutoffFactorSet    *ActivityCutoffFactorSet                            `scale:"130,ActivityCutoffFactorMilliSet"`
+	EpochTriggered             *EpochTriggered                                     `scale:"131"`
+	EpochDeferred              *EpochDeferred                                      `scale:"132"`
 }
 
 // staked is coldkey, hotkey, TAO, alpha, netuid and fee.

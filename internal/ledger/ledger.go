@@ -81,6 +81,7 @@ func New(g Genesis) *Ledger {
 	sub.TotalNetworks.set(s, 1)
 	sub.Tempo.set(s, rootNetuid, 0)
 	sub.SubnetworkN.set(s, rootNetuid, 0)
+	sub.MaxAllowedUids.set(s, rootNetuid, 64)
 	if g.Beacon == (drand.Chain{}) {
 		g.Beacon = drand.Quicknet()
 	}

@@ -16,6 +16,27 @@ type SubtensorCall struct {
 	Register                         *Register                         `scale:"6"`
 	BurnedRegister                   *BurnedRegister                   `scale:"7"`
 	ServeAxonTLS                     *ServeAxonTLS                     `scale:"40,serve_axon_tls"`
+	RootRegister                     *RootRegister                     `scale:"62"`
+	DecreaseTake                     *DecreaseTake                     `scale:"65"`
+	IncreaseTake                     *IncreaseTake                     `scale:"66"`
+	SetChildren                      *SetChildren                      `scale:"67"`
+	SetChildkeyTake                  *SetChildkeyTake                  `scale:"75"`
+	UnstakeAll                       *UnstakeAll                       `scale:"83"`
+	UnstakeAllAlpha                  *UnstakeAllAlpha                  `scale:"84"`
+	MoveStake                        *MoveStake                        `scale:"85"`
+	TransferStake                    *TransferStake                    `scale:"86"`
+	SwapStake                        *SwapStake                        `scale:"87"`
+	AddStakeLimit                    *AddStakeLimit                    `scale:"88"`
+	RemoveStakeLimit                 *RemoveStakeLimit                 `scale:"89"`
+	SwapStakeLimit                   *SwapStakeLimit                   `scale:"90"`
+	RecycleAlpha                     *RecycleAlpha                     `scale:"101"`
+	BurnAlpha                        *BurnAlpha                        `scale:"102"`
+	RemoveStakeFullLimit             *RemoveStakeFullLimit             `scale:"103"`
+	SetPendingChildkeyCooldown       *SetPendingChildkeyCooldown       `scale:"109"`
+	ClaimRoot                        *ClaimRoot                        `scale:"121"`
+	SetRootClaimType                 *SetRootClaimType                 `scale:"122"`
+	SetNumRootClaims                 *SetNumRootClaims                 `scale:"123,sudo_set_num_root_claims"`
+	SetRootClaimThreshold            *SetRootClaimThreshold            `scale:"124,sudo_set_root_claim_threshold"`
 	RegisterNetwork                  *RegisterNetwork                  `scale:"59"`
 	BatchSetWeights                  *BatchSetWeights                  `scale:"80"`
 	CommitWeights                    *CommitWeights                    `scale:"96"`

@@ -10,6 +10,8 @@ var (
 	balances    = declare[balancesStorage]("Balances")
 	sudo        = declare[sudoStorage]("Sudo")
 	commitments = declare[commitmentsStorage]("Commitments")
+	swap        = declare[swapStorage]("Swap")
+	alphaAssets = declare[alphaStorage]("AlphaAssets")
 	beacon      = declare[drandStorage]("Drand")
 	sub         = declare[subtensorStorage]("SubtensorModule")
 )
@@ -84,6 +86,33 @@ type subtensorStorage struct {
 	Alpha                   table3[AccountID, AccountID, uint16, FixedU128] `hash:"blake2_128_concat,blake2_128_concat,identity"` // U64F64 shares
 	AlphaDividendsPerSubnet table2[uint16, AccountID, uint64]               `hash:"identity,blake2_128_concat"`
 
+	RootAlphaDividendsPerSubnet table2[uint16, AccountID, uint64] `hash:"identity,blake2_128_concat"`
+	MaxDelegateTake             value[uint16]                     `default:"11796"`
+	MinDelegateTake             value[uint16]
+	TxDelegateTakeRateLimit     value[uint64]                             `default:"216000"`
+	TransactionKeyLastBlock     table3[AccountID, uint16, uint16, uint64] `hash:"blake2_128_concat,identity,identity"`
+
+	// What hotkeys lend to others.
+	ChildKeys                table2[AccountID, uint16, []kin]           `hash:"blake2_128_concat,identity"`
+	ParentKeys               table2[AccountID, uint16, []kin]           `hash:"blake2_128_concat,identity"`
+	PendingChildKeys         table2[uint16, AccountID, pendingChildren] `hash:"identity,blake2_128_concat"`
+	PendingChildKeyCooldown  value[uint64]                              `default:"7200"`
+	ChildkeyTake             table2[AccountID, uint16, uint16]          `hash:"blake2_128_concat,identity"`
+	MinChildkeyTake          value[uint16]
+	MinChildkeyTakePerSubnet table[uint16, uint16] `hash:"identity"`
+	MaxChildkeyTake          value[uint16]         `default:"11796"`
+	TxChildkeyTakeRateLimit  value[uint64]         `default:"216000"`
+
+	// What stakers of root have earned, and been paid.
+	RootClaimable          table[AccountID, []claimRate]                    `hash:"blake2_128_concat"`
+	RootClaimed            table3[uint16, AccountID, AccountID, scale.U128] `hash:"identity,blake2_128_concat,blake2_128_concat"`
+	RootClaimType          table[AccountID, RootClaimType]                  `hash:"blake2_128_concat" default:"0x00"`
+	RootClaimableThreshold table[uint16, FixedI128]                         `hash:"blake2_128_concat" default:"0x0000000020a107000000000000000000"` // 500,000 in I96F32
+	NumRootClaim           value[uint64]                                    `default:"5"`
+	StakingColdkeysByIndex table[uint64, AccountID]                         `hash:"identity" optional:"true"`
+	StakingColdkeys        table[AccountID, uint64]                         `hash:"identity" optional:"true"`
+	NumStakingColdkeys     value[uint64]
+
 	// Each subnet's pool and emission.
 	SubnetTAO                table[uint16, uint64]        `hash:"identity"`
 	SubnetAlphaIn            table[uint16, uint64]        `hash:"identity"`
@@ -112,6 +141,7 @@ type subtensorStorage struct {
 	SubnetOwner                table[uint16, AccountID]                    `hash:"identity"`
 	SubnetOwnerHotkey          table[uint16, AccountID]                    `hash:"identity"`
 	SubnetLocked               table[uint16, uint64]                       `hash:"identity"`
+	TransferToggle             table[uint16, bool]                         `hash:"identity" default:"true"`
 	SubnetMechanism            table[uint16, uint16]                       `hash:"identity"`
 	SubtokenEnabled            table[uint16, bool]                         `hash:"identity"`
 	MechanismCountCurrent      table[uint16, uint8]                        `hash:"twox_64_concat" default:"1"`

@@ -79,9 +79,12 @@ func (l *Ledger) register(coldkey AccountID, netuid uint16, hotkey AccountID, li
 	if err := l.withdraw(coldkey, price, true); err != nil {
 		return err
 	}
-	alpha := l.quoteBuy(netuid, price)
+	alpha := l.quoteBuy(netuid, price, 0)
 	l.toPool(netuid, price)
 	sub.SubnetAlphaIn.set(s, netuid, sub.SubnetAlphaIn.get(s, netuid)-alpha)
+	if alpha > 0 {
+		add(l, &alphaAssets.AlphaRecycled, netuid, alpha)
+	}
 	sub.RAORecycledForRegistration.set(s, netuid, satAdd(sub.RAORecycledForRegistration.get(s, netuid), price))
 
 	uid, err := l.enrol(netuid, hotkey)
@@ -149,6 +152,14 @@ func (l *Ledger) enrol(netuid uint16, hotkey AccountID) (uint16, error) {
 	if !ok {
 		return 0, ErrNoNeuronIDAvailable
 	}
+	l.evict(netuid, uid)
+	l.place(netuid, uid, hotkey)
+	return uid, nil
+}
+
+// evict takes a uid from its hotkey.
+func (l *Ledger) evict(netuid, uid uint16) {
+	s := l.s
 	old := sub.Keys.get(s, netuid, uid)
 	sub.Uids.delete(s, netuid, old)
 	sub.IsNetworkMember.delete(s, old, netuid)
@@ -157,8 +168,6 @@ func (l *Ledger) enrol(netuid uint16, hotkey AccountID) (uint16, error) {
 	sub.Prometheus.delete(s, netuid, old)
 	sub.Weights.delete(s, netuid, uid)
 	sub.Bonds.delete(s, netuid, uid)
-	l.place(netuid, uid, hotkey)
-	return uid, nil
 }
 
 // place puts hotkey at uid, with nothing earned yet.

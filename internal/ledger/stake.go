@@ -1,13 +1,16 @@
 package ledger
 
 import (
-	"math/big"
+	"math"
 
 	"adit/internal/scale"
 )
 
 // minStake is the least RAO that are staked or unstaked at a time.
 const minStake = 2_000_000
+
+// noLimit stands for the absence of a limit on what is traded.
+const noLimit = math.MaxUint64
 
 // AddStake buys a subnet's alpha for TAO and stakes it with a hotkey. In the
 // root network TAO are staked as they are.
@@ -22,32 +25,81 @@ func (c *AddStake) dispatch(l *Ledger, o origin) error {
 	if err != nil {
 		return err
 	}
-	s := l.s
-	if err := l.tradable(c.Netuid, c.Hotkey); err != nil {
+	return l.addStake(coldkey, c.Hotkey, c.Netuid, c.AmountStaked, noLimit, false)
+}
+
+// AddStakeLimit is [AddStake] unless it would raise the price above LimitPrice
+// RAO for one alpha; AllowPartial stakes what can be staked below it.
+type AddStakeLimit struct {
+	Hotkey       AccountID `type:"T::AccountId"`
+	Netuid       uint16    `type:"NetUid"`
+	AmountStaked uint64    `type:"TaoBalance"`
+	LimitPrice   uint64    `type:"TaoBalance"`
+	AllowPartial bool      `type:"bool"`
+}
+
+func (c *AddStakeLimit) dispatch(l *Ledger, o origin) error {
+	coldkey, err := o.signer()
+	if err != nil {
 		return err
 	}
-	if c.AmountStaked < minStake {
+	if !l.exists(c.Netuid) {
+		return ErrSubnetNotExists
+	}
+	most, err := l.maxBuy(c.Netuid, c.LimitPrice)
+	if err != nil {
+		return err
+	}
+	return l.addStake(coldkey, c.Hotkey, c.Netuid, c.AmountStaked, most, c.AllowPartial)
+}
+
+// addStake makes the checks in the chain's order and stakes amount, but no more
+// than most.
+func (l *Ledger) addStake(coldkey, hotkey AccountID, netuid uint16, amount, most uint64, partial bool) error {
+	if err := l.tradable(netuid); err != nil {
+		return err
+	}
+	if amount < satAdd(minStake, l.tradeFee(netuid, minStake)) {
 		return ErrAmountTooLow
 	}
-	if satSub(l.free(coldkey), existentialDeposit) < c.AmountStaked {
+	if amount > most && !partial {
+		return ErrSlippageTooHigh
+	}
+	if satSub(l.free(coldkey), existentialDeposit) < amount {
 		return ErrNotEnoughBalanceToStake
 	}
-	alpha := l.quoteBuy(c.Netuid, c.AmountStaked)
-	if alpha == 0 {
-		return ErrInsufficientLiquidity
+	if !sub.Owner.has(l.s, hotkey) {
+		return ErrHotKeyAccountNotExists
 	}
-	if err := l.withdraw(coldkey, c.AmountStaked, true); err != nil {
+	amount = min(amount, most)
+	if err := l.withdraw(coldkey, amount, true); err != nil {
 		return err
 	}
-	l.toPool(c.Netuid, c.AmountStaked)
-	if c.Netuid != rootNetuid {
-		sub.SubnetAlphaIn.set(s, c.Netuid, sub.SubnetAlphaIn.get(s, c.Netuid)-alpha)
+	balances.TotalIssuance.set(l.s, satSub(balances.TotalIssuance.get(l.s), amount))
+	_, err := l.stakeInto(hotkey, coldkey, netuid, amount, true)
+	return err
+}
+
+// stakeInto buys alpha for TAO that are in nobody's hands and stakes it.
+func (l *Ledger) stakeInto(hotkey, coldkey AccountID, netuid uint16, tao uint64, charge bool) (uint64, error) {
+	fee := uint64(0)
+	if charge {
+		fee = l.tradeFee(netuid, tao)
 	}
-	sub.SubnetAlphaOut.set(s, c.Netuid, satAdd(sub.SubnetAlphaOut.get(s, c.Netuid), alpha))
-	l.addVolume(c.Netuid, c.AmountStaked)
-	l.grow(c.Hotkey, coldkey, c.Netuid, alpha)
-	l.emit(SubtensorEvent{StakeAdded: &staked{coldkey, c.Hotkey, c.AmountStaked, alpha, c.Netuid, 0}})
-	return nil
+	alpha, err := l.buy(netuid, tao, fee)
+	if err != nil {
+		return 0, err
+	}
+	l.grow(hotkey, coldkey, netuid, alpha)
+	if netuid == rootNetuid {
+		l.rootStaked(hotkey, coldkey, alpha)
+	}
+	// Who takes in others' stake is a delegate.
+	if sub.Owner.get(l.s, hotkey) != coldkey && !sub.Delegates.has(l.s, hotkey) {
+		sub.Delegates.set(l.s, hotkey, sub.Delegates.get(l.s, hotkey))
+	}
+	l.emit(SubtensorEvent{StakeAdded: &staked{coldkey, hotkey, tao, alpha, netuid, fee}})
+	return alpha, nil
 }
 
 // RemoveStake sells staked alpha for TAO.
@@ -62,200 +114,228 @@ func (c *RemoveStake) dispatch(l *Ledger, o origin) error {
 	if err != nil {
 		return err
 	}
-	s := l.s
-	if err := l.tradable(c.Netuid, c.Hotkey); err != nil {
+	return l.removeStake(coldkey, c.Hotkey, c.Netuid, c.AmountUnstaked, noLimit, false)
+}
+
+// RemoveStakeLimit is [RemoveStake] unless it would lower the price below
+// LimitPrice RAO for one alpha; AllowPartial sells what can be sold above it.
+type RemoveStakeLimit struct {
+	Hotkey         AccountID `type:"T::AccountId"`
+	Netuid         uint16    `type:"NetUid"`
+	AmountUnstaked uint64    `type:"AlphaBalance"`
+	LimitPrice     uint64    `type:"TaoBalance"`
+	AllowPartial   bool      `type:"bool"`
+}
+
+func (c *RemoveStakeLimit) dispatch(l *Ledger, o origin) error {
+	coldkey, err := o.signer()
+	if err != nil {
 		return err
 	}
-	if c.AmountUnstaked == 0 {
-		return ErrAmountTooLow
+	return l.removeStakeLimit(coldkey, c.Hotkey, c.Netuid, c.AmountUnstaked, c.LimitPrice, c.AllowPartial)
+}
+
+func (l *Ledger) removeStakeLimit(coldkey, hotkey AccountID, netuid uint16, alpha, limit uint64, partial bool) error {
+	if !l.exists(netuid) {
+		return ErrSubnetNotExists
 	}
-	if l.stakeOf(c.Hotkey, coldkey, c.Netuid) < c.AmountUnstaked {
-		return ErrNotEnoughStakeToWithdraw
-	}
-	tao := l.quoteSell(c.Netuid, c.AmountUnstaked)
-	if tao < minStake {
-		return ErrAmountTooLow
-	}
-	if tao >= sub.SubnetTAO.get(s, c.Netuid) && c.Netuid != rootNetuid {
-		return ErrInsufficientLiquidity
-	}
-	l.shrink(c.Hotkey, coldkey, c.Netuid, c.AmountUnstaked)
-	sub.SubnetAlphaOut.set(s, c.Netuid, satSub(sub.SubnetAlphaOut.get(s, c.Netuid), c.AmountUnstaked))
-	if c.Netuid != rootNetuid {
-		sub.SubnetAlphaIn.set(s, c.Netuid, satAdd(sub.SubnetAlphaIn.get(s, c.Netuid), c.AmountUnstaked))
-	}
-	l.addVolume(c.Netuid, tao)
-	if err := l.fromPool(c.Netuid, tao, coldkey); err != nil {
+	most, err := l.maxSell(netuid, limit)
+	if err != nil {
 		return err
 	}
-	l.emit(SubtensorEvent{StakeRemoved: &staked{coldkey, c.Hotkey, tao, c.AmountUnstaked, c.Netuid, 0}})
+	return l.removeStake(coldkey, hotkey, netuid, alpha, most, partial)
+}
+
+// RemoveStakeFullLimit sells all of a stake, unless that would lower the price
+// below LimitPrice.
+type RemoveStakeFullLimit struct {
+	Hotkey     AccountID            `type:"T::AccountId"`
+	Netuid     uint16               `type:"NetUid"`
+	LimitPrice scale.Option[uint64] `type:"Option<TaoBalance>"`
+}
+
+func (c *RemoveStakeFullLimit) dispatch(l *Ledger, o origin) error {
+	coldkey, err := o.signer()
+	if err != nil {
+		return err
+	}
+	all := l.stakeOf(c.Hotkey, coldkey, c.Netuid)
+	if c.LimitPrice.Some {
+		return l.removeStakeLimit(coldkey, c.Hotkey, c.Netuid, all, c.LimitPrice.V, false)
+	}
+	return l.removeStake(coldkey, c.Hotkey, c.Netuid, all, noLimit, false)
+}
+
+// removeStake makes the checks in the chain's order and sells alpha, but no
+// more than most and than there is: a fee may have been paid from it.
+func (l *Ledger) removeStake(coldkey, hotkey AccountID, netuid uint16, alpha, most uint64, partial bool) error {
+	if err := l.tradable(netuid); err != nil {
+		return err
+	}
+	alpha = min(alpha, l.stakeOf(hotkey, coldkey, netuid))
+	if l.quoteSell(netuid, alpha, l.tradeFee(netuid, alpha)) < minStake {
+		return ErrAmountTooLow
+	}
+	if alpha > most && !partial {
+		return ErrSlippageTooHigh
+	}
+	if !sub.Owner.has(l.s, hotkey) {
+		return ErrHotKeyAccountNotExists
+	}
+	tao, err := l.unstakeFrom(hotkey, coldkey, netuid, min(alpha, most), true)
+	if err != nil {
+		return err
+	}
+	return l.issueTo(coldkey, tao)
+}
+
+// unstakeFrom sells alpha that a coldkey has staked. The TAO are in nobody's
+// hands then.
+func (l *Ledger) unstakeFrom(hotkey, coldkey AccountID, netuid uint16, alpha uint64, charge bool) (uint64, error) {
+	fee := uint64(0)
+	if charge {
+		fee = l.tradeFee(netuid, alpha)
+	}
+	if netuid == rootNetuid {
+		l.rootUnstaked(hotkey, coldkey, alpha)
+	}
+	l.shrink(hotkey, coldkey, netuid, alpha)
+	tao, err := l.sell(netuid, alpha, fee)
+	if err != nil {
+		return 0, err
+	}
+	l.emit(SubtensorEvent{StakeRemoved: &staked{coldkey, hotkey, tao, alpha, netuid, fee}})
+	return tao, nil
+}
+
+// issueTo gives an account TAO that came out of a pool.
+func (l *Ledger) issueTo(who AccountID, tao uint64) error {
+	balances.TotalIssuance.set(l.s, satAdd(balances.TotalIssuance.get(l.s), tao))
+	return l.deposit(who, tao)
+}
+
+// UnstakeAll sells all that a coldkey has staked with a hotkey, in every
+// network. What cannot be sold stays.
+type UnstakeAll struct {
+	Hotkey AccountID `type:"T::AccountId"`
+}
+
+func (c *UnstakeAll) dispatch(l *Ledger, o origin) error {
+	coldkey, err := o.signer()
+	if err != nil {
+		return err
+	}
+	if !sub.Owner.has(l.s, c.Hotkey) {
+		return ErrHotKeyAccountNotExists
+	}
+	l.networks(func(netuid uint16) {
+		one := &RemoveStake{c.Hotkey, netuid, l.stakeOf(c.Hotkey, coldkey, netuid)}
+		if one.AmountUnstaked > 0 {
+			_ = l.run(one, o)
+		}
+	})
 	return nil
 }
 
-func (l *Ledger) tradable(netuid uint16, hotkey AccountID) error {
+// UnstakeAllAlpha sells all that a coldkey has staked with a hotkey outside of
+// root, and stakes the TAO there.
+type UnstakeAllAlpha struct {
+	Hotkey AccountID `type:"T::AccountId"`
+}
+
+func (c *UnstakeAllAlpha) dispatch(l *Ledger, o origin) error {
+	coldkey, err := o.signer()
+	if err != nil {
+		return err
+	}
+	if !sub.Owner.has(l.s, c.Hotkey) {
+		return ErrHotKeyAccountNotExists
+	}
+	total := uint64(0)
+	l.subnets(func(netuid uint16) {
+		alpha := l.stakeOf(c.Hotkey, coldkey, netuid)
+		if l.tradable(netuid) != nil || l.quoteSell(netuid, alpha, l.tradeFee(netuid, alpha)) < minStake {
+			return
+		}
+		mark, events := l.s.mark(), l.events.mark()
+		tao, err := l.unstakeFrom(c.Hotkey, coldkey, netuid, alpha, true)
+		if err != nil {
+			l.s.rollback(mark)
+			l.events.rollback(events)
+			return
+		}
+		total += tao
+	})
+	if total < minStake {
+		return ErrAmountTooLow
+	}
+	_, err = l.stakeInto(c.Hotkey, coldkey, rootNetuid, total, true)
+	return err
+}
+
+// tradable checks that alpha can be bought and sold.
+func (l *Ledger) tradable(netuid uint16) error {
 	switch {
 	case !l.exists(netuid):
 		return ErrSubnetNotExists
 	case netuid != rootNetuid && !sub.SubtokenEnabled.get(l.s, netuid):
 		return ErrSubtokenDisabled
-	case !sub.Owner.has(l.s, hotkey):
-		return ErrHotKeyAccountNotExists
 	}
 	return nil
 }
 
-func (l *Ledger) addVolume(netuid uint16, tao uint64) {
-	v := sub.SubnetVolume.get(l.s, netuid)
-	if v.Lo += tao; v.Lo < tao {
-		v.Hi++
-	}
-	sub.SubnetVolume.set(l.s, netuid, v)
+// RecycleAlpha gives staked alpha up: it is unissued.
+type RecycleAlpha struct {
+	Hotkey AccountID `type:"T::AccountId"`
+	Amount uint64    `type:"AlphaBalance"`
+	Netuid uint16    `type:"NetUid"`
 }
 
-// quoteBuy returns how much alpha tao buys. Unlike upstream, whose pools have
-// weights, ranges and a fee, the product of the two reserves stays the same.
-func (l *Ledger) quoteBuy(netuid uint16, tao uint64) uint64 {
-	if netuid == rootNetuid {
-		return tao
-	}
-	return mulDiv(sub.SubnetAlphaIn.get(l.s, netuid), tao, satAdd(sub.SubnetTAO.get(l.s, netuid), tao))
-}
-
-// quoteSell returns how much TAO alpha brings, by the same rule.
-func (l *Ledger) quoteSell(netuid uint16, alpha uint64) uint64 {
-	if netuid == rootNetuid {
-		return alpha
-	}
-	return mulDiv(sub.SubnetTAO.get(l.s, netuid), alpha, satAdd(sub.SubnetAlphaIn.get(l.s, netuid), alpha))
-}
-
-// Price returns what one alpha costs, in RAO of TAO.
-func (l *Ledger) Price(netuid uint16) uint64 {
-	if netuid == rootNetuid {
-		return 1e9
-	}
-	return l.price(netuid).of(1e9)
-}
-
-func (l *Ledger) price(netuid uint16) fixed {
-	return ratio(sub.SubnetTAO.get(l.s, netuid), sub.SubnetAlphaIn.get(l.s, netuid))
-}
-
-// Stake is held in pools, one for each hotkey and subnet: its alpha, and the
-// shares of the coldkeys in it. A dividend raises the alpha of all at once.
-
-// stakeOf returns a coldkey's alpha with a hotkey.
-func (l *Ledger) stakeOf(hotkey, coldkey AccountID, netuid uint16) uint64 {
-	share := sub.Alpha.get(l.s, hotkey, coldkey, netuid)
-	if share == (FixedU128{}) {
-		return 0
-	}
-	total := sub.TotalHotkeyShares.get(l.s, hotkey, netuid)
-	return portion(sub.TotalHotkeyAlpha.get(l.s, hotkey, netuid), share, total)
-}
-
-// portion returns alpha * share / total, rounded down.
-func portion(alpha uint64, share, total FixedU128) uint64 {
-	if total == (FixedU128{}) {
-		return 0
-	}
-	n := new(big.Int).SetUint64(alpha)
-	n.Mul(n, share.Bits.Big()).Quo(n, total.Bits.Big())
-	return n.Uint64()
-}
-
-// grow adds alpha to a coldkey's stake.
-func (l *Ledger) grow(hotkey, coldkey AccountID, netuid uint16, alpha uint64) {
-	if alpha == 0 {
-		return
-	}
-	s := l.s
-	total, pool := sub.TotalHotkeyShares.get(s, hotkey, netuid), sub.TotalHotkeyAlpha.get(s, hotkey, netuid)
-	// A new pool begins with a share for each RAO, as U64F64.
-	shares := new(big.Int).Lsh(new(big.Int).SetUint64(alpha), 64)
-	if pool > 0 && total != (FixedU128{}) {
-		shares = new(big.Int).SetUint64(alpha)
-		shares.Mul(shares, total.Bits.Big()).Quo(shares, new(big.Int).SetUint64(pool))
-	}
-	own := sub.Alpha.get(s, hotkey, coldkey, netuid)
-	if own == (FixedU128{}) {
-		if list := sub.StakingHotkeys.get(s, coldkey); !contains(list, hotkey) {
-			sub.StakingHotkeys.set(s, coldkey, append(list, hotkey))
-		}
-	}
-	sub.Alpha.set(s, hotkey, coldkey, netuid, sumShares(own, shares))
-	sub.TotalHotkeyShares.set(s, hotkey, netuid, sumShares(total, shares))
-	sub.TotalHotkeyAlpha.set(s, hotkey, netuid, satAdd(pool, alpha))
-}
-
-// growPool adds alpha to the stake of all who stake with hotkey.
-func (l *Ledger) growPool(hotkey AccountID, netuid uint16, alpha uint64) {
-	if alpha == 0 {
-		return
-	}
-	if sub.TotalHotkeyShares.get(l.s, hotkey, netuid) == (FixedU128{}) {
-		l.grow(hotkey, sub.Owner.get(l.s, hotkey), netuid, alpha)
-		return
-	}
-	sub.TotalHotkeyAlpha.set(l.s, hotkey, netuid, satAdd(sub.TotalHotkeyAlpha.get(l.s, hotkey, netuid), alpha))
-}
-
-// shrink takes alpha, no more than there is, from a coldkey's stake.
-func (l *Ledger) shrink(hotkey, coldkey AccountID, netuid uint16, alpha uint64) {
-	s := l.s
-	total, pool := sub.TotalHotkeyShares.get(s, hotkey, netuid), sub.TotalHotkeyAlpha.get(s, hotkey, netuid)
-	own := sub.Alpha.get(s, hotkey, coldkey, netuid)
-	gone := own.Bits.Big()
-	if alpha < portion(pool, own, total) {
-		// Rounded up, so that nobody takes out more than the shares are worth.
-		p := new(big.Int).SetUint64(pool)
-		gone.SetUint64(alpha)
-		gone.Mul(gone, total.Bits.Big()).Add(gone, p).Sub(gone, big.NewInt(1)).Quo(gone, p)
-		if gone.Cmp(own.Bits.Big()) > 0 {
-			gone = own.Bits.Big()
-		}
-	}
-	gone.Neg(gone)
-	if rest := sumShares(own, gone); rest == (FixedU128{}) {
-		sub.Alpha.delete(s, hotkey, coldkey, netuid)
-	} else {
-		sub.Alpha.set(s, hotkey, coldkey, netuid, rest)
-	}
-	sub.TotalHotkeyShares.set(s, hotkey, netuid, sumShares(total, gone))
-	sub.TotalHotkeyAlpha.set(s, hotkey, netuid, satSub(pool, alpha))
-}
-
-// sumShares returns a+b, kept within 128 bits.
-func sumShares(a FixedU128, b *big.Int) FixedU128 {
-	n := a.Bits.Big()
-	n.Add(n, b)
-	if n.Sign() < 0 {
-		return FixedU128{}
-	}
-	u, err := scale.U128FromBig(n)
+func (c *RecycleAlpha) dispatch(l *Ledger, o origin) error {
+	coldkey, amount, err := l.giveUp(o, c.Hotkey, c.Netuid, c.Amount)
 	if err != nil {
-		u = scale.U128{Lo: 1<<64 - 1, Hi: 1<<64 - 1}
+		return err
 	}
-	return FixedU128{u}
+	l.recycle(c.Netuid, amount)
+	l.emit(SubtensorEvent{AlphaRecycled: &scale.Tuple4[AccountID, AccountID, uint64, uint16]{F0: coldkey, F1: c.Hotkey, F2: amount, F3: c.Netuid}})
+	return nil
 }
 
-func contains(list []AccountID, who AccountID) bool {
-	for _, a := range list {
-		if a == who {
-			return true
-		}
+// BurnAlpha gives staked alpha up: it stays issued, but nobody has it.
+type BurnAlpha struct {
+	Hotkey AccountID `type:"T::AccountId"`
+	Amount uint64    `type:"AlphaBalance"`
+	Netuid uint16    `type:"NetUid"`
+}
+
+func (c *BurnAlpha) dispatch(l *Ledger, o origin) error {
+	coldkey, amount, err := l.giveUp(o, c.Hotkey, c.Netuid, c.Amount)
+	if err != nil {
+		return err
 	}
-	return false
+	l.burn(c.Netuid, amount)
+	l.emit(SubtensorEvent{AlphaBurned: &scale.Tuple4[AccountID, AccountID, uint64, uint16]{F0: coldkey, F1: c.Hotkey, F2: amount, F3: c.Netuid}})
+	return nil
 }
 
-// weightOf returns the stake that counts for a hotkey in a subnet, in RAO: its
-// alpha, and its TAO in root at their weight.
-func (l *Ledger) weightOf(hotkey AccountID, netuid uint16) uint64 {
-	root := sub.TotalHotkeyAlpha.get(l.s, hotkey, rootNetuid)
-	return satAdd(sub.TotalHotkeyAlpha.get(l.s, hotkey, netuid), l.weighTao(root))
-}
-
-// weighTao returns TAO in root as the alpha they count for.
-func (l *Ledger) weighTao(tao uint64) uint64 {
-	return mulDiv(tao, sub.TaoWeight.get(l.s)>>1, 1<<63)
+func (l *Ledger) giveUp(o origin, hotkey AccountID, netuid uint16, amount uint64) (AccountID, uint64, error) {
+	coldkey, err := o.signer()
+	switch {
+	case err != nil:
+	case !l.exists(netuid):
+		err = ErrSubnetNotExists
+	case netuid == rootNetuid:
+		err = ErrCannotBurnOrRecycleOnRoot
+	case !sub.Owner.has(l.s, hotkey):
+		err = ErrHotKeyAccountNotExists
+	}
+	if err != nil {
+		return coldkey, 0, err
+	}
+	amount = min(amount, l.stakeOf(hotkey, coldkey, netuid))
+	if amount == 0 {
+		return coldkey, 0, ErrNotEnoughStakeToWithdraw
+	}
+	l.shrink(hotkey, coldkey, netuid, amount)
+	return coldkey, amount, nil
 }

@@ -90,7 +90,10 @@ func (RecycleOrBurn) ScaleName() string { return "pallet_subtensor::pallet::Recy
 // RateLimitKey names something that may be done only so often.
 type RateLimitKey struct {
 	scale.Enum
-	NetworkLastRegistered *scale.Unit `scale:"2"`
+	NetworkLastRegistered   *scale.Unit `scale:"2"`
+	LastTxBlock             *AccountID  `scale:"3"`
+	LastTxBlockChildKeyTake *AccountID  `scale:"4"`
+	LastTxBlockDelegateTake *AccountID  `scale:"5"`
 }
 
 // ScaleName implements [scale.Named].
