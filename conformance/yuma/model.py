@@ -16,8 +16,9 @@ A case is one JSON object:
   format    "adit-yuma-1"
   name      the name of the file without .json
   about     what the case is there for
-  leans_on  the assumptions below without which the numbers may differ; for a
-            case that lists none, the description decides everything
+  leans_on  those assumptions below, of the ones with a switch, that the numbers
+            depend on: found by running the case with the other choice.  Where
+            it is empty, the description decides everything.
   netuid    1
   n         number of neurons; uids are 0 to n-1
   epochs    a list of epochs in order
@@ -83,9 +84,7 @@ the chain cuts the fraction off.
 
 How near to be: a chain computes with 32 bits after the point, this model with
 floating point.  `cases.py --noise` runs the model in both, and prints how far
-they are apart in each output.  In short: one u16 in consensus, incentive,
-dividends and vtrust; in bonds two, and more where a column is weighed only by
-validators with little stake.
+they are apart in each output; NOISE
 
 
 Assumptions
@@ -100,7 +99,8 @@ in brackets are fields of Choices: `cases.py --choose NAME=VALUE`.
                takes no place of the max_validators.  [owner_permit=always]
                "never" is runtime 293.
   A3  2.10:10  "masking j registered since last tempo": registered_at >= block -
-               tempo.  [recent=tempo]  "epoch" is registered_at >= previous.
+               tempo.  [recent=tempo]  "epoch" is registered_at >= previous,
+               "after" is registered_at > block - tempo.
   A4  2.10:9   "a ... liquid alpha" stands under Yuma 3 only; Yuma 2 leaves the
                switch aside.  [yuma2_liquid=no]
   A5  2.10:13  "w" of liquid alpha is Wb, which the bonds are drawn to, not the
@@ -113,6 +113,7 @@ in brackets are fields of Choices: `cases.py --choose NAME=VALUE`.
                [no_weights=active]  "all" takes all stake at once.
   A8  2.10:11  Yuma 2 divides by the column's maximum over all rows, also over
                those of validators who lose their permit in this epoch.
+               [column_max=all]  "kept" leaves those out.
   A9  2.10:7   A quantile that no cumulated stake exceeds (kappa = 0, or nobody
                active) is zero.  No case has kappa = 0.
   A10 2.10:6   A commit that counts for "earliest active commit" is given as an
@@ -147,16 +148,18 @@ class Choices:
     liquid_weight: str = "clipped"
     liquid_absent: str = "clipped"
     no_weights: str = "active"
+    column_max: str = "all"
 
 
 ALLOWED = {
     "permit_tie": ("high", "low"),
     "owner_permit": ("always", "never"),
-    "recent": ("tempo", "epoch"),
+    "recent": ("tempo", "epoch", "after"),
     "yuma2_liquid": ("no", "yes"),
     "liquid_weight": ("clipped", "set"),
     "liquid_absent": ("clipped", "set", "decay"),
     "no_weights": ("active", "all"),
+    "column_max": ("all", "kept"),
 }
 
 
@@ -202,7 +205,7 @@ class Epoch:
         if self.p["yuma3"]:
             bonds, dividends = self.yuma3(active, weights, drawn, old, consensus, incentive)
         else:
-            bonds, dividends = self.yuma2(active, weights, drawn, old, consensus, incentive)
+            bonds, dividends = self.yuma2(active, weights, drawn, old, consensus, incentive, permit)
         server, validator = self.emission(stake, active, incentive, dividends)
         return {
             "permit": sorted(permit),
@@ -276,7 +279,9 @@ class Epoch:
 
     def old_bonds(self, weights):
         """The old bonds as shares of 65535, none to those just registered."""
-        since = self.s["block"] - self.p["tempo"] if self.pick.recent == "tempo" else self.s["previous"]
+        since = self.s["previous"] if self.pick.recent == "epoch" else self.s["block"] - self.p["tempo"]
+        if self.pick.recent == "after":
+            since += 1
         rows = {}
         for i in weights:
             row = [0.0] * self.n
@@ -286,7 +291,7 @@ class Epoch:
             rows[i] = row
         return rows
 
-    def yuma2(self, active, weights, drawn, old, consensus, incentive):
+    def yuma2(self, active, weights, drawn, old, consensus, incentive, permit):
         cut = self.cut
         delta = self.columns({i: [cut(w * active[i]) for w in row] for i, row in drawn.items()})
         old = self.columns(old)
@@ -298,7 +303,8 @@ class Epoch:
         dividends = [0.0] * self.n
         for i, row in bonds.items():
             dividends[i] = sum(cut(b * s) for b, s in zip(row, incentive))
-        most = [max((row[j] for row in bonds.values()), default=0.0) for j in range(self.n)]
+        kept = [row for i, row in bonds.items() if i in permit or self.pick.column_max == "all"]
+        most = [max((row[j] for row in kept), default=0.0) for j in range(self.n)]
         stored = {i: [cut(b / m) if m > 0 else 0.0 for b, m in zip(row, most)] for i, row in bonds.items()}
         return stored, self.share(dividends)
 
