@@ -40,6 +40,9 @@ type Secret struct {
 // Format keeps secrets out of what is printed.
 func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "•••") }
 
+// MarshalText keeps secrets out of what is logged or saved.
+func (Secret) MarshalText() ([]byte, error) { return []byte("•••"), nil }
+
 // FromSeed returns the sr25519 pair of a mini-secret.
 func FromSeed(seed [32]byte) (*Pair, error) {
 	// The expansion is that of ed25519, as everywhere on Substrate chains. The

@@ -81,10 +81,15 @@ func (k *Key) fill(f map[string]string) error {
 		}
 		p, err := pair(k.scheme, name, f[name])
 		if err != nil {
-			// Some versions wrote seed bytes that happen to be text as such.
-			if name == "secretSeed" && (f["secretPhrase"] != "" || f["privateKey"] != "") {
+			// Some versions wrote a seed whose bytes happen to be text as that
+			// text. It may be read so if something else tells whether it is it.
+			if name == "secretSeed" && len(f[name]) == 2+32 && f["publicKey"]+f["accountId"]+f["ss58Address"] != "" {
+				p, err = k.scheme.FromSeed([32]byte([]byte(f[name])[2:]))
+			} else if name == "secretSeed" && (f["secretPhrase"] != "" || f["privateKey"] != "") {
 				continue
 			}
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if err := agree(name, p.Public()); err != nil {

@@ -94,6 +94,26 @@ func TestOtherBodies(t *testing.T) {
 	}
 }
 
+// TestSeedThatIsText reads a seed that was written as the letters that its bytes
+// happen to be, which only the rest of the file can tell.
+func TestSeedThatIsText(t *testing.T) {
+	const letters = "0xsixteen letters, and sixteen mor"
+	const want = "5FgXD8dULRGtuF4atuFYQaoKn8N2nj7cEdbu6bihha4J4Unf"
+	k, err := parse([]byte(`{"secretSeed":"` + letters + `","ss58Address":"` + want + `"}`))
+	if err != nil || k.WatchOnly() || k.Address() != want {
+		t.Errorf("%v, %v", k, err)
+	}
+	for _, text := range []string{
+		`{"secretSeed":"` + letters + `"}`,
+		`{"secretSeed":"` + letters + `","ss58Address":"` + alice + `"}`,
+		`{"secretSeed":"` + letters + `e","ss58Address":"` + want + `"}`,
+	} {
+		if k, err := parse([]byte(text)); err == nil || strings.Contains(err.Error(), "sixteen") {
+			t.Errorf("%s: %v, %v", text, k, err)
+		}
+	}
+}
+
 func TestBadBodies(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"nothing":          {"", "no key file"},

@@ -29,24 +29,10 @@ var errDamaged = errors.New("the encrypted file is damaged")
 // three lines of hexadecimal digits, which are the salt, the hash of what
 // follows, and that: AES-256 in counter mode with PKCS #7 padding.
 func openVault(b []byte, password Password) ([]byte, error) {
-	head, rest, _ := bytes.Cut(b, []byte("\n"))
-	if head = bytes.TrimRight(head, " \r"); string(head) != vaultHeader {
-		return nil, fmt.Errorf("an Ansible Vault begins with %s; this is another version", vaultHeader)
-	}
-	text, err := hex.DecodeString(string(bytes.Join(bytes.Fields(rest), nil)))
+	salt, sum, text, err := splitVault(b)
 	if err != nil {
-		return nil, errDamaged
+		return nil, err
 	}
-	parts := bytes.Split(text, []byte("\n"))
-	if len(parts) != 3 {
-		return nil, errDamaged
-	}
-	for i, p := range parts {
-		if parts[i], err = hex.DecodeString(string(p)); err != nil {
-			return nil, errDamaged
-		}
-	}
-	salt, sum, text := parts[0], parts[1], parts[2]
 	key, err := pbkdf2.Key(sha256.New, string(password), salt, vaultPasses, 32+32+aes.BlockSize)
 	if err != nil {
 		return nil, fmt.Errorf("make key of password: %w", err)
@@ -61,6 +47,28 @@ func openVault(b []byte, password Password) ([]byte, error) {
 	}
 	cipher.NewCTR(block, key[64:]).XORKeyStream(text, text)
 	return unpad(text)
+}
+
+// splitVault returns the three parts of a vault.
+func splitVault(b []byte) (salt, sum, text []byte, err error) {
+	head, rest, _ := bytes.Cut(b, []byte("\n"))
+	if head = bytes.TrimRight(head, " \r"); string(head) != vaultHeader {
+		return nil, nil, nil, fmt.Errorf("an Ansible Vault begins with %s; this is another version", vaultHeader)
+	}
+	lines, err := hex.DecodeString(string(bytes.Join(bytes.Fields(rest), nil)))
+	if err != nil {
+		return nil, nil, nil, errDamaged
+	}
+	parts := bytes.Split(lines, []byte("\n"))
+	if len(parts) != 3 {
+		return nil, nil, nil, errDamaged
+	}
+	for i, p := range parts {
+		if parts[i], err = hex.DecodeString(string(p)); err != nil {
+			return nil, nil, nil, errDamaged
+		}
+	}
+	return parts[0], parts[1], parts[2], nil
 }
 
 // openFernet decrypts a token in letters: a version, eight bytes of time, an

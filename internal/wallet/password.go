@@ -30,24 +30,33 @@ func (Password) MarshalText() ([]byte, error) { return []byte("•••"), nil 
 // Wipe overwrites the password.
 func (p Password) Wipe() { clear(p) }
 
-// ReadPassword reads a password up to the end of the line or of r.
+// ReadPassword reads a password up to the end of the line or of r, and nothing
+// after that: the next line may be another password.
 func ReadPassword(r io.Reader) (Password, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxPassword+1))
-	if err != nil {
-		return nil, fmt.Errorf("read password: %w", err)
+	// At its full size from the beginning, so that growing leaves no copies.
+	p := make(Password, 0, maxPassword+1)
+	for letter := make([]byte, 1); len(p) <= maxPassword; {
+		n, err := r.Read(letter)
+		if n == 1 && letter[0] != '\n' {
+			p = append(p, letter[0])
+		}
+		if n == 1 && letter[0] == '\n' || err == io.EOF {
+			break
+		}
+		if err != nil {
+			p.Wipe()
+			return nil, fmt.Errorf("read password: %w", err)
+		}
 	}
-	if i := bytes.IndexByte(b, '\n'); i >= 0 {
-		clear(b[i:])
-		b = b[:i]
-	}
-	b = bytes.TrimSuffix(b, []byte("\r"))
-	if len(b) == 0 {
+	p = bytes.TrimSuffix(p, []byte("\r"))
+	if len(p) == 0 {
 		return nil, errors.New("read password: it is empty")
 	}
-	if len(b) > maxPassword {
+	if len(p) > maxPassword {
+		p.Wipe()
 		return nil, fmt.Errorf("read password: it is longer than %d bytes", maxPassword)
 	}
-	return b, nil
+	return p, nil
 }
 
 // PasswordFromFD reads a password from an open file descriptor and closes it,
@@ -64,14 +73,15 @@ func PasswordFromFD(fd int) (Password, error) {
 	return ReadPassword(f)
 }
 
-// PasswordFromFile reads a password from the first line of a file.
+// PasswordFromFile reads a password from the first line of a file, which may be
+// a pipe.
 func PasswordFromFile(name string) (Password, error) {
-	b, err := readFile(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("read password: %w", err) // os names the file
 	}
-	defer clear(b)
-	return ReadPassword(bytes.NewReader(b))
+	defer f.Close()
+	return ReadPassword(f)
 }
 
 // CheckPassword returns why a password is too weak to encrypt a new file with:

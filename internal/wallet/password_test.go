@@ -211,6 +211,12 @@ func TestReadPassword(t *testing.T) {
 			t.Errorf("%.20q: %q, %v", text, string(pw), err)
 		}
 	}
+	lines := strings.NewReader("one\ntwo")
+	for _, want := range []string{"one", "two"} {
+		if pw, err := ReadPassword(lines); err != nil || string(pw) != want {
+			t.Errorf("%q, %v; want %s", string(pw), err, want)
+		}
+	}
 	if _, err := PasswordFromFD(-1); err == nil {
 		t.Error("a descriptor of -1 has a password")
 	}

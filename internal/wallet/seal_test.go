@@ -182,17 +182,28 @@ func TestMeminfo(t *testing.T) {
 	}
 }
 
-func FuzzOpen(f *testing.F) {
-	v := sealedFiles(f)
-	f.Add(v.NaCl[0].FileBase64, v.NaCl[0].Password)
-	f.Add([]byte(v.Vault[0].FileText), v.Vault[0].Password)
-	f.Add([]byte("$NACL"), "")
-	f.Add([]byte("$ANSIBLE_VAULT;1.1;AES256\n0a0a"), "")
-	f.Fuzz(func(t *testing.T, b []byte, password string) {
-		if encryption(b) == Fernet {
-			return // FuzzOpenToken
+func FuzzSplitVault(f *testing.F) {
+	for _, v := range sealedFiles(f).Vault {
+		f.Add([]byte(v.FileText))
+	}
+	f.Add([]byte("$ANSIBLE_VAULT;1.1;AES256\n0a0a"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		salt, sum, text, err := splitVault(bytes.Clone(b))
+		if err == nil && 4*(len(salt)+len(sum)+len(text)) > len(b) {
+			t.Errorf("%q has %d, %d and %d bytes", b, len(salt), len(sum), len(text))
 		}
-		if plain, err := open(bytes.Clone(b), Password(password), cheap); err == nil && len(plain) > len(b) {
+	})
+}
+
+func FuzzOpenBox(f *testing.F) {
+	v := sealedFiles(f)
+	f.Add(v.NaCl[0].FileBase64, []byte(v.NaCl[0].DerivedKey))
+	f.Add([]byte("$NACL"), make([]byte, 32))
+	f.Fuzz(func(t *testing.T, b, key []byte) {
+		if len(b) < naclHead+secretbox.Overhead || len(key) != 32 {
+			return // [openNaCl] makes sure
+		}
+		if plain, err := openBox(b[naclHead:], (*[24]byte)(b[len(naclMagic):]), (*[32]byte)(key)); err == nil && len(plain) >= len(b) {
 			t.Errorf("%d bytes of %d", len(plain), len(b))
 		}
 	})
