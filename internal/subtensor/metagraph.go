@@ -2,155 +2,270 @@ package subtensor
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
+	"net/netip"
 
+	"golang.org/x/sync/errgroup"
+
+	"adit/internal/keys"
+	"adit/internal/scale"
 	"adit/internal/subnet"
 )
 
 // module is the pallet that holds subnets.
 const module = "SubtensorModule"
 
+// Metagraph is all that the chain tells of a subnet in one answer. Amounts are in
+// RAO, or the smallest unit of alpha; fractions are of 65535; lists are by uid. A
+// field that the runtime does not tell is the zero value.
+type Metagraph struct {
+	NetUID       subnet.NetUID
+	Block        subnet.Block
+	Name, Symbol string
+	Identity     *SubnetIdentity // nil if there is none
+
+	OwnerHotkey, OwnerColdkey Account
+	RegisteredAt              subnet.Block
+	Tempo                     uint16
+	LastStep                  subnet.Block // of the last epoch
+	BlocksSinceLastStep       uint64
+
+	AlphaIn, AlphaOut, TaoIn                           uint64 // of the pool, and held outside it
+	Emission                                           uint64 // of the subnet in a block
+	AlphaOutEmission, AlphaInEmission, TaoInEmission   uint64
+	PendingAlpha, PendingRoot                          uint64
+	MovingPrice                                        float64 // TAO for one alpha, smoothed
+	Burn, MinBurn, MaxBurn                             uint64  // what a registration costs
+	NumUIDs, MaxUIDs, MaxValidators                    uint16
+	RegistrationAllowed, CommitReveal                  bool
+	CommitRevealPeriod                                 uint64 // epochs
+	ImmunityPeriod                                     uint16 // blocks
+	ActivityCutoff, WeightsRateLimit, ServingRateLimit uint64 // blocks
+	MinAllowedWeights, MaxWeightsLimit                 uint16
+	WeightsVersion                                     uint64
+	Hotkeys, Coldkeys                                  []Account
+	Identities                                         []*Identity // of the coldkeys
+	Axons                                              []netip.AddrPort
+	Active, Permits                                    []bool
+	LastUpdate, RegisteredAts                          []subnet.Block
+	Emissions                                          []uint64
+	Incentives, Dividends, Consensus, Trust, Rank      []uint16
+	PruningScores                                      []uint16
+	AlphaStake, TaoStake, TotalStake                   []uint64 // with what parents lend
+}
+
+// opt is a field that not every runtime tells.
+type opt[T any] = scale.Option[T]
+
+// rawMetagraph is a Metagraph, or a SelectiveMetagraph, as the runtime answers.
+type rawMetagraph struct {
+	Netuid                                                      uint16
+	Name, Symbol                                                opt[[]byte]
+	Identity                                                    opt[subnetIdentity]
+	OwnerHotkey, OwnerColdkey                                   opt[Account]
+	NetworkRegisteredAt, Block, LastStep, BlocksSinceLastStep   opt[uint64]
+	Tempo, NumUids, MaxUids, MaxValidators, MinAllowedWeights   opt[uint16]
+	MaxWeightsLimit, ImmunityPeriod                             opt[uint16]
+	SubnetEmission, AlphaIn, AlphaOut, TaoIn                    opt[uint64]
+	AlphaOutEmission, AlphaInEmission, TaoInEmission            opt[uint64]
+	PendingAlphaEmission, PendingRootEmission                   opt[uint64]
+	MovingPrice                                                 opt[struct{ Bits scale.I128 }]
+	Burn, MinBurn, MaxBurn, WeightsVersion, WeightsRateLimit    opt[uint64]
+	ActivityCutoff, ServingRateLimit, CommitRevealPeriod        opt[uint64]
+	RegistrationAllowed, CommitRevealWeightsEnabled             opt[bool]
+	Hotkeys, Coldkeys                                           opt[[]Account]
+	Identities                                                  opt[[]opt[identity]]
+	Axons                                                       opt[[]rawServer]
+	Active, ValidatorPermit                                     opt[[]bool]
+	LastUpdate, BlockAtRegistration                             opt[[]subnet.Block]
+	Emission, AlphaStake, TaoStake, TotalStake                  opt[[]uint64]
+	PruningScore, Dividends, Incentives, Consensus, Trust, Rank opt[[]uint16]
+}
+
+// rawServer is an AxonInfo or a PrometheusInfo.
+type rawServer struct {
+	Block   uint64
+	Version uint32
+	IP      scale.U128
+	Port    uint16
+	IPType  uint8
+}
+
+func (s rawServer) addr() netip.AddrPort { return ipAddr(s.IP, uint64(s.IPType), uint64(s.Port)) }
+
+// Metagraph reads all about a subnet after the view's block in one round trip. A
+// runtime without the API wraps [errors.ErrUnsupported]; [subnet.Chain] then still
+// reads the part that protocols see.
+func (v *View) Metagraph(ctx context.Context, n subnet.NetUID) (*Metagraph, error) {
+	return v.metagraph(ctx, n, "get_metagraph", n)
+}
+
+// Mechagraph is [View.Metagraph] of one of a subnet's mechanisms.
+func (v *View) Mechagraph(ctx context.Context, n subnet.NetUID, mechanism uint8) (*Metagraph, error) {
+	return v.metagraph(ctx, n, "get_mechagraph", n, mechanism)
+}
+
+func (v *View) metagraph(ctx context.Context, n subnet.NetUID, method string, args ...any) (*Metagraph, error) {
+	var raw rawMetagraph
+	is, err := v.askInto(ctx, &raw, "SubnetInfoRuntimeApi", method, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read metagraph of subnet %d: %w", n, err)
+	}
+	if !is {
+		return nil, fmt.Errorf("read metagraph of subnet %d: there is no such subnet: %w", n, subnet.ErrNotFound)
+	}
+	m := raw.plain()
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("read metagraph of subnet %d: %w", n, err)
+	}
+	return m, nil
+}
+
+func (r *rawMetagraph) plain() *Metagraph {
+	m := &Metagraph{
+		NetUID: subnet.NetUID(r.Netuid), Block: subnet.Block(r.Block.V), Name: string(r.Name.V), Symbol: string(r.Symbol.V),
+		OwnerHotkey: r.OwnerHotkey.V, OwnerColdkey: r.OwnerColdkey.V, RegisteredAt: subnet.Block(r.NetworkRegisteredAt.V),
+		Tempo: r.Tempo.V, LastStep: subnet.Block(r.LastStep.V), BlocksSinceLastStep: r.BlocksSinceLastStep.V,
+		AlphaIn: r.AlphaIn.V, AlphaOut: r.AlphaOut.V, TaoIn: r.TaoIn.V, Emission: r.SubnetEmission.V,
+		AlphaOutEmission: r.AlphaOutEmission.V, AlphaInEmission: r.AlphaInEmission.V, TaoInEmission: r.TaoInEmission.V,
+		PendingAlpha: r.PendingAlphaEmission.V, PendingRoot: r.PendingRootEmission.V, MovingPrice: fixed32(r.MovingPrice.V.Bits),
+		Burn: r.Burn.V, MinBurn: r.MinBurn.V, MaxBurn: r.MaxBurn.V, NumUIDs: r.NumUids.V, MaxUIDs: r.MaxUids.V,
+		MaxValidators: r.MaxValidators.V, RegistrationAllowed: r.RegistrationAllowed.V, CommitReveal: r.CommitRevealWeightsEnabled.V,
+		CommitRevealPeriod: r.CommitRevealPeriod.V, ImmunityPeriod: r.ImmunityPeriod.V, ActivityCutoff: r.ActivityCutoff.V,
+		WeightsRateLimit: r.WeightsRateLimit.V, ServingRateLimit: r.ServingRateLimit.V, MinAllowedWeights: r.MinAllowedWeights.V,
+		MaxWeightsLimit: r.MaxWeightsLimit.V, WeightsVersion: r.WeightsVersion.V,
+		Hotkeys: r.Hotkeys.V, Coldkeys: r.Coldkeys.V, Active: r.Active.V, Permits: r.ValidatorPermit.V,
+		LastUpdate: r.LastUpdate.V, RegisteredAts: r.BlockAtRegistration.V, Emissions: r.Emission.V, Incentives: r.Incentives.V,
+		Dividends: r.Dividends.V, Consensus: r.Consensus.V, Trust: r.Trust.V, Rank: r.Rank.V, PruningScores: r.PruningScore.V,
+		AlphaStake: r.AlphaStake.V, TaoStake: r.TaoStake.V, TotalStake: r.TotalStake.V,
+	}
+	if r.Identity.Some {
+		id := r.Identity.V.plain()
+		m.Identity = &id
+	}
+	m.Identities = make([]*Identity, len(r.Identities.V))
+	for i, x := range r.Identities.V {
+		if x.Some {
+			id := x.V.plain()
+			m.Identities[i] = &id
+		}
+	}
+	m.Axons = make([]netip.AddrPort, len(r.Axons.V))
+	for i, x := range r.Axons.V {
+		m.Axons[i] = x.addr()
+	}
+	return m
+}
+
+// fixed32 returns a fixed-point number with 32 bits behind the point.
+func fixed32(x scale.I128) float64 {
+	return float64(x.Hi)*(1<<32) + float64(x.Lo)/(1<<32)
+}
+
+// check makes sure that every list that a neuron needs is there.
+func (m *Metagraph) check() error {
+	n := len(m.Hotkeys)
+	for name, length := range map[string]int{"coldkeys": len(m.Coldkeys), "axons": len(m.Axons), "alpha_stake": len(m.AlphaStake)} {
+		if length != n {
+			return fmt.Errorf("%d hotkeys, and %d %s", n, length, name)
+		}
+	}
+	return nil
+}
+
+// at returns the i-th of a list; those of an epoch may be shorter than the subnet
+// until the next.
+func at[T any](list []T, i int) (x T) {
+	if i < len(list) {
+		x = list[i]
+	}
+	return x
+}
+
+// neurons returns the part that protocols see.
+func (m *Metagraph) neurons() []subnet.Neuron {
+	out := make([]subnet.Neuron, len(m.Hotkeys))
+	for i := range out {
+		out[i] = subnet.Neuron{
+			UID: subnet.UID(i), Hotkey: subnet.Hotkey(keys.Address(m.Hotkeys[i])), Coldkey: keys.Address(m.Coldkeys[i]),
+			Axon: m.Axons[i], Permit: at(m.Permits, i), Stake: m.AlphaStake[i],
+			LastUpdate: at(m.LastUpdate, i), RegisteredAt: at(m.RegisteredAts, i), Incentive: fraction(at(m.Incentives, i)),
+			Dividends: fraction(at(m.Dividends, i)), Consensus: fraction(at(m.Consensus, i)), Emission: at(m.Emissions, i),
+		}
+	}
+	return out
+}
+
 // Metagraph implements [subnet.Chain]. A neuron's stake is its hotkey's alpha on
-// the subnet. It takes three round trips of reads, whatever the size: the
-// subnet's own items, each uid's, and each hotkey's.
+// the subnet; where the runtime answers for the whole subnet at once, with what
+// parents lend it.
 func (c chain) Metagraph(ctx context.Context, at subnet.Block) (*subnet.Metagraph, error) {
 	v, err := c.At(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("read metagraph: %w", err)
 	}
-	r := metagraphReader{v, c.netuid}
-	m, err := r.read(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read metagraph of subnet %d: %w", c.netuid, err)
+	m, err := c.ask(ctx, v)
+	if errors.Is(err, errors.ErrUnsupported) {
+		r := metagraphReader{v, c.netuid}
+		if m, err = r.read(ctx); err != nil {
+			err = fmt.Errorf("read metagraph of subnet %d: %w", c.netuid, err)
+		}
 	}
-	return m, nil
+	return m, err
 }
 
-type metagraphReader struct {
-	*View
-	netuid subnet.NetUID
-}
+// customary is how many neurons a subnet has at most, unless its owner pays for
+// more.
+const customary = 256
 
-func (r *metagraphReader) entry(item string, keys ...any) Entry { return Entry{module, item, keys} }
-
-// The subnet's own items, in the order they are asked for.
-var subnetItems = [...]string{"NetworksAdded", "Tempo", "SubnetworkN", "ValidatorPermit", "LastUpdate", "Incentive", "Dividends", "Consensus", "Emission"}
-
-func (r *metagraphReader) read(ctx context.Context) (*subnet.Metagraph, error) {
-	var es []Entry
-	for _, item := range subnetItems {
-		es = append(es, r.entry(item, r.netuid))
+// ask reads the metagraph by the runtime's API, and the weights, which that does
+// not tell, at the same time.
+func (c chain) ask(ctx context.Context, v *View) (*subnet.Metagraph, error) {
+	if _, _, err := v.EncodeRuntimeCall("SubnetInfoRuntimeApi", "get_metagraph", c.netuid); err != nil {
+		return nil, unsupported(v.Runtime, "SubnetInfoRuntimeApi", "get_metagraph", err)
 	}
-	vs, err := r.GetAll(ctx, es)
-	if err != nil {
+	var m *Metagraph
+	var rows [][]subnet.Weight
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		m, err = v.Metagraph(gctx, c.netuid)
+		return err
+	})
+	g.Go(func() (err error) {
+		rows, err = v.weightRows(gctx, c.netuid, 0, customary)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if vs[0] != true {
-		return nil, fmt.Errorf("there is no such subnet: %w", subnet.ErrNotFound)
-	}
-	m := &subnet.Metagraph{NetUID: r.netuid, Block: r.Block, Tempo: subnet.Block(number(vs[1]))}
-	n := int(number(vs[2]))
-	if n > math.MaxUint16 {
-		return nil, fmt.Errorf("%d neurons", n)
-	}
-	m.Neurons = make([]subnet.Neuron, n)
-	for i := range m.Neurons {
-		x := &m.Neurons[i]
-		x.UID = subnet.UID(i)
-		x.Permit = element(vs[3], i) == true
-		x.LastUpdate = subnet.Block(number(element(vs[4], i)))
-		x.Incentive = share(element(vs[5], i))
-		x.Dividends = share(element(vs[6], i))
-		x.Consensus = share(element(vs[7], i))
-		x.Emission = number(element(vs[8], i))
-	}
-	accounts, err := r.byUID(ctx, m.Neurons)
-	if err != nil {
-		return nil, err
-	}
-	return m, r.byHotkey(ctx, m.Neurons, accounts)
-}
-
-// byUID fills in what is stored under uids, and returns the hotkeys.
-func (r *metagraphReader) byUID(ctx context.Context, neurons []subnet.Neuron) ([]any, error) {
-	var es []Entry
-	for _, x := range neurons {
-		uid := uint16(x.UID)
-		es = append(es, r.entry("Keys", r.netuid, uid), r.entry("BlockAtRegistration", r.netuid, uid), r.entry("Weights", r.netuid, uid))
-	}
-	vs, err := r.GetAll(ctx, es)
-	if err != nil {
-		return nil, err
-	}
-	accounts := make([]any, len(neurons))
-	for i := range neurons {
-		x, got := &neurons[i], vs[3*i:]
-		hotkey, err := address(got[0])
+	if n := len(m.Hotkeys); n > customary {
+		more, err := v.weightRows(ctx, c.netuid, customary, n)
 		if err != nil {
 			return nil, err
 		}
-		accounts[i] = got[0]
-		x.Hotkey = subnet.Hotkey(hotkey)
-		x.RegisteredAt = subnet.Block(number(got[1]))
-		x.Weights = normalized(got[2])
+		rows = append(rows, more...)
 	}
-	return accounts, nil
+	out := &subnet.Metagraph{NetUID: c.netuid, Block: v.Block, Tempo: subnet.Block(m.Tempo), Neurons: m.neurons()}
+	for i := range out.Neurons {
+		out.Neurons[i].Weights = rows[i]
+	}
+	return out, nil
 }
 
-// byHotkey fills in what is stored under hotkeys.
-func (r *metagraphReader) byHotkey(ctx context.Context, neurons []subnet.Neuron, accounts []any) error {
-	var es []Entry
-	for _, hotkey := range accounts {
-		es = append(es, r.entry("Owner", hotkey), r.entry("Axons", r.netuid, hotkey), r.entry("TotalHotkeyAlpha", hotkey, r.netuid))
+// weightRows reads the weights of the uids from first to before last.
+func (v *View) weightRows(ctx context.Context, n subnet.NetUID, first, last int) ([][]subnet.Weight, error) {
+	es := make([]Entry, 0, last-first)
+	for uid := first; uid < last; uid++ {
+		es = append(es, Entry{module, "Weights", []any{n, uint16(uid)}})
 	}
-	vs, err := r.GetAll(ctx, es)
+	vs, err := v.GetAll(ctx, es)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range neurons {
-		x, got := &neurons[i], vs[3*i:]
-		if x.Coldkey, err = address(got[0]); err != nil {
-			return err
-		}
-		x.Axon = axon(got[1])
-		x.Stake = number(got[2])
+	rows := make([][]subnet.Weight, len(vs))
+	for i, x := range vs {
+		rows[i] = normalized(x)
 	}
-	return nil
-}
-
-// number returns a decoded integer, 0 if it is none.
-func number(v any) uint64 {
-	n, _ := v.(uint64)
-	return n
-}
-
-// element returns the i-th of a decoded list. The lists of an epoch are shorter
-// than the subnet until the next epoch.
-func element(v any, i int) any {
-	if vs, _ := v.([]any); i < len(vs) {
-		return vs[i]
-	}
-	return nil
-}
-
-// share turns the chain's fractions of 65535 into [0, 1].
-func share(v any) float64 { return float64(number(v)) / math.MaxUint16 }
-
-// normalized returns weights as stored, divided by their sum.
-func normalized(v any) []subnet.Weight {
-	rows, _ := v.([]any)
-	var out []subnet.Weight
-	sum := 0.0
-	for i := range rows {
-		w := subnet.Weight{UID: subnet.UID(number(element(rows[i], 0))), Value: float64(number(element(rows[i], 1)))}
-		sum += w.Value
-		out = append(out, w)
-	}
-	for i := range out {
-		if sum > 0 {
-			out[i].Value /= sum
-		}
-	}
-	return out
+	return rows, nil
 }

@@ -1,0 +1,106 @@
+package subtensor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"adit/internal/scale"
+	"adit/internal/subnet"
+)
+
+// BurnedRegister makes the hotkey a neuron of the subnet, whatever the price is
+// when the call is carried out. The coldkey signs and pays.
+func BurnedRegister(n subnet.NetUID, hotkey Account) Call {
+	return Call{module, "burned_register", scale.Args{"netuid": n, "hotkey": hotkey}}
+}
+
+// RegisterLimit is [BurnedRegister] for at most a price in RAO; else it fails with
+// RegistrationPriceLimitExceeded. Older runtimes do not have it.
+func RegisterLimit(n subnet.NetUID, hotkey Account, rao uint64) Call {
+	return Call{module, "register_limit", scale.Args{"netuid": n, "hotkey": hotkey, "limit_price": rao}}
+}
+
+// RootRegister makes the hotkey a member of root, if it has stake enough to
+// replace the last.
+func RootRegister(hotkey Account) Call {
+	return Call{module, "root_register", scale.Args{"hotkey": hotkey}}
+}
+
+// RegisterNetwork creates a subnet for [View.NetworkPrice], which the coldkey that
+// signs will own. The hotkey is its first neuron.
+func RegisterNetwork(hotkey Account) Call {
+	return Call{module, "register_network", scale.Args{"hotkey": hotkey}}
+}
+
+// StartCall lets a subnet's emission and staking begin. Its owner signs.
+func StartCall(n subnet.NetUID) Call {
+	return Call{module, "start_call", scale.Args{"netuid": n}}
+}
+
+// AssociateHotkey makes the coldkey that signs the owner of a hotkey that has
+// none.
+func AssociateHotkey(hotkey Account) Call {
+	return Call{module, "try_associate_hotkey", scale.Args{"hotkey": hotkey}}
+}
+
+// RegistrationPrice returns what a neuron's registration costs on a subnet after
+// the view's block, in RAO. It falls with every block and rises by about a quarter
+// with every registration, so it will be another when a call is carried out: show
+// it, and use [Client.Register] with a limit.
+func (v *View) RegistrationPrice(ctx context.Context, n subnet.NetUID) (uint64, error) {
+	vs, err := v.GetAll(ctx, []Entry{{module, "NetworksAdded", []any{n}}, {module, "Burn", []any{n}}})
+	if err != nil {
+		return 0, err
+	}
+	if vs[0] != true {
+		return 0, fmt.Errorf("there is no subnet %d: %w", n, subnet.ErrNotFound)
+	}
+	var rao uint64
+	err = scale.Assign(&rao, vs[1])
+	return rao, err
+}
+
+// NetworkPrice returns what creating a subnet costs after the view's block, in
+// RAO.
+func (v *View) NetworkPrice(ctx context.Context) (uint64, error) {
+	var rao uint64
+	_, err := v.askInto(ctx, &rao, "SubnetRegistrationRuntimeApi", "get_network_registration_cost")
+	return rao, err
+}
+
+// Register makes the hotkey a neuron of the subnet for at most limit RAO, and
+// returns its uid. The coldkey signs and pays. Where the runtime has no call with
+// a limit, the price is read just before, and may have moved by a registration in
+// the same block.
+func (c *Client) Register(ctx context.Context, coldkey Signer, n subnet.NetUID, hotkey Account, limit uint64) (subnet.UID, error) {
+	v, err := c.At(ctx, subnet.Latest)
+	if err != nil {
+		return 0, fmt.Errorf("register: %w", err)
+	}
+	k := RegisterLimit(n, hotkey, limit)
+	if _, err := k.encode(v.Runtime); err != nil {
+		k = BurnedRegister(n, hotkey)
+		price, err := v.RegistrationPrice(ctx, n)
+		if err != nil {
+			return 0, fmt.Errorf("register: %w", err)
+		}
+		if price > limit {
+			return 0, fmt.Errorf("register: it costs %d RAO, more than %d", price, limit)
+		}
+	}
+	in, err := c.Do(ctx, coldkey, k, SubmitOptions{})
+	if err != nil {
+		return 0, err
+	}
+	uid, err := c.Query(ctx, in.Block, module, "Uids", n, hotkey)
+	if err != nil {
+		return 0, fmt.Errorf("register: %w", err)
+	}
+	if uid == nil {
+		return 0, errors.New("register: the hotkey has no uid afterwards")
+	}
+	var u subnet.UID
+	err = scale.Assign(&u, uid)
+	return u, err
+}
