@@ -1,9 +1,12 @@
 package chainnode
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
+	"unicode"
 
 	"adit/internal/ledger"
 	"adit/internal/scale"
@@ -72,6 +75,7 @@ func (n *Node) describe() (err error) {
 	if err != nil {
 		return err
 	}
+	describeErrors(m)
 	n.metadata = make(map[uint8][]byte)
 	for _, v := range scale.MetadataVersions() {
 		if n.metadata[v], err = m.EncodeVersion(v); err != nil {
@@ -79,6 +83,43 @@ func (n *Node) describe() (err error) {
 		}
 	}
 	return nil
+}
+
+// describeErrors makes the errors of each pallet readable to the SDK, which
+// takes an error's number for its position, and shows the name of none that has
+// no description. Numbers that the ledger does not use get names of their own;
+// and where it describes nothing, the words of the name are the description.
+func describeErrors(m *scale.Metadata) {
+	for _, p := range m.Pallets {
+		if !p.Errors.Some {
+			continue
+		}
+		errs := m.Types[p.Errors.V].Def.Variant
+		var all []scale.VariantDef
+		for _, v := range errs.Variants { // in order of their numbers
+			for len(all) < int(v.Index) {
+				all = append(all, scale.VariantDef{Name: fmt.Sprintf("Unused%d", len(all)), Index: uint8(len(all)), Docs: []string{"Not used here."}})
+			}
+			if v.Docs == nil {
+				v.Docs = []string{sentence(v.Name)}
+			}
+			all = append(all, v)
+		}
+		errs.Variants = all
+	}
+}
+
+// sentence makes "Not registered." of "NotRegistered".
+func sentence(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte(' ')
+			r = unicode.ToLower(r)
+		}
+		b.WriteRune(r)
+	}
+	return b.String() + "."
 }
 
 // baseMetadata is the version that is served where none is asked for.

@@ -136,3 +136,27 @@ func TestCreateBlocks(t *testing.T) {
 		t.Error("blocks are made on a node that ends")
 	}
 }
+
+// The SDK takes an error's number for its position in the list.
+func TestErrorsStandAtTheirNumbers(t *testing.T) {
+	n := open(t, Options{})
+	for version, b := range n.metadata {
+		m, err := scale.ReadMetadata(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range m.Pallets {
+			if !p.Errors.Some {
+				continue
+			}
+			for i, v := range m.Types[p.Errors.V].Def.Variant.Variants {
+				if int(v.Index) != i || len(v.Docs) == 0 {
+					t.Errorf("version %d: %s.%s has number %d and position %d, and says %q", version, p.Name, v.Name, v.Index, i, v.Docs)
+				}
+			}
+		}
+	}
+	if got := sentence("HotKeyNotRegisteredInSubNet"); got != "Hot key not registered in sub net." {
+		t.Errorf("it says %q", got)
+	}
+}
