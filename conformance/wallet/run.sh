@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks key files against the wallet library that all tools of these networks
-# use, bittensor-wallet from PyPI: in the version that today's command line
-# depends on, and in the last one. Files written here are opened there and back,
+# use, bittensor-wallet from PyPI: in an early version, in the one that today's
+# command line depends on, and in the last one. Files written here are opened there and back,
 # in the clear and encrypted, and signatures verified across.
 #
 #   conformance/wallet/run.sh
@@ -33,6 +33,7 @@ check() {
 	tee -a "$log" <"$work/out"
 }
 
+check 2.1.3
 check 4.0.1
 check 4.1.1 vectors
 

@@ -36,19 +36,34 @@ func EnvValue(name string, p Password) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// fromEnvValue undoes [EnvValue]. Many people set the variable to the password
-// as it is, which is recognised by not being the base64 of any text.
-func fromEnvValue(name, value string) (mixed, plain Password) {
-	plain = Password(value)
-	b, err := base64.StdEncoding.DecodeString(value)
-	if err != nil {
-		return nil, plain
+// fromEnvValue returns what the value of that variable may mean, the likeliest
+// first: what [EnvValue] makes; the password as it is, to which many people set
+// the variable; and what library 2 made, which combined letters, not bytes, and
+// wrote them as they came out. What would have to be an unprintable password is
+// left out.
+func fromEnvValue(name, value string) []Password {
+	var all []Password
+	if b, err := base64.StdEncoding.DecodeString(value); err == nil {
+		if pw := mix(b, name); printable(pw) {
+			all = append(all, pw)
+		}
 	}
-	b = mix(b, name)
-	if !utf8.Valid(b) || strings.ContainsFunc(string(b), unicode.IsControl) {
-		return nil, plain
+	all = append(all, Password(value))
+	letters := []rune(value)
+	for i, r := range letters {
+		if r > 0xff { // the library made one byte of each letter
+			return all
+		}
+		letters[i] = r ^ rune(name[i%len(name)])
 	}
-	return b, plain
+	if pw := Password(string(letters)); printable(pw) {
+		all = append(all, pw)
+	}
+	return all
+}
+
+func printable(p Password) bool {
+	return utf8.Valid(p) && !strings.ContainsFunc(string(p), unicode.IsControl)
 }
 
 func mix(b []byte, name string) Password {
@@ -97,9 +112,9 @@ func (p Passwords) environment(f Files) []candidate {
 	}
 	for _, name := range names {
 		if v, ok := lookup(environ, name); ok {
-			mixed, plain := fromEnvValue(name, v)
-			add(name, mixed)
-			add(name+" taken as it is", plain)
+			for _, pw := range fromEnvValue(name, v) {
+				add(name, pw)
+			}
 		}
 	}
 	if file, ok := lookup(environ, PasswordFileEnv); ok && file != "" {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"adit/internal/keys"
@@ -151,6 +152,35 @@ func TestOverwrite(t *testing.T) {
 	}
 	if info, err := os.Stat(f.Secret); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// TestOneWins lets many write a key in the same place at once.
+func TestOneWins(t *testing.T) {
+	t.Parallel()
+	f := mustAt(t, "h").HotkeyFiles()
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 8 {
+		k := mustKey(t, fmt.Sprintf("//%d", i))
+		wg.Go(func() {
+			if err := f.Write(k, WriteOptions{}); err == nil {
+				won.Add(1)
+			} else if !strings.Contains(err.Error(), "exists") {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d wrote the key", won.Load())
+	}
+	// Which fails if the halves are of two keys.
+	if _, err := f.Unlock(t.Context(), Passwords{}); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Dir(f.Secret)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+		t.Errorf("directory: %v, %v", info.Mode(), err)
 	}
 }
 

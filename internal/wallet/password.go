@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -154,7 +155,9 @@ func (p Passwords) try(ctx context.Context, f Files, use func(Password) error) e
 			return err
 		}
 		failure = ErrPassword
-		notes = append(notes, "from "+c.from)
+		if note := "from " + c.from; !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
 	}
 	if p.Prompt == nil {
 		err := failure

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/nacl/secretbox"
 	"golang.org/x/crypto/scrypt"
@@ -262,6 +263,7 @@ func exportJSON(p *keys.Pair, name string, password Password) ([]byte, error) {
 	e.Encoding.Type = names{"scrypt", "xsalsa20-poly1305"}
 	e.Encoding.Version = "3"
 	e.Address = p.Address()
-	e.Meta = map[string]any{"name": name}
+	// The wallet library before version 4 reads no account without a time.
+	e.Meta = map[string]any{"genesisHash": nil, "name": name, "whenCreated": time.Now().UnixMilli()}
 	return json.MarshalIndent(e, "", "  ")
 }
