@@ -2,6 +2,7 @@ package subtensor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -59,26 +60,17 @@ func (c *Client) Blocks(ctx context.Context, from subnet.Block) iter.Seq2[Header
 	}
 }
 
-// header reads a block's header. A lagging node that is asked for a block of
-// which another has told is waited for.
+// header reads a block's header, however often the connection breaks. A lagging
+// node that is asked for a block of which another has told is waited for.
 func (c *Client) header(ctx context.Context, b subnet.Block) (Header, error) {
 	for {
 		_, changed := c.heads.get()
-		var hash *hash32
-		if err := c.rpc.read(ctx, &hash, "chain_getBlockHash", uint64(b)); err != nil {
-			return Header{}, err
-		}
-		if hash != nil {
-			var h *header
-			if err := c.rpc.read(ctx, &h, "chain_getHeader", *hash); err != nil {
-				return Header{}, err
-			}
-			if h != nil && subnet.Block(h.Number) != b {
-				return Header{}, fmt.Errorf("block %d: the node gives the header of block %d", b, h.Number)
-			}
-			if h != nil {
-				return Header{Number: b, Hash: hash.String(), Parent: h.Parent.String()}, nil
-			}
+		h, err := c.readHeader(ctx, b)
+		switch {
+		case errors.Is(err, subnet.ErrTemporary) && ctx.Err() == nil:
+			continue // the reads wait for the next connection
+		case !errors.Is(err, subnet.ErrNotFound):
+			return h, err
 		}
 		select {
 		case <-changed:
@@ -88,4 +80,22 @@ func (c *Client) header(ctx context.Context, b subnet.Block) (Header, error) {
 			return Header{}, errClosed
 		}
 	}
+}
+
+func (c *Client) readHeader(ctx context.Context, b subnet.Block) (Header, error) {
+	hash, err := c.hash(ctx, b)
+	if err != nil {
+		return Header{}, err
+	}
+	var h *header
+	if err := c.rpc.read(ctx, &h, "chain_getHeader", hash); err != nil {
+		return Header{}, err
+	}
+	if h == nil {
+		return Header{}, fmt.Errorf("block %d: %w", b, subnet.ErrNotFound)
+	}
+	if subnet.Block(h.Number) != b {
+		return Header{}, fmt.Errorf("block %d: the node gives the header of block %d", b, h.Number)
+	}
+	return Header{Number: b, Hash: hash.String(), Parent: h.Parent.String()}, nil
 }

@@ -318,6 +318,9 @@ func (c *Client) finalize(ctx context.Context, in Inclusion, next *subnet.Block)
 // ended.
 func (c *Client) settle(ctx context.Context, in Inclusion) (Inclusion, error) {
 	events, rt, err := c.events(ctx, in)
+	for errors.Is(err, subnet.ErrTemporary) && ctx.Err() == nil {
+		events, rt, err = c.events(ctx, in)
+	}
 	if err != nil {
 		return in, fmt.Errorf("extrinsic %s is in block %d, but how it ended, is not known: %w", in.Hash, in.Block, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"adit/internal/subnet"
 )
 
@@ -262,11 +264,12 @@ func temporary(err error) error {
 
 // maxTries is how often a read is asked for, where each time the connection
 // breaks: what is asked for may be what breaks it.
-const maxTries = 4
+const maxTries = 16
 
 // read makes a call that changes nothing, and so is repeated on the next
 // connection if this one breaks, as long as it has not taken more than the time
-// for one call. The result goes into out.
+// for one call. An answer that is too long is asked for but once more. The result
+// goes into out.
 func (r *rpc) read(ctx context.Context, out any, method string, params ...any) error {
 	began := time.Now()
 	for try := 1; ; try++ {
@@ -275,7 +278,7 @@ func (r *rpc) read(ctx context.Context, out any, method string, params ...any) e
 			return fmt.Errorf("%s: %w", method, err)
 		}
 		result, err := l.call(ctx, nil, method, params...)
-		again := try == 1 || try < maxTries && time.Since(began) < r.opts.Timeout
+		again := try == 1 || try < maxTries && time.Since(began) < r.opts.Timeout && !errors.Is(err, websocket.ErrMessageTooBig)
 		if isLost(err) && again && ctx.Err() == nil {
 			r.down(ctx, l)
 			continue

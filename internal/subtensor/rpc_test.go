@@ -58,10 +58,10 @@ func TestReadIsRepeated(t *testing.T) {
 	}
 }
 
-func TestReadFailsTwice(t *testing.T) {
+func TestReadFailsAlways(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, 0)
-	c := dialFakes(t, Options{}, f)
+	c := dialFakes(t, Options{Timeout: time.Second}, f)
 	f.set(func() {
 		f.script = func(conn *fakeConn, method string, _ []json.RawMessage) (any, *RPCError, bool) {
 			if method == "state_queryStorageAt" {
