@@ -4,8 +4,9 @@ The model is written from a description of what the runtimes 293 and 425 of
 Subtensor compute, and from nothing else: above all not from the ledger that it
 is to check.  Yuma 2, Yuma 3 and liquid alpha are in it; child keys, mechanisms
 beyond the first, and rank and trust, which runtime 424 keeps no more, are not.
-emission.py models what flows into an epoch and what is paid out of it, cases.py
-makes the cases.  All want Python 3.10 or later and no library.
+emission.py models what flows into an epoch and what is paid out of it; cases.py
+makes the cases, of the random subnets in subnets.py, which trials.py plays
+through the model.  All want Python 3.10 or later and no library.
 
 
 The format of a case, "adit-yuma-1"
