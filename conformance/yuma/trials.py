@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from model import U16, Choices, Epoch, fixed, kept, play, scaled
+from model import Choices, Epoch, fixed, kept, play, scaled
 from subnets import PARAMS, Subnet
 
 NOISY = ("consensus", "incentive", "dividends", "vtrust")
