@@ -10,8 +10,11 @@ const existentialDeposit = 500
 type BalancesCall struct {
 	scale.Enum
 	TransferAllowDeath *TransferAllowDeath `scale:"0"`
+	ForceTransfer      *ForceTransfer      `scale:"2"`
 	TransferKeepAlive  *TransferKeepAlive  `scale:"3"`
 	TransferAll        *TransferAll        `scale:"4"`
+	ForceSetBalance    *ForceSetBalance    `scale:"8"`
+	Burn               *BurnBalance        `scale:"10"`
 }
 
 // TransferAllowDeath moves RAO, even if the sender's account is removed by it.
@@ -41,11 +44,15 @@ type TransferAll struct {
 }
 
 func (c *TransferAll) dispatch(l *Ledger, o origin) error {
+	who, err := o.signer()
+	if err != nil {
+		return err
+	}
 	return l.transferTo(o, c.Dest, func(free uint64) uint64 {
 		if c.KeepAlive {
 			return satSub(free, existentialDeposit)
 		}
-		return free
+		return l.spendable(who)
 	}, c.KeepAlive)
 }
 
@@ -78,6 +85,36 @@ func (l *Ledger) transferTo(o origin, to MultiAddress, amount func(free uint64) 
 // free returns what an account can spend, in RAO.
 func (l *Ledger) free(who AccountID) uint64 { return system.Account.get(l.s, who).Data.Free }
 
+// spendable returns what an account can spend if it need not live on, in RAO.
+func (l *Ledger) spendable(who AccountID) uint64 {
+	a := system.Account.get(l.s, who)
+	if a.Data.Reserved > 0 {
+		return satSub(a.Data.Free, existentialDeposit)
+	}
+	return a.Data.Free
+}
+
+// reserve changes an account's deposit for something from old to now.
+func (l *Ledger) reserve(who AccountID, old, now uint64) error {
+	a := system.Account.get(l.s, who)
+	switch {
+	case now > old:
+		if satSub(a.Data.Free, existentialDeposit) < now-old {
+			return ErrInsufficientBalance
+		}
+		a.Data.Free, a.Data.Reserved = a.Data.Free-(now-old), a.Data.Reserved+(now-old)
+		l.emit(BalancesEvent{Reserved: &WhoAmount{who, now - old}})
+	case now < old:
+		back := min(old-now, a.Data.Reserved)
+		a.Data.Free, a.Data.Reserved = a.Data.Free+back, a.Data.Reserved-back
+		l.emit(BalancesEvent{Unreserved: &WhoAmount{who, back}})
+	default:
+		return nil
+	}
+	system.Account.set(l.s, who, a)
+	return nil
+}
+
 // withdraw takes RAO out of an account; the caller puts them somewhere. What
 // remains below the existential deposit is lost with the account, unless
 // keepAlive forbids it.
@@ -96,6 +133,9 @@ func (l *Ledger) withdraw(who AccountID, amount uint64, keepAlive bool) error {
 	}
 	if keepAlive {
 		return ErrNotExpendable
+	}
+	if a.Data.Reserved > 0 {
+		return ErrFundsUnavailable // its deposits keep the account
 	}
 	system.Account.delete(l.s, who)
 	l.emit(SystemEvent{KilledAccount: &AccountEvent{who}})

@@ -18,6 +18,8 @@ type origin struct {
 	root bool
 	none bool      // nobody: an unsigned extrinsic
 	who  AccountID // unless root or none
+	// filter limits what a proxy may do, in what it wraps too; nil: nothing.
+	filter *ProxyType
 }
 
 // signer returns the account that signed, or ErrBadOrigin.
@@ -37,10 +39,11 @@ type RuntimeCall struct {
 	SubtensorModule *SubtensorCall   `scale:"7"`
 	Utility         *UtilityCall     `scale:"11"`
 	Sudo            *SudoCall        `scale:"12"`
+	Proxy           *ProxyCall       `scale:"16"`
 	Commitments     *CommitmentsCall `scale:"18"`
 	AdminUtils      *AdminCall       `scale:"19"`
-	Swap            *SwapCall        `scale:"28"`
 	Drand           *DrandCall       `scale:"26"`
+	Swap            *SwapCall        `scale:"28"`
 }
 
 // ScaleName implements [scale.Named].
@@ -100,6 +103,9 @@ func (l *Ledger) run(c Call, o origin) error {
 	const maxNesting = 32
 	if c == nil || l.depth >= maxNesting {
 		return ErrExhausted
+	}
+	if o.filter != nil && !o.filter.allows(c) {
+		return ErrCallFiltered
 	}
 	l.depth++
 	defer func() { l.depth-- }()

@@ -15,6 +15,7 @@ const (
 	inSubtensor   = 7
 	inUtility     = 11
 	inSudo        = 12
+	inProxy       = 16
 	inCommitments = 18
 	inAdmin       = 19
 	inDrand       = 26
@@ -136,6 +137,37 @@ const (
 	ErrPriceLimitExceeded        Failure = inSwap<<8 | 3
 	ErrSwapMechanismDoesNotExist Failure = inSwap<<8 | 8
 
+	ErrNotEnoughBalanceToPaySwapHotKey  Failure = inSubtensor<<8 | 45
+	ErrNewHotKeyIsSameWithOld           Failure = inSubtensor<<8 | 22
+	ErrHotKeySetTxRateLimitExceeded     Failure = inSubtensor<<8 | 35
+	ErrHotKeySwapOnSubnetInterval       Failure = inSubtensor<<8 | 95
+	ErrNewHotKeyNotCleanForRootSwap     Failure = inSubtensor<<8 | 23
+	ErrColdkeySwapReannouncedTooEarly   Failure = inSubtensor<<8 | 67
+	ErrNotEnoughBalanceToPaySwapColdKey Failure = inSubtensor<<8 | 59
+	ErrColdkeySwapNotFound              Failure = inSubtensor<<8 | 65
+	ErrColdkeySwapDisputed              Failure = inSubtensor<<8 | 131
+	ErrAnnouncedColdkeyHash             Failure = inSubtensor<<8 | 68
+	ErrColdkeySwapTooEarly              Failure = inSubtensor<<8 | 66
+	ErrColdKeyAlreadyAssociated         Failure = inSubtensor<<8 | 58
+	ErrNewColdKeyIsHotkey               Failure = inSubtensor<<8 | 70
+	ErrColdkeySwapAlreadyDisputed       Failure = inSubtensor<<8 | 69
+	ErrColdkeySwapClearTooEarly         Failure = inSubtensor<<8 | 132
+	ErrInvalidIdentity                  Failure = inSubtensor<<8 | 73
+	ErrNotSubnetOwner                   Failure = inSubtensor<<8 | 41
+	ErrSymbolDoesNotExist               Failure = inSubtensor<<8 | 108
+	ErrSymbolAlreadyInUse               Failure = inSubtensor<<8 | 109
+	ErrTempoOutOfBounds                 Failure = inSubtensor<<8 | 141
+
+	ErrTooManyProxies Failure = inProxy<<8 | 0
+	ErrProxyNotFound  Failure = inProxy<<8 | 1
+	ErrNotProxy       Failure = inProxy<<8 | 2
+	ErrDuplicateProxy Failure = inProxy<<8 | 4
+	ErrUnannounced    Failure = inProxy<<8 | 6
+	ErrNoSelfProxy    Failure = inProxy<<8 | 7
+
+	ErrCallFiltered        Failure = inSystem<<8 | 5
+	ErrInsufficientBalance Failure = inBalances<<8 | 2
+
 	ErrInvalidRoundNumber Failure = inDrand<<8 | 4
 	ErrPulseVerification  Failure = inDrand<<8 | 5
 )
@@ -248,9 +280,39 @@ var failureNames = map[Failure]string{
 	ErrInvalidNumRootClaim:          "InvalidNumRootClaim",
 	ErrInvalidRootClaimThreshold:    "InvalidRootClaimThreshold",
 
-	ErrFeeRateTooHigh:            "FeeRateTooHigh",
-	ErrPriceLimitExceeded:        "PriceLimitExceeded",
-	ErrSwapMechanismDoesNotExist: "MechanismDoesNotExist",
+	ErrFeeRateTooHigh:                   "FeeRateTooHigh",
+	ErrPriceLimitExceeded:               "PriceLimitExceeded",
+	ErrSwapMechanismDoesNotExist:        "MechanismDoesNotExist",
+	ErrNotEnoughBalanceToPaySwapHotKey:  "NotEnoughBalanceToPaySwapHotKey",
+	ErrNewHotKeyIsSameWithOld:           "NewHotKeyIsSameWithOld",
+	ErrHotKeySetTxRateLimitExceeded:     "HotKeySetTxRateLimitExceeded",
+	ErrHotKeySwapOnSubnetInterval:       "HotKeySwapOnSubnetIntervalNotPassed",
+	ErrNewHotKeyNotCleanForRootSwap:     "NewHotKeyNotCleanForRootSwap",
+	ErrColdkeySwapReannouncedTooEarly:   "ColdkeySwapReannouncedTooEarly",
+	ErrNotEnoughBalanceToPaySwapColdKey: "NotEnoughBalanceToPaySwapColdKey",
+	ErrColdkeySwapNotFound:              "ColdkeySwapAnnouncementNotFound",
+	ErrColdkeySwapDisputed:              "ColdkeySwapDisputed",
+	ErrAnnouncedColdkeyHash:             "AnnouncedColdkeyHashDoesNotMatch",
+	ErrColdkeySwapTooEarly:              "ColdkeySwapTooEarly",
+	ErrColdKeyAlreadyAssociated:         "ColdKeyAlreadyAssociated",
+	ErrNewColdKeyIsHotkey:               "NewColdKeyIsHotkey",
+	ErrColdkeySwapAlreadyDisputed:       "ColdkeySwapAlreadyDisputed",
+	ErrColdkeySwapClearTooEarly:         "ColdkeySwapClearTooEarly",
+	ErrInvalidIdentity:                  "InvalidIdentity",
+	ErrNotSubnetOwner:                   "NotSubnetOwner",
+	ErrSymbolDoesNotExist:               "SymbolDoesNotExist",
+	ErrSymbolAlreadyInUse:               "SymbolAlreadyInUse",
+	ErrTempoOutOfBounds:                 "TempoOutOfBounds",
+
+	ErrTooManyProxies: "TooMany",
+	ErrProxyNotFound:  "NotFound",
+	ErrNotProxy:       "NotProxy",
+	ErrDuplicateProxy: "Duplicate",
+	ErrUnannounced:    "Unannounced",
+	ErrNoSelfProxy:    "NoSelfProxy",
+
+	ErrCallFiltered:        "CallFiltered",
+	ErrInsufficientBalance: "InsufficientBalance",
 }
 
 // Error returns the failure's name in the metadata, such as "InvalidPort".

@@ -37,10 +37,11 @@ type RuntimeEvent struct {
 	SubtensorModule    *SubtensorEvent   `scale:"7"`
 	Utility            *UtilityEvent     `scale:"11"`
 	Sudo               *SudoEvent        `scale:"12"`
+	Proxy              *ProxyEvent       `scale:"16"`
 	Commitments        *CommitmentsEvent `scale:"18"`
 	AdminUtils         *AdminEvent       `scale:"19"`
-	Swap               *SwapEvent        `scale:"28"`
 	Drand              *DrandEvent       `scale:"26"`
+	Swap               *SwapEvent        `scale:"28"`
 }
 
 // ScaleName implements [scale.Named].
@@ -85,6 +86,8 @@ func (l *Ledger) emit(event any) {
 		pallet = inCommitments
 	case AdminEvent:
 		pallet = inAdmin
+	case ProxyEvent:
+		pallet = inProxy
 	case SwapEvent:
 		pallet = inSwap
 	case DrandEvent:
@@ -141,11 +144,15 @@ type (
 // BalancesEvent is an event of the Balances pallet.
 type BalancesEvent struct {
 	scale.Enum
-	Endowed  *Endowed       `scale:"0"`
-	DustLost *AccountAmount `scale:"1"`
-	Transfer *Transferred   `scale:"2"`
-	Deposit  *WhoAmount     `scale:"7"`
-	Withdraw *WhoAmount     `scale:"8"`
+	Endowed    *Endowed       `scale:"0"`
+	DustLost   *AccountAmount `scale:"1"`
+	Transfer   *Transferred   `scale:"2"`
+	BalanceSet *BalanceSet    `scale:"3"`
+	Reserved   *WhoAmount     `scale:"4"`
+	Unreserved *WhoAmount     `scale:"5"`
+	Deposit    *WhoAmount     `scale:"7"`
+	Withdraw   *WhoAmount     `scale:"8"`
+	Burned     *WhoAmount     `scale:"11"`
 }
 
 // The contents of Balances' events. Amounts are in RAO.
@@ -167,6 +174,10 @@ type (
 		Who    AccountID
 		Amount uint64
 	}
+	BalanceSet struct {
+		Who  AccountID
+		Free uint64
+	}
 )
 
 // PaymentEvent is an event of the TransactionPayment pallet.
@@ -185,68 +196,101 @@ type FeePaid struct {
 // SubtensorEvent is an event of SubtensorModule.
 type SubtensorEvent struct {
 	scale.Enum
-	NetworkAdded               *netU16                                             `scale:"0"`
-	StakeAdded                 *staked                                             `scale:"2"`
-	StakeRemoved               *staked                                             `scale:"3"`
-	StakeMoved                 *stakeMoved                                         `scale:"4"`
-	WeightsSet                 *netU16                                             `scale:"5"`
-	NeuronRegistered           *scale.Tuple3[uint16, uint16, AccountID]            `scale:"6"`
-	MaxAllowedUidsSet          *netU16                                             `scale:"9"`
-	RhoSet                     *netU16                                             `scale:"16"`
-	AlphaSigmoidSteepnessSet   *scale.Tuple2[uint16, int16]                        `scale:"17"`
-	KappaSet                   *netU16                                             `scale:"18"`
-	MinAllowedWeightSet        *netU16                                             `scale:"19"`
-	WeightsSetRateLimitSet     *netU64                                             `scale:"22"`
-	ImmunityPeriodSet          *netU16                                             `scale:"23"`
-	BondsMovingAverageSet      *netU64                                             `scale:"24"`
-	BondsPenaltySet            *netU16                                             `scale:"25"`
-	MaxAllowedValidatorsSet    *netU16                                             `scale:"27"`
-	AxonServed                 *netAccount                                         `scale:"28"`
-	PrometheusServed           *netAccount                                         `scale:"29"`
-	WeightsVersionKeySet       *netU64                                             `scale:"32"`
-	ServingRateLimitSet        *netU64                                             `scale:"35"`
-	MaxBurnSet                 *netU64                                             `scale:"37"`
-	MinBurnSet                 *netU64                                             `scale:"38"`
-	MaxEpochsPerBlockSet       *uint8                                              `scale:"39"`
-	TxRateLimitSet             *uint64                                             `scale:"40"`
-	AdminFreezeWindowSet       *uint16                                             `scale:"43"`
-	ChildKeyTakeSet            *scale.Tuple2[AccountID, uint16]                    `scale:"48"`
-	RegistrationAllowed        *netBool                                            `scale:"50"`
-	TempoSet                   *netU16                                             `scale:"52"`
-	StakeThresholdSet          *uint64                                             `scale:"54"`
-	SubnetOwnerCutSet          *uint16                                             `scale:"57"`
-	NetworkRateLimitSet        *uint64                                             `scale:"58"`
-	StartCallDelaySet          *uint64                                             `scale:"60"`
-	NetworkMinLockCostSet      *uint64                                             `scale:"61"`
-	SubnetLimitSet             *uint16                                             `scale:"62"`
-	LockReductionIntervalSet   *uint64                                             `scale:"63,NetworkLockCostReductionIntervalSet"`
-	TakeDecreased              *scale.Tuple3[AccountID, AccountID, uint16]         `scale:"64"`
-	TakeIncreased              *scale.Tuple3[AccountID, AccountID, uint16]         `scale:"65"`
-	SetChildrenScheduled       *scale.Tuple4[AccountID, uint16, uint64, []kin]     `scale:"75"`
-	SetChildren                *scale.Tuple3[AccountID, uint16, []kin]             `scale:"76"`
-	WeightsCommitted           *scale.Tuple3[AccountID, uint16, Hash]              `scale:"85"`
-	WeightsRevealed            *scale.Tuple3[AccountID, uint16, Hash]              `scale:"86"`
-	WeightsBatchRevealed       *scale.Tuple3[AccountID, uint16, []Hash]            `scale:"87"`
-	BatchWeightsCompleted      *scale.Tuple2[[]scale.Compact[uint16], AccountID]   `scale:"88"`
-	BatchCompletedWithErrors   *scale.Unit                                         `scale:"89"`
-	BatchWeightItemFailed      *scale.Tuple2[uint16, DispatchError]                `scale:"90"`
-	StakeTransferred           *stakeTransferred                                   `scale:"91"`
-	StakeSwapped               *stakeSwapped                                       `scale:"92"`
-	TransferToggle             *netBool                                            `scale:"93"`
-	FirstEmissionBlockNumber   *netU64                                             `scale:"95,FirstEmissionBlockNumberSet"`
-	AlphaRecycled              *scale.Tuple4[AccountID, AccountID, uint64, uint16] `scale:"96"`
-	AlphaBurned                *scale.Tuple4[AccountID, AccountID, uint64, uint16] `scale:"97"`
-	CommitRevealPeriodsSet     *netU64                                             `scale:"100"`
-	CommitRevealEnabled        *netBool                                            `scale:"101"`
-	CommitRevealVersionSet     *uint16                                             `scale:"106"`
-	TimelockedWeightsCommitted *scale.Tuple4[AccountID, uint16, Hash, uint64]      `scale:"107"`
-	TimelockedWeightsRevealed  *netAccount                                         `scale:"108"`
-	RootClaimed                *RootClaimed                                        `scale:"114"`
-	RootClaimTypeSet           *RootClaimTypeSet                                   `scale:"115"`
-	BurnHalfLifeSet            *BurnHalfLifeSet                                    `scale:"124"`
-	ActivityCutoffFactorSet    *ActivityCutoffFactorSet                            `scale:"130,ActivityCutoffFactorMilliSet"`
-	EpochTriggered             *EpochTriggered                                     `scale:"131"`
-	EpochDeferred              *EpochDeferred                                      `scale:"132"`
+	NetworkAdded                      *netU16                                             `scale:"0"`
+	StakeAdded                        *staked                                             `scale:"2"`
+	StakeRemoved                      *staked                                             `scale:"3"`
+	StakeMoved                        *stakeMoved                                         `scale:"4"`
+	WeightsSet                        *netU16                                             `scale:"5"`
+	NeuronRegistered                  *scale.Tuple3[uint16, uint16, AccountID]            `scale:"6"`
+	MaxAllowedUidsSet                 *netU16                                             `scale:"9"`
+	DifficultySet                     *netU64                                             `scale:"11"`
+	AdjustmentIntervalSet             *netU16                                             `scale:"12"`
+	RegistrationPerIntervalSet        *netU16                                             `scale:"13"`
+	MaxRegistrationsPerBlockSet       *netU16                                             `scale:"14"`
+	RhoSet                            *netU16                                             `scale:"16"`
+	AlphaSigmoidSteepnessSet          *scale.Tuple2[uint16, int16]                        `scale:"17"`
+	KappaSet                          *netU16                                             `scale:"18"`
+	MinAllowedWeightSet               *netU16                                             `scale:"19"`
+	WeightsSetRateLimitSet            *netU64                                             `scale:"22"`
+	ImmunityPeriodSet                 *netU16                                             `scale:"23"`
+	BondsMovingAverageSet             *netU64                                             `scale:"24"`
+	BondsPenaltySet                   *netU16                                             `scale:"25"`
+	MaxAllowedValidatorsSet           *netU16                                             `scale:"27"`
+	AxonServed                        *netAccount                                         `scale:"28"`
+	PrometheusServed                  *netAccount                                         `scale:"29"`
+	WeightsVersionKeySet              *netU64                                             `scale:"32"`
+	MinDifficultySet                  *netU64                                             `scale:"33"`
+	MaxDifficultySet                  *netU64                                             `scale:"34"`
+	ServingRateLimitSet               *netU64                                             `scale:"35"`
+	MaxBurnSet                        *netU64                                             `scale:"37"`
+	MinBurnSet                        *netU64                                             `scale:"38"`
+	MaxEpochsPerBlockSet              *uint8                                              `scale:"39"`
+	TxRateLimitSet                    *uint64                                             `scale:"40"`
+	TxDelegateTakeRateLimitSet        *uint64                                             `scale:"41"`
+	TxChildKeyTakeRateLimitSet        *uint64                                             `scale:"42"`
+	AdminFreezeWindowSet              *uint16                                             `scale:"43"`
+	OwnerHyperparamRateLimitSet       *uint16                                             `scale:"44"`
+	MinChildKeyTakeSet                *uint16                                             `scale:"45"`
+	MinChildKeyTakePerSubnetSet       *netU16                                             `scale:"46"`
+	MaxChildKeyTakeSet                *uint16                                             `scale:"47"`
+	ChildKeyTakeSet                   *scale.Tuple2[AccountID, uint16]                    `scale:"48"`
+	RegistrationAllowed               *netBool                                            `scale:"50"`
+	PowRegistrationAllowed            *netBool                                            `scale:"51"`
+	TempoSet                          *netU16                                             `scale:"52"`
+	RAORecycledForRegistrationSet     *netU64                                             `scale:"53"`
+	StakeThresholdSet                 *uint64                                             `scale:"54"`
+	AdjustmentAlphaSet                *netU64                                             `scale:"55"`
+	SubnetOwnerCutSet                 *uint16                                             `scale:"57"`
+	NetworkRateLimitSet               *uint64                                             `scale:"58"`
+	NetworkImmunityPeriodSet          *uint64                                             `scale:"59"`
+	StartCallDelaySet                 *uint64                                             `scale:"60"`
+	NetworkMinLockCostSet             *uint64                                             `scale:"61"`
+	SubnetLimitSet                    *uint16                                             `scale:"62"`
+	LockReductionIntervalSet          *uint64                                             `scale:"63,NetworkLockCostReductionIntervalSet"`
+	TakeDecreased                     *scale.Tuple3[AccountID, AccountID, uint16]         `scale:"64"`
+	TakeIncreased                     *scale.Tuple3[AccountID, AccountID, uint16]         `scale:"65"`
+	HotkeySwapped                     *HotkeySwapped                                      `scale:"66"`
+	MaxDelegateTakeSet                *uint16                                             `scale:"67"`
+	MinDelegateTakeSet                *uint16                                             `scale:"68"`
+	ColdkeySwapAnnounced              *ColdkeySwapAnnounced                               `scale:"69"`
+	ColdkeySwapReset                  *AccountWho                                         `scale:"70"`
+	ColdkeySwapped                    *ColdkeySwapped                                     `scale:"71"`
+	ColdkeySwapDisputed               *AccountColdkey                                     `scale:"72"`
+	SetChildrenScheduled              *scale.Tuple4[AccountID, uint16, uint64, []kin]     `scale:"75"`
+	SetChildren                       *scale.Tuple3[AccountID, uint16, []kin]             `scale:"76"`
+	ChainIdentitySet                  *AccountID                                          `scale:"77"`
+	SubnetIdentitySet                 *uint16                                             `scale:"78"`
+	ColdkeySwapAnnouncementDelaySet   *uint32                                             `scale:"81"`
+	ColdkeySwapReannouncementDelaySet *uint32                                             `scale:"82"`
+	WeightsCommitted                  *scale.Tuple3[AccountID, uint16, Hash]              `scale:"85"`
+	WeightsRevealed                   *scale.Tuple3[AccountID, uint16, Hash]              `scale:"86"`
+	WeightsBatchRevealed              *scale.Tuple3[AccountID, uint16, []Hash]            `scale:"87"`
+	BatchWeightsCompleted             *scale.Tuple2[[]scale.Compact[uint16], AccountID]   `scale:"88"`
+	BatchCompletedWithErrors          *scale.Unit                                         `scale:"89"`
+	BatchWeightItemFailed             *scale.Tuple2[uint16, DispatchError]                `scale:"90"`
+	StakeTransferred                  *stakeTransferred                                   `scale:"91"`
+	StakeSwapped                      *stakeSwapped                                       `scale:"92"`
+	TransferToggle                    *netBool                                            `scale:"93"`
+	SubnetOwnerHotkeySet              *netAccount                                         `scale:"94"`
+	FirstEmissionBlockNumber          *netU64                                             `scale:"95,FirstEmissionBlockNumberSet"`
+	AlphaRecycled                     *scale.Tuple4[AccountID, AccountID, uint64, uint16] `scale:"96"`
+	AlphaBurned                       *scale.Tuple4[AccountID, AccountID, uint64, uint16] `scale:"97"`
+	CommitRevealPeriodsSet            *netU64                                             `scale:"100"`
+	CommitRevealEnabled               *netBool                                            `scale:"101"`
+	HotkeySwappedOnSubnet             *HotkeySwappedOnSubnet                              `scale:"102"`
+	SymbolUpdated                     *SymbolUpdated                                      `scale:"105"`
+	CommitRevealVersionSet            *uint16                                             `scale:"106"`
+	TimelockedWeightsCommitted        *scale.Tuple4[AccountID, uint16, Hash, uint64]      `scale:"107"`
+	TimelockedWeightsRevealed         *netAccount                                         `scale:"108"`
+	MinAllowedUidsSet                 *netU16                                             `scale:"111"`
+	MinNonImmuneUidsSet               *netU16                                             `scale:"113"`
+	RootClaimed                       *RootClaimed                                        `scale:"114"`
+	RootClaimTypeSet                  *RootClaimTypeSet                                   `scale:"115"`
+	ColdkeySwapCleared                *AccountWho                                         `scale:"122"`
+	BurnHalfLifeSet                   *BurnHalfLifeSet                                    `scale:"124"`
+	ActivityCutoffFactorSet           *ActivityCutoffFactorSet                            `scale:"130,ActivityCutoffFactorMilliSet"`
+	EpochTriggered                    *EpochTriggered                                     `scale:"131"`
+	EpochDeferred                     *EpochDeferred                                      `scale:"132"`
 }
 
 // staked is coldkey, hotkey, TAO, alpha, netuid and fee.
@@ -261,6 +305,8 @@ type staked struct {
 
 // The contents of those events of SubtensorModule that name them.
 type (
+	AccountWho      struct{ Who AccountID }
+	AccountColdkey  struct{ Coldkey AccountID }
 	BurnHalfLifeSet struct {
 		Netuid       uint16
 		BurnHalfLife uint16
@@ -334,6 +380,7 @@ type (
 type AdminEvent struct {
 	scale.Enum
 	Yuma3EnableToggled       *NetuidEnabled `scale:"1"`
+	BondsResetToggled        *NetuidEnabled `scale:"2"`
 	SubnetEmissionEnabledSet *NetuidEnabled `scale:"5"`
 }
 

@@ -247,6 +247,9 @@ func (l *Ledger) admit(x *extrinsic) (next uint32, err error) {
 			return 0, &InvalidError{Kind: InvalidBadSigner}
 		}
 	}
+	if err := l.swapping(x.call, x.who); err != nil {
+		return 0, err
+	}
 	return account.Nonce, l.precheck(x.call, x.who)
 }
 

@@ -16,11 +16,22 @@ type SubtensorCall struct {
 	Register                         *Register                         `scale:"6"`
 	BurnedRegister                   *BurnedRegister                   `scale:"7"`
 	ServeAxonTLS                     *ServeAxonTLS                     `scale:"40,serve_axon_tls"`
+	RegisterNetwork                  *RegisterNetwork                  `scale:"59"`
 	RootRegister                     *RootRegister                     `scale:"62"`
 	DecreaseTake                     *DecreaseTake                     `scale:"65"`
 	IncreaseTake                     *IncreaseTake                     `scale:"66"`
 	SetChildren                      *SetChildren                      `scale:"67"`
+	SetIdentity                      *SetIdentity                      `scale:"68"`
+	SetTxChildkeyTakeRateLimit       *SetTxChildkeyTakeRateLimit       `scale:"69,sudo_set_tx_childkey_take_rate_limit"`
+	SwapHotkey                       *SwapHotkey                       `scale:"70"`
+	SwapColdkey                      *SwapColdkey                      `scale:"71"`
+	SwapHotkeyV2                     *SwapHotkeyV2                     `scale:"72,swap_hotkey_v2"`
 	SetChildkeyTake                  *SetChildkeyTake                  `scale:"75"`
+	SetMinChildkeyTake               *SetMinChildkeyTake               `scale:"76,sudo_set_min_childkey_take"`
+	SetMaxChildkeyTake               *SetMaxChildkeyTake               `scale:"77,sudo_set_max_childkey_take"`
+	SetSubnetIdentity                *SetSubnetIdentity                `scale:"78"`
+	RegisterNetworkWithIdentity      *RegisterNetworkWithIdentity      `scale:"79"`
+	BatchSetWeights                  *BatchSetWeights                  `scale:"80"`
 	UnstakeAll                       *UnstakeAll                       `scale:"83"`
 	UnstakeAllAlpha                  *UnstakeAllAlpha                  `scale:"84"`
 	MoveStake                        *MoveStake                        `scale:"85"`
@@ -29,28 +40,34 @@ type SubtensorCall struct {
 	AddStakeLimit                    *AddStakeLimit                    `scale:"88"`
 	RemoveStakeLimit                 *RemoveStakeLimit                 `scale:"89"`
 	SwapStakeLimit                   *SwapStakeLimit                   `scale:"90"`
-	RecycleAlpha                     *RecycleAlpha                     `scale:"101"`
-	BurnAlpha                        *BurnAlpha                        `scale:"102"`
-	RemoveStakeFullLimit             *RemoveStakeFullLimit             `scale:"103"`
-	SetPendingChildkeyCooldown       *SetPendingChildkeyCooldown       `scale:"109"`
-	ClaimRoot                        *ClaimRoot                        `scale:"121"`
-	SetRootClaimType                 *SetRootClaimType                 `scale:"122"`
-	SetNumRootClaims                 *SetNumRootClaims                 `scale:"123,sudo_set_num_root_claims"`
-	SetRootClaimThreshold            *SetRootClaimThreshold            `scale:"124,sudo_set_root_claim_threshold"`
-	RegisterNetwork                  *RegisterNetwork                  `scale:"59"`
-	BatchSetWeights                  *BatchSetWeights                  `scale:"80"`
+	TryAssociateHotkey               *TryAssociateHotkey               `scale:"91"`
+	StartCall                        *StartCall                        `scale:"92"`
 	CommitWeights                    *CommitWeights                    `scale:"96"`
 	RevealWeights                    *RevealWeights                    `scale:"97"`
 	BatchRevealWeights               *BatchRevealWeights               `scale:"98"`
 	BatchCommitWeights               *BatchCommitWeights               `scale:"100"`
+	RecycleAlpha                     *RecycleAlpha                     `scale:"101"`
+	BurnAlpha                        *BurnAlpha                        `scale:"102"`
+	RemoveStakeFullLimit             *RemoveStakeFullLimit             `scale:"103"`
+	SetPendingChildkeyCooldown       *SetPendingChildkeyCooldown       `scale:"109"`
+	UpdateSymbol                     *UpdateSymbol                     `scale:"112"`
 	CommitTimelockedWeights          *CommitTimelockedWeights          `scale:"113"`
 	CommitMechanismWeights           *CommitMechanismWeights           `scale:"115"`
 	RevealMechanismWeights           *RevealMechanismWeights           `scale:"116"`
 	CommitCRV3MechanismWeights       *CommitCRV3MechanismWeights       `scale:"117,commit_crv3_mechanism_weights"`
 	CommitTimelockedMechanismWeights *CommitTimelockedMechanismWeights `scale:"118"`
-	StartCall                        *StartCall                        `scale:"92"`
 	SetMechanismWeights              *SetMechanismWeights              `scale:"119"`
+	ClaimRoot                        *ClaimRoot                        `scale:"121"`
+	SetRootClaimType                 *SetRootClaimType                 `scale:"122"`
+	SetNumRootClaims                 *SetNumRootClaims                 `scale:"123,sudo_set_num_root_claims"`
+	SetRootClaimThreshold            *SetRootClaimThreshold            `scale:"124,sudo_set_root_claim_threshold"`
+	AnnounceColdkeySwap              *AnnounceColdkeySwap              `scale:"125"`
+	SwapColdkeyAnnounced             *SwapColdkeyAnnounced             `scale:"126"`
+	DisputeColdkeySwap               *DisputeColdkeySwap               `scale:"127"`
+	ResetColdkeySwap                 *ResetColdkeySwap                 `scale:"128"`
+	ClearColdkeySwapAnnouncement     *ClearColdkeySwapAnnouncement     `scale:"133"`
 	RegisterLimit                    *RegisterLimit                    `scale:"134"`
+	SetOwnerTempo                    *SetOwnerTempo                    `scale:"139,set_tempo"`
 	SetActivityCutoffFactor          *SetActivityCutoffFactor          `scale:"140"`
 	TriggerEpoch                     *TriggerEpoch                     `scale:"141"`
 }

@@ -10,6 +10,7 @@ var (
 	balances    = declare[balancesStorage]("Balances")
 	sudo        = declare[sudoStorage]("Sudo")
 	commitments = declare[commitmentsStorage]("Commitments")
+	proxies     = declare[proxyStorage]("Proxy")
 	swap        = declare[swapStorage]("Swap")
 	alphaAssets = declare[alphaStorage]("AlphaAssets")
 	beacon      = declare[drandStorage]("Drand")
@@ -172,6 +173,34 @@ type subtensorStorage struct {
 	// Weights that are committed and not yet revealed.
 	WeightCommits           table2[uint16, AccountID, []weightCommit] `hash:"twox_64_concat,twox_64_concat" optional:"true"`
 	TimelockedWeightCommits table2[uint16, uint64, []lockedCommit]    `hash:"twox_64_concat,twox_64_concat"`
+
+	// What clients show and the rules here do not use.
+	MinDifficulty                  table[uint16, uint64] `hash:"identity" default:"10000000"`
+	MaxDifficulty                  table[uint16, uint64] `hash:"identity" default:"4611686018427387903"`
+	Difficulty                     table[uint16, uint64] `hash:"identity" default:"10000000"`
+	AdjustmentInterval             table[uint16, uint16] `hash:"identity" default:"100"`
+	AdjustmentAlpha                table[uint16, uint64] `hash:"identity"`
+	NetworkPowRegistrationAllowed  table[uint16, bool]   `hash:"identity"`
+	TargetRegistrationsPerInterval table[uint16, uint16] `hash:"identity" default:"2"`
+	MaxRegistrationsPerBlock       table[uint16, uint16] `hash:"identity" default:"1"`
+	ImmuneOwnerUidsLimit           table[uint16, uint16] `hash:"identity" default:"1"`
+	MinAllowedUids                 table[uint16, uint16] `hash:"identity" default:"64"`
+	MinNonImmuneUids               table[uint16, uint16] `hash:"identity" default:"10"`
+	NetworkImmunityPeriod          value[uint64]         `default:"1296000"`
+	NominatorMinRequiredStake      value[uint64]
+	OwnerHyperparamRateLimit       value[uint16] `default:"2"`
+
+	// Who is who.
+	IdentitiesV2       table[AccountID, ChainIdentity] `hash:"blake2_128_concat" optional:"true"`
+	SubnetIdentitiesV3 table[uint16, SubnetIdentity]   `hash:"blake2_128_concat" optional:"true"`
+	TokenSymbol        table[uint16, []byte]           `hash:"identity"`
+
+	// Keys that are replaced.
+	LastHotkeySwapOnNetuid         table2[uint16, AccountID, uint64]     `hash:"identity,blake2_128_concat"`
+	ColdkeySwapAnnouncementDelay   value[uint32]                         `default:"36000"`
+	ColdkeySwapReannouncementDelay value[uint32]                         `default:"7200"`
+	ColdkeySwapAnnouncements       table[AccountID, coldkeyAnnouncement] `hash:"twox_64_concat" optional:"true"`
+	ColdkeySwapDisputes            table[AccountID, uint32]              `hash:"twox_64_concat" optional:"true"`
 
 	// The price of registration.
 	Burn                       table[uint16, uint64]    `hash:"identity" default:"1000000000"`

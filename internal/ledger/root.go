@@ -127,12 +127,18 @@ func (l *Ledger) rootStaked(hotkey, coldkey AccountID, tao uint64) {
 		}
 		l.setClaimed(hotkey, coldkey, r.F0, satAdd(sub.RootClaimed.get(l.s, r.F0, hotkey, coldkey).Lo, n))
 	}
-	if _, known := sub.StakingColdkeys.lookup(l.s, coldkey); !known {
-		n := sub.NumStakingColdkeys.get(l.s)
-		sub.StakingColdkeysByIndex.set(l.s, n, coldkey)
-		sub.StakingColdkeys.set(l.s, coldkey, n)
-		sub.NumStakingColdkeys.set(l.s, n+1)
+	l.indexStaker(coldkey)
+}
+
+// indexStaker makes a coldkey one of those for whom blocks claim.
+func (l *Ledger) indexStaker(coldkey AccountID) {
+	if sub.StakingColdkeys.has(l.s, coldkey) {
+		return
 	}
+	n := sub.NumStakingColdkeys.get(l.s)
+	sub.StakingColdkeysByIndex.set(l.s, n, coldkey)
+	sub.StakingColdkeys.set(l.s, coldkey, n)
+	sub.NumStakingColdkeys.set(l.s, n+1)
 }
 
 // rootUnstaked notes that stake leaves root.

@@ -208,6 +208,8 @@ func TestTake(t *testing.T) {
 
 const half = 1 << 63
 
+func lend(proportion uint64, who AccountID) kin { return kin{F0: proportion, F1: who} }
+
 func TestChildren(t *testing.T) {
 	c := network(t, 8)
 	alice := dev("Alice")
@@ -220,12 +222,12 @@ func TestChildren(t *testing.T) {
 	c.try(
 		attempt{"root", alice, &SetChildren{key(1), 0, nil}, ErrRegistrationNotPermittedOnRoot},
 		attempt{"no subnet", alice, &SetChildren{key(1), 7, nil}, ErrSubnetNotExists},
-		attempt{"a stranger", dev("Bob"), set(1, kin{1, key(2)}), ErrNonAssociatedColdKey},
-		attempt{"itself", alice, set(1, kin{1, key(1)}), ErrInvalidChild},
-		attempt{"twice", alice, set(1, kin{1, key(2)}, kin{1, key(2)}), ErrDuplicateChild},
+		attempt{"a stranger", dev("Bob"), set(1, lend(1, key(2))), ErrNonAssociatedColdKey},
+		attempt{"itself", alice, set(1, lend(1, key(1))), ErrInvalidChild},
+		attempt{"twice", alice, set(1, lend(1, key(2)), lend(1, key(2))), ErrDuplicateChild},
 		attempt{"too many", alice, set(1, many...), ErrTooManyChildren},
-		attempt{"too much", alice, set(1, kin{half, key(2)}, kin{half, key(3)}), ErrProportionOverflow},
-		attempt{"half", alice, set(1, kin{half, key(2)}, kin{half / 2, key(3)}), nil},
+		attempt{"too much", alice, set(1, lend(half, key(2)), lend(half, key(3))), ErrProportionOverflow},
+		attempt{"half", alice, set(1, lend(half, key(2)), lend(half / 2, key(3))), nil},
 		attempt{"again", alice, set(1), ErrTxRateLimitExceeded},
 		attempt{"cool-down of a stranger", alice, &SetPendingChildkeyCooldown{1}, ErrBadOrigin},
 	)
@@ -235,9 +237,9 @@ func TestChildren(t *testing.T) {
 	}
 	c.root(&SetPendingChildkeyCooldown{0})
 	c.run(150)
-	c.must(alice, set(1, kin{half, key(2)}, kin{half / 2, key(3)}))
+	c.must(alice, set(1, lend(half, key(2)), lend(half / 2, key(3))))
 	c.epochs(2)
-	if diff := cmp.Diff([]kin{{half, key(1)}}, sub.ParentKeys.get(c.s, key(2), 1)); diff != "" {
+	if diff := cmp.Diff([]kin{lend(half, key(1))}, sub.ParentKeys.get(c.s, key(2), 1)); diff != "" {
 		t.Fatal(diff)
 	}
 	total := sub.TotalHotkeyAlpha.get(c.s, key(1), 1)
@@ -252,7 +254,7 @@ func TestChildren(t *testing.T) {
 			t.Errorf("hotkey %d has %d alpha and %d TAO, of %d and %d", n, alpha, tao, total, root)
 		}
 	}
-	c.try(attempt{"a parent as child", alice, set(2, kin{1, key(1)}), ErrChildParentInconsistency})
+	c.try(attempt{"a parent as child", alice, set(2, lend(1, key(1))), ErrChildParentInconsistency})
 
 	// The parent earns for what its children do.
 	c.root(&SetCommitRevealEnabled{1, false})
@@ -280,7 +282,7 @@ func TestChildkeyTake(t *testing.T) {
 	// Of a parent's dividend another coldkey's child keeps its take.
 	c.root(&SetSubtokenEnabled{1, false})
 	c.must(dev("Bob"), &BurnedRegister{1, key(60)})
-	c.must(alice, &SetChildren{key(2), 1, []kin{{half, key(60)}}})
+	c.must(alice, &SetChildren{key(2), 1, []kin{lend(half, key(60))}})
 	c.must(dev("Bob"), &SetChildkeyTake{key(60), 1, 6553})
 	c.root(&SetSubtokenEnabled{1, true})
 	c.must(alice, &AddStake{key(2), 1, 100 * tao})

@@ -206,6 +206,10 @@ func (d *table3[K1, K2, K3, V]) get(s *state, k1 K1, k2 K2, k3 K3) V {
 	return get[V](s, &d.item, d.key(k1, k2, k3))
 }
 
+func (d *table3[K1, K2, K3, V]) lookup(s *state, k1 K1, k2 K2, k3 K3) (V, bool) {
+	return lookup[V](s, d.key(k1, k2, k3))
+}
+
 func (d *table3[K1, K2, K3, V]) set(s *state, k1 K1, k2 K2, k3 K3, v V) {
 	s.put(d.key(k1, k2, k3), encode([]byte{}, v))
 }

@@ -90,6 +90,7 @@ func (RecycleOrBurn) ScaleName() string { return "pallet_subtensor::pallet::Recy
 // RateLimitKey names something that may be done only so often.
 type RateLimitKey struct {
 	scale.Enum
+	SetSNOwnerHotkey        *uint16     `scale:"0,SetSNOwnerHotkey"`
 	NetworkLastRegistered   *scale.Unit `scale:"2"`
 	LastTxBlock             *AccountID  `scale:"3"`
 	LastTxBlockChildKeyTake *AccountID  `scale:"4"`
