@@ -217,7 +217,7 @@ func TestWeights(t *testing.T) {
 	wantError(t, "too few", raw(n.netuid, []uint16{0}, []uint16{1}, 7), "WeightVecLengthIsLow")
 	wantError(t, "old software", raw(n.netuid, []uint16{0, 1}, []uint16{1, 1}, 6), "IncorrectWeightVersionKey")
 	n.settings([]any{"sudo_set_commit_reveal_weights_enabled", n.netuid, true})
-	wantError(t, "to be committed first", set(), "CommitRevealEnabled")
+	wantError(t, "to be committed first", raw(n.netuid, []uint16{0, 1}, []uint16{1, 1}, 7), "CommitRevealEnabled")
 	n.settings([]any{"sudo_set_commit_reveal_weights_enabled", n.netuid, false}, []any{"sudo_set_stake_threshold", uint64(1) << 62})
 	wantError(t, "too little stake", set(), "StakeAmountTooLow")
 	n.settings([]any{"sudo_set_stake_threshold", 0})

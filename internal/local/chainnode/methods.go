@@ -36,6 +36,8 @@ var methods = map[string]method{
 	"system_chainType":        fixed("Local"),
 	"system_health":           fixed(map[string]any{"peers": 0, "isSyncing": false, "shouldHavePeers": false}),
 	"system_properties":       fixed(map[string]any{"ss58Format": 42, "tokenDecimals": 9, "tokenSymbol": "TAO", "isEthereum": false}),
+	"system_nodeRoles":        fixed([]string{"Authority"}),
+	"system_peers":            fixed([]any{}),
 	"system_syncState":        locked(syncState),
 	"system_accountNextIndex": locked(nextIndex),
 	"account_nextIndex":       locked(nextIndex),

@@ -104,8 +104,12 @@ func (p *pool) add(h hash, xt []byte, v ledger.Validity, head uint32, nonce func
 		p.accounts[x.who] = make(map[uint32]*pooled)
 	}
 	p.accounts[x.who][x.nonce] = x
-	for _, next := range p.line(x.who, nonce(x.who)) {
-		if !next.ready {
+	// Nothing is to be walked through that is ready: lines get thousands long.
+	if before := p.accounts[x.who][x.nonce-1]; x.nonce <= nonce(x.who) || before != nil && before.ready {
+		for _, next := range p.line(x.who, x.nonce) {
+			if next.ready {
+				break
+			}
 			next.ready = true
 			next.tell("ready", false)
 		}
@@ -191,6 +195,12 @@ func (p *pool) drop(x *pooled) {
 	p.remove(x)
 	p.bans.add(x.hash)
 	x.tell("invalid", true)
+	for _, next := range p.line(x.who, x.nonce+1) { // which wait again
+		if !next.ready {
+			break
+		}
+		next.ready = false
+	}
 }
 
 // ready returns what may go into a block: in order of arrival, but each

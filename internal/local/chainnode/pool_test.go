@@ -245,3 +245,24 @@ func TestReady(t *testing.T) {
 		t.Errorf("next nonces %d and %d, want 8 and 1", a, b)
 	}
 }
+
+// What waited for an extrinsic that has become invalid waits again.
+func TestReadyNoMore(t *testing.T) {
+	n := open(t, Options{})
+	alice := key(t, "//Alice")
+	produce(t, n)
+	first := remark{from: alice, birth: 1, life: 4}.sign(t, n)
+	must(t, n, "author_submitExtrinsic", hexBytes(first))
+	s, heard := watched(n)
+	watch(t, n, s, remark{from: alice, nonce: 1}.sign(t, n))
+	n.mu.Lock()
+	n.pool.drop(n.pool.byHash[blake(first)])
+	n.mu.Unlock()
+	produce(t, n)
+	must(t, n, "author_submitExtrinsic", hexBytes(remark{from: alice, size: 5}.sign(t, n)))
+	in := hexOf(produce(t, n))
+	want := []any{"ready", "ready", map[string]any{"inBlock": in}, map[string]any{"finalized": in}}
+	if diff := cmp.Diff(want, heard()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -10,7 +10,7 @@ import (
 func BenchmarkThroughput(b *testing.B) {
 	n := open(b, Options{})
 	from := key(b, "//Alice")
-	const batch = 2000 // in a block
+	const batch = 5000 // in a block
 	var requests [][]byte
 	for i := range b.N {
 		requests = append(requests, fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"author_submitExtrinsic","params":["0x%x"]}`,
