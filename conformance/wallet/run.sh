@@ -1,8 +1,8 @@
 #!/bin/sh
 # Checks key files against the wallet library that all tools of these networks
 # use, bittensor-wallet from PyPI: in an early version, in the one that today's
-# command line depends on, and in the last one. Files written here are opened there and back,
-# in the clear and encrypted, and signatures verified across.
+# command line depends on, and in the last one. Files written here are opened
+# there and back, in the clear and encrypted, and signatures verified across.
 #
 #   conformance/wallet/run.sh
 #
