@@ -36,7 +36,7 @@ type ChainServeCommand struct {
 	BlockTime          time.Duration `default:"12s" help:"Time between blocks; 0 makes them on demand only, by engine_createBlock."`
 	From               string        `placeholder:"FILE" help:"A file of 'adit chain snapshot' that a new chain begins with."`
 	Tempo              uint16        `default:"360" help:"Blocks of an epoch of a new subnet."`
-	Beacon             string        `enum:"local,quicknet" default:"local" help:"Whose pulses open what is time-locked: those of a beacon of this node's own, or those of quicknet, whoever sends them."`
+	Beacon             string        `default:"local" placeholder:"BEACON" help:"Whose pulses open what is time-locked: 'local', of this node itself; 'quicknet', which the SDK locks for, fetched from the net; a relay's URL for the same; or 'none', those of quicknet that others send."`
 	AllowLoopbackAxons bool          `help:"Let neurons serve axons on 127.0.0.1, which the chain refuses."`
 	JSON               bool          `help:"Report in JSON, one object a line."`
 	Supervised         bool          `hidden:"" help:"Report in JSON, and end when standard input does."`
@@ -63,8 +63,18 @@ func (c ChainServeCommand) Run(ctx context.Context, t terminal) error {
 	genesis := ledger.DevGenesis()
 	genesis.AllowLoopbackAxons = c.AllowLoopbackAxons
 	genesis.Spec.Tempo = c.Tempo
-	if c.Beacon == "local" {
+	relay := ""
+	switch c.Beacon {
+	case "local":
 		genesis.Beacon = chainnode.DevBeaconChain()
+	case "quicknet":
+		relay = chainnode.QuicknetURL
+	case "none":
+	default:
+		if !strings.HasPrefix(c.Beacon, "http") {
+			return subnet.WithHint(fmt.Errorf("no beacon %q", c.Beacon), "it is local, quicknet, none, or a relay's URL")
+		}
+		relay = c.Beacon
 	}
 	listener, err := chainnode.Listen(c.Port)
 	if err != nil {
@@ -81,6 +91,9 @@ func (c ChainServeCommand) Run(ctx context.Context, t terminal) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.Run(ctx) })
 	group.Go(func() error { return n.Serve(ctx, listener) })
+	if relay != "" {
+		group.Go(func() error { return n.Relay(ctx, relay) })
+	}
 	return group.Wait()
 }
 
