@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake is a node with a chain of its own. It checks signatures, nonces and eras
 // as a real one does; what calls do is up to the test.
 type fake struct {
-	t   *testing.T
+	t   testing.TB
 	srv *httptest.Server
 	url string
 	md  *scale.Metadata
@@ -45,6 +45,7 @@ type fake struct {
 	counts  map[string]int
 	lastSub int
 	forks   int
+	mute    bool                                       // does not tell of upgrades
 	auto    bool                                       // a block for each extrinsic
 	exec    func(call []byte) *scaletest.DispatchError // nil is success
 	events  []scaletest.RuntimeEvent                   // besides, with each extrinsic
@@ -71,11 +72,12 @@ type fakeTx struct {
 }
 
 type fakeConn struct {
-	ws    *websocket.Conn
-	heads string
+	ws      *websocket.Conn
+	heads   string
+	runtime string
 }
 
-func newFake(t *testing.T, salt byte) *fake {
+func newFake(t testing.TB, salt byte) *fake {
 	t.Helper()
 	md, err := scale.BuildMetadata(scaletest.Runtime())
 	if err != nil {
@@ -237,6 +239,15 @@ func (f *fake) handle(c *fakeConn, method string, params []json.RawMessage) (res
 		c.heads = sub
 		h := f.header(f.blocks[head].hash)
 		return sub, nil, func() { c.notify(sub, h) }
+	case "state_subscribeRuntimeVersion":
+		if f.mute {
+			return nil, &RPCError{Code: -32601, Message: "Method not found"}, nil
+		}
+		f.lastSub++
+		sub := fmt.Sprint("runtime", f.lastSub)
+		c.runtime = sub
+		v := map[string]any{"specVersion": f.spec, "transactionVersion": 1}
+		return sub, nil, func() { c.notify(sub, v) }
 	case "state_getRuntimeVersion":
 		return map[string]any{"specVersion": f.spec, "transactionVersion": 1}, nil, nil
 	case "state_getMetadata":
@@ -504,7 +515,7 @@ func (f *fake) until(what string, cond func() bool) {
 	f.t.Fatalf("it never came to be that %s", what)
 }
 
-func dialFakes(t *testing.T, o Options, fs ...*fake) *Client {
+func dialFakes(t testing.TB, o Options, fs ...*fake) *Client {
 	t.Helper()
 	for _, f := range fs {
 		o.Endpoints = append(o.Endpoints, f.url)

@@ -152,7 +152,7 @@ func TestSubmitManyAtOnce(t *testing.T) {
 func TestSubmitAfterUpgrade(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, 0)
-	f.auto = true
+	f.auto, f.mute = true, true
 	c := dialFakes(t, Options{}, f)
 	f.set(func() { f.spec++ })
 	if _, err := c.Submit(t.Context(), account(t, "//Alice"), remark(t, c, "x"), SubmitOptions{}); err != nil {
