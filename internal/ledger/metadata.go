@@ -18,7 +18,7 @@ func (l *Ledger) Metadata() []byte { return must(l.Describe()).Encode() }
 func (l *Ledger) Describe(apis ...scale.APIDef) (*scale.Metadata, error) {
 	return scale.BuildMetadata(scale.RuntimeDef{
 		Name: "node_subtensor_runtime::Runtime",
-		Pallets: []scale.PalletDef{
+		Pallets: append([]scale.PalletDef{
 			{Name: "System", Index: inSystem, Calls: SystemCall{}, Events: SystemEvent{}, Errors: failures(inSystem),
 				Storage: items(system), Constants: []scale.ConstantDef{
 					{Name: "BlockHashCount", Value: uint32(blockHashCount)},
@@ -41,7 +41,7 @@ func (l *Ledger) Describe(apis ...scale.APIDef) (*scale.Metadata, error) {
 					{Name: "FieldDeposit", Value: uint64(0)},
 				}},
 			{Name: "AdminUtils", Index: inAdmin, Calls: AdminCall{}, Events: AdminEvent{}, Errors: failures(inAdmin)},
-		},
+		}, morePallets()...),
 		Call: RuntimeCall{}, Address: MultiAddress{}, Signature: Signature{}, Event: RuntimeEvent{},
 		Extensions: []scale.ExtensionDef{
 			{Name: "CheckNonZeroSender", Extra: scale.Unit{}, Implicit: scale.Unit{}},
