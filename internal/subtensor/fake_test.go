@@ -482,6 +482,34 @@ func (f *fake) produce() {
 	}
 }
 
+// fork replaces the last n blocks by as many others.
+func (f *fake) fork(n int) {
+	f.set(func() {
+		f.blocks = f.blocks[:len(f.blocks)-n]
+		f.forks++
+	})
+	for range n {
+		f.produce()
+	}
+}
+
+// upgrade makes the chain one of another runtime, and tells everybody.
+func (f *fake) upgrade() {
+	f.mu.Lock()
+	f.spec++
+	v := map[string]any{"specVersion": f.spec, "transactionVersion": 1}
+	told := map[*fakeConn]string{}
+	for _, c := range f.conns {
+		if c.runtime != "" {
+			told[c] = c.runtime
+		}
+	}
+	f.mu.Unlock()
+	for c, sub := range told {
+		c.notify(sub, v)
+	}
+}
+
 func (f *fake) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
