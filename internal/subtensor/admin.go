@@ -10,19 +10,6 @@ import (
 	"adit/internal/subnet"
 )
 
-// do encodes a call and submits it.
-func (c *Client) do(ctx context.Context, s Signer, pallet, name string, args ...any) (Inclusion, error) {
-	call, err := c.Call(ctx, pallet, name, args...)
-	if err != nil {
-		return Inclusion{}, err
-	}
-	in, err := c.Submit(ctx, s, call, SubmitOptions{})
-	if err != nil {
-		return in, fmt.Errorf("%s: %w", name, err)
-	}
-	return in, nil
-}
-
 // Transfer moves rao from the signer's account to another, given as an address.
 // The signer's account is kept alive.
 func (c *Client) Transfer(ctx context.Context, s Signer, to string, rao uint64) error {
@@ -30,14 +17,14 @@ func (c *Client) Transfer(ctx context.Context, s Signer, to string, rao uint64) 
 	if err != nil {
 		return fmt.Errorf("transfer: %w", err)
 	}
-	_, err = c.do(ctx, s, "Balances", "transfer_keep_alive", pub, rao)
+	_, err = c.Do(ctx, s, TransferKeepAlive(pub, rao), SubmitOptions{})
 	return err
 }
 
 // RegisterNetwork creates a subnet that the signing coldkey owns and the hotkey
 // is the first neuron of, and returns its number.
 func (c *Client) RegisterNetwork(ctx context.Context, coldkey Signer, hotkey [32]byte) (subnet.NetUID, error) {
-	in, err := c.do(ctx, coldkey, module, "register_network", hotkey)
+	in, err := c.Do(ctx, coldkey, RegisterNetwork(hotkey), SubmitOptions{})
 	if err != nil {
 		return 0, err
 	}
@@ -53,25 +40,25 @@ func (c *Client) RegisterNetwork(ctx context.Context, coldkey Signer, hotkey [32
 
 // StartCall lets a subnet's emission and staking begin. Its owner signs.
 func (c *Client) StartCall(ctx context.Context, owner Signer, n subnet.NetUID) error {
-	_, err := c.do(ctx, owner, module, "start_call", n)
+	_, err := c.Do(ctx, owner, StartCall(n), SubmitOptions{})
 	return err
 }
 
 // BurnedRegister makes the hotkey a neuron of the subnet, for a fee that the
-// signing coldkey pays.
+// signing coldkey pays, whatever it is; see [Client.Register].
 func (c *Client) BurnedRegister(ctx context.Context, coldkey Signer, n subnet.NetUID, hotkey [32]byte) error {
-	_, err := c.do(ctx, coldkey, module, "burned_register", n, hotkey)
+	_, err := c.Do(ctx, coldkey, BurnedRegister(n, hotkey), SubmitOptions{})
 	return err
 }
 
 // AddStake puts rao of the signing coldkey's balance on the hotkey, as alpha of the
 // subnet.
 func (c *Client) AddStake(ctx context.Context, coldkey Signer, n subnet.NetUID, hotkey [32]byte, rao uint64) error {
-	_, err := c.do(ctx, coldkey, module, "add_stake", hotkey, n, rao)
+	_, err := c.Do(ctx, coldkey, AddStake(hotkey, n, rao), SubmitOptions{})
 	return err
 }
 
-// Sudo executes a call as root. The chain's sudo key signs.
+// Sudo executes a call, in SCALE, as root. The chain's sudo key signs.
 func (c *Client) Sudo(ctx context.Context, sudo Signer, call []byte) (Inclusion, error) {
-	return c.do(ctx, sudo, "Sudo", "sudo", scale.Raw(call))
+	return c.Do(ctx, sudo, Call{"Sudo", "sudo", scale.Args{"call": scale.Raw(call)}}, SubmitOptions{})
 }

@@ -3,12 +3,10 @@ package subtensor_test
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,9 +228,9 @@ func TestReconnectUnderLoad(t *testing.T) {
 func remarks(t *testing.T, node string, block int) func(func(string) bool) {
 	t.Helper()
 	var hash string
-	post(t, node, &hash, "chain_getBlockHash", block)
+	ask(t, node, &hash, "chain_getBlockHash", block)
 	var b struct{ Block struct{ Extrinsics []string } }
-	post(t, node, &b, "chain_getBlock", hash)
+	ask(t, node, &b, "chain_getBlock", hash)
 	return func(yield func(string) bool) {
 		for _, x := range b.Block.Extrinsics {
 			raw, err := hex.DecodeString(strings.TrimPrefix(x, "0x"))
@@ -246,22 +244,9 @@ func remarks(t *testing.T, node string, block int) func(func(string) bool) {
 	}
 }
 
-func post(t *testing.T, node string, out any, method string, params ...any) {
+func ask(t *testing.T, node string, out any, method string, params ...any) {
 	t.Helper()
-	q, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-	if err != nil {
+	if err := chainnode.Ask(t.Context(), "http://"+node, out, method, params...); err != nil {
 		t.Fatal(err)
-	}
-	resp, err := http.Post("http://"+node, "application/json", strings.NewReader(string(q)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var a struct{ Result json.RawMessage }
-	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(a.Result, out); err != nil {
-		t.Fatalf("%s: %s: %v", method, a.Result, err)
 	}
 }

@@ -1,0 +1,314 @@
+package subtensor_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"adit/internal/ledger"
+	"adit/internal/local/chainnode"
+	"adit/internal/scale"
+	"adit/internal/subnet"
+	"adit/internal/subtensor"
+)
+
+const tao = 1_000_000_000
+
+// A chain has blocks 12 s apart by its own clock, so that a beacon's rounds are
+// short beside an epoch, as on the main network; by ours there is one whenever an
+// extrinsic waits for it.
+type chain struct {
+	*subtensor.Client
+	node       *chainnode.Node
+	t          *testing.T
+	alice, bob signer // owner and validator
+	owner, hot signer // their hotkeys
+	netuid     subnet.NetUID
+}
+
+func newChain(t *testing.T) *chain {
+	t.Helper()
+	g := ledger.DevGenesis()
+	g.Spec.Tempo = 20
+	g.Beacon = chainnode.DevBeaconChain()
+	n, err := chainnode.Open(chainnode.Options{Dir: t.TempDir(), Genesis: g, BlockTime: 12 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := chainnode.Listen(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := n.Serve(ctx, l); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			var pending []string
+			err := chainnode.Ask(ctx, "http://"+l.Addr().String(), &pending, "author_pendingExtrinsics")
+			if err == nil && len(pending) > 0 {
+				_, err = n.Produce()
+			}
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	c, err := subtensor.Dial(t.Context(), subtensor.Options{Endpoints: []string{"ws://" + l.Addr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return &chain{Client: c, node: n, t: t, alice: key(t, "//Alice"), bob: key(t, "//Bob"), owner: key(t, "//Alice/hot"), hot: key(t, "//Bob/hot")}
+}
+
+func (c *chain) do(s subtensor.Signer, k subtensor.Call) subtensor.Inclusion {
+	c.t.Helper()
+	in, err := c.Do(c.t.Context(), s, k, subtensor.SubmitOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return in
+}
+
+// wait makes blocks up to b.
+func (c *chain) wait(b subnet.Block) {
+	c.t.Helper()
+	head, err := c.Head(c.t.Context())
+	if err == nil && b > head {
+		_, err = c.node.Advance(c.t.Context(), int(b-head))
+	}
+	if err == nil {
+		err = c.Wait(c.t.Context(), b)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *chain) view() *subtensor.View {
+	c.t.Helper()
+	v, err := c.At(c.t.Context(), subnet.Latest)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v
+}
+
+func (c *chain) admin(name string, args scale.Args) subtensor.Call {
+	return subtensor.Root(subtensor.Call{Pallet: "AdminUtils", Name: name, Args: args})
+}
+
+// found makes a subnet with Bob's hotkey as a validator.
+func (c *chain) found() {
+	c.t.Helper()
+	c.do(c.alice, c.admin("sudo_set_network_rate_limit", scale.Args{"rate_limit": 0}))
+	c.do(c.alice, c.admin("sudo_set_start_call_delay", scale.Args{"delay": 0}))
+	c.do(c.alice, c.admin("sudo_set_admin_freeze_window", scale.Args{"window": 0}))
+	n, err := c.RegisterNetwork(c.t.Context(), c.alice, c.owner.Public())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.netuid = n
+	c.do(c.alice, subtensor.BatchAll(subtensor.StartCall(n),
+		c.admin("sudo_set_network_registration_allowed", scale.Args{"netuid": n, "registration_allowed": true}),
+		c.admin("sudo_set_weights_set_rate_limit", scale.Args{"netuid": n, "weights_set_rate_limit": 0})))
+}
+
+// Everything that a neuron does, against our own node: registration for a price,
+// stake, an axon, commitments and weights that the chain reveals by itself.
+func TestLifeOfANeuron(t *testing.T) {
+	t.Parallel()
+	c := newChain(t)
+	ctx := t.Context()
+	c.found()
+
+	price, err := c.view().RegistrationPrice(ctx, c.netuid)
+	if err != nil || price == 0 {
+		t.Fatalf("price %d, %v", price, err)
+	}
+	if _, err := c.Register(ctx, c.bob, c.netuid, c.hot.Public(), price/2); err == nil {
+		t.Error("registered for half the price")
+	}
+	uid, err := c.Register(ctx, c.bob, c.netuid, c.hot.Public(), price)
+	if err != nil || uid != 1 {
+		t.Fatalf("uid %d, %v", uid, err)
+	}
+	c.do(c.bob, subtensor.AddStake(c.hot.Public(), c.netuid, 1000*tao))
+	if bt, err := c.BlockTime(ctx); err != nil || bt != 12*time.Second {
+		t.Errorf("block time %v, %v", bt, err)
+	}
+
+	mine := c.Subnet(c.netuid, c.hot)
+	if err := mine.ServeAxon(ctx, netip.MustParseAddrPort("8.8.4.4:8091")); err != nil {
+		t.Error(err)
+	}
+	c.commitments()
+	c.weights(mine)
+}
+
+func (c *chain) commitments() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	locked, err := c.Lock(ctx, []byte("a secret"), 5)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	hash := sha256.Sum256([]byte("x"))
+	k, err := subtensor.SetCommitment(c.netuid, subtensor.BytesField([]byte("plain")), locked, subtensor.Field{Kind: "Sha256", Data: hash[:]})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	in := c.do(c.hot, k)
+	read := func(at subnet.Block) subtensor.Commitment {
+		v, err := c.At(ctx, at)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		all, err := v.Commitments(ctx, c.netuid)
+		if err != nil || len(all) != 1 {
+			c.t.Fatalf("%d commitments, %v", len(all), err)
+		}
+		return all[0]
+	}
+	want := subtensor.Commitment{Hotkey: c.hot.Public(), Block: in.Block,
+		Fields: []subtensor.Field{{Kind: "Raw", Data: []byte("plain")}, locked, {Kind: "Sha256", Data: hash[:]}}}
+	if d := cmp.Diff(want, read(in.Block)); d != "" {
+		c.t.Error(d)
+	}
+	c.wait(in.Block + 10)
+	got := read(subnet.Latest)
+	if len(got.Fields) != 2 || len(got.Revealed) != 1 || string(got.Revealed[0].Data) != "\x20a secret" || got.Revealed[0].Block <= in.Block {
+		c.t.Errorf("revealed: %+v", got)
+	}
+}
+
+func (c *chain) weights(mine subnet.Chain) {
+	c.t.Helper()
+	ctx := c.t.Context()
+	w, err := subtensor.NewWeights(c.netuid, []subnet.Weight{{UID: 0, Value: 1}, {UID: 1, Value: 3}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.Do(ctx, c.hot, subtensor.SetWeights(w), subtensor.SubmitOptions{}); err == nil || subnet.Hint(err) == "" {
+		c.t.Errorf("weights that should be committed are set: %v", err)
+	}
+	permitted := func() bool {
+		m, err := mine.Metagraph(ctx, subnet.Latest)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return m.Neurons[1].Permit
+	}
+	for !permitted() {
+		c.wait(c.view().Block + 1)
+	}
+	r, err := c.PutWeights(ctx, c.hot, w, subtensor.SubmitOptions{})
+	if err != nil || r.Round == 0 || r.Reveals <= r.Block {
+		c.t.Fatalf("receipt %+v, %v", r, err)
+	}
+	v, err := c.At(ctx, r.Block)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	commits, err := v.WeightsCommits(ctx, c.netuid, 0)
+	if err != nil || len(commits) != 1 || commits[0].Hotkey != c.hot.Public() || commits[0].Round != r.Round || commits[0].Block != r.Block {
+		c.t.Errorf("commits %+v, %v", commits, err)
+	}
+	c.wait(r.Reveals + 3)
+	m, err := mine.Metagraph(ctx, r.Reveals+3)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if got := m.Neurons[1].Weights; len(got) != 2 || got[0].Value < 0.249 || got[0].Value > 0.251 {
+		c.t.Errorf("revealed weights %v", got)
+	}
+	if m, err := mine.Metagraph(ctx, r.Reveals-4); err != nil || len(m.Neurons[1].Weights) != 0 {
+		c.t.Errorf("weights are readable before their time: %v", err)
+	}
+}
+
+// What the runtime answers for, where our node does.
+func TestViews(t *testing.T) {
+	t.Parallel()
+	c := newChain(t)
+	ctx := t.Context()
+	c.found()
+	price, err := c.view().RegistrationPrice(ctx, c.netuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Register(ctx, c.bob, c.netuid, c.hot.Public(), price); err != nil {
+		t.Fatal(err)
+	}
+	c.do(c.bob, subtensor.AddStake(c.hot.Public(), c.netuid, 10*tao))
+	v := c.view()
+	answered := func(what string, err error) bool {
+		t.Helper()
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Logf("%s: %v", what, err)
+			return false
+		}
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		return err == nil
+	}
+	if m, err := v.Metagraph(ctx, c.netuid); answered("metagraph", err) && (len(m.Hotkeys) != 2 || m.Hotkeys[1] != c.hot.Public() || m.AlphaStake[1] == 0) {
+		t.Errorf("metagraph %+v", m)
+	}
+	if ns, err := v.NeuronsLite(ctx, c.netuid); answered("neurons", err) && (len(ns) != 2 || ns[1].Hotkey != c.hot.Public() || ns[1].Stake == 0) {
+		t.Errorf("neurons %+v", ns)
+	}
+	if ss, err := v.Stakes(ctx, c.bob.Public()); answered("stakes", err) && (len(ss) != 1 || ss[0].NetUID != c.netuid || ss[0].Amount == 0) {
+		t.Errorf("stakes %+v", ss)
+	}
+	if ss, err := v.Subnets(ctx); answered("subnets", err) && (len(ss) < 2 || ss[len(ss)-1].OwnerColdkey != c.alice.Public()) {
+		t.Errorf("subnets %+v", ss)
+	}
+	if ds, err := v.Delegates(ctx); answered("delegates", err) && len(ds) == 0 {
+		t.Error("no delegates")
+	}
+	if hs, err := v.Hyperparameters(ctx, c.netuid); answered("hyperparameters", err) && len(hs) < 20 {
+		t.Errorf("hyperparameters %+v", hs)
+	}
+	if fee, err := c.Fee(ctx, c.bob.Public(), subtensor.TransferKeepAlive(c.alice.Public(), 1)); answered("fee", err) && fee == 0 {
+		t.Error("a transfer costs nothing")
+	}
+	if err := c.DryRun(ctx, c.bob, subtensor.TransferKeepAlive(c.alice.Public(), 1<<62)); err == nil {
+		t.Error("more is moved than there is")
+	} else if !errors.Is(err, errors.ErrUnsupported) && subnet.Hint(err) == "" {
+		t.Logf("dry run: %v", err)
+	}
+	if ed, err := v.ExistentialDeposit(); err != nil || ed != 500 {
+		t.Errorf("existential deposit %d, %v", ed, err)
+	}
+	if ids, err := v.NetUIDs(ctx); err != nil || ids[len(ids)-1] != c.netuid {
+		t.Errorf("netuids %v, %v", ids, err)
+	}
+}
