@@ -125,7 +125,7 @@ func (c *WritePulse) dispatch(l *Ledger, o origin) error {
 		oldest = rounds[0]
 	}
 	// Rounds may have been left out, so that a step forward is not one pulse.
-	for n := 0; last-oldest >= keptPulses && n < 2*maxPulses; n++ {
+	for n := 0; satSub(last, oldest) >= keptPulses && n < 2*maxPulses; n++ {
 		beacon.Pulses.delete(s, oldest)
 		oldest++
 	}

@@ -110,7 +110,7 @@ func (l *Ledger) gather(netuid uint16) (*epoch, []AccountID) {
 	e := &epoch{
 		block:         l.number,
 		tempo:         tempo,
-		cutoff:        tempo * uint64(sub.ActivityCutoffFactorMilli.get(s, netuid)) / 1000,
+		cutoff:        l.cutoff(netuid),
 		kappa:         sub.Kappa.get(s, netuid),
 		maxValidators: int(sub.MaxAllowedValidators.get(s, netuid)),
 		owner:         -1,

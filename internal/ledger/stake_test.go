@@ -227,7 +227,7 @@ func TestChildren(t *testing.T) {
 		attempt{"twice", alice, set(1, lend(1, key(2)), lend(1, key(2))), ErrDuplicateChild},
 		attempt{"too many", alice, set(1, many...), ErrTooManyChildren},
 		attempt{"too much", alice, set(1, lend(half, key(2)), lend(half, key(3))), ErrProportionOverflow},
-		attempt{"half", alice, set(1, lend(half, key(2)), lend(half / 2, key(3))), nil},
+		attempt{"half", alice, set(1, lend(half, key(2)), lend(half/2, key(3))), nil},
 		attempt{"again", alice, set(1), ErrTxRateLimitExceeded},
 		attempt{"cool-down of a stranger", alice, &SetPendingChildkeyCooldown{1}, ErrBadOrigin},
 	)
@@ -237,7 +237,7 @@ func TestChildren(t *testing.T) {
 	}
 	c.root(&SetPendingChildkeyCooldown{0})
 	c.run(150)
-	c.must(alice, set(1, lend(half, key(2)), lend(half / 2, key(3))))
+	c.must(alice, set(1, lend(half, key(2)), lend(half/2, key(3))))
 	c.epochs(2)
 	if diff := cmp.Diff([]kin{lend(half, key(1))}, sub.ParentKeys.get(c.s, key(2), 1)); diff != "" {
 		t.Fatal(diff)

@@ -1,6 +1,13 @@
 package ledger
 
-import "adit/internal/scale"
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"reflect"
+
+	"adit/internal/scale"
+)
 
 // AccountID is a public key: of a coldkey, which holds tokens, or of a hotkey,
 // which takes part in subnets.
@@ -146,3 +153,53 @@ type FixedI128 struct{ Bits scale.I128 }
 
 // ScaleName implements [scale.Named].
 func (FixedI128) ScaleName() string { return "substrate_fixed::FixedI128" }
+
+// FixedI64 is a fixed-point number of 64 bits with a sign.
+type FixedI64 struct{ Bits int64 }
+
+// ScaleName implements [scale.Named].
+func (FixedI64) ScaleName() string { return "substrate_fixed::FixedI64" }
+
+// CompactU128 is an integer of up to 16 bytes in as few as it needs.
+type CompactU128 scale.U128
+
+// AppendSCALE implements [scale.Appender].
+func (c CompactU128) AppendSCALE(b []byte) ([]byte, error) {
+	if c.Hi == 0 {
+		return scale.AppendCompact(b, c.Lo), nil
+	}
+	n := 8 + (bits.Len64(c.Hi)+7)/8
+	b = binary.LittleEndian.AppendUint64(append(b, byte(n-4)<<2|3), c.Lo)
+	for i := range n - 8 {
+		b = append(b, byte(c.Hi>>(8*i)))
+	}
+	return b, nil
+}
+
+// DecodeSCALE implements [scale.Scanner]. Only the shortest form is read.
+func (c *CompactU128) DecodeSCALE(d *scale.Decoder) error {
+	head := d.Rest()
+	if len(head) == 0 || head[0]&3 != 3 || head[0]>>2 <= 4 {
+		n, err := d.Compact()
+		*c = CompactU128{Lo: n}
+		return err
+	}
+	n := int(head[0]>>2) + 4
+	b, err := d.Take(1 + n)
+	if err != nil {
+		return err
+	}
+	if n > 16 || b[n] == 0 {
+		return fmt.Errorf("compact integer of %d bytes", n)
+	}
+	var full [16]byte
+	copy(full[:], b[1:])
+	*c = CompactU128{Lo: binary.LittleEndian.Uint64(full[:8]), Hi: binary.LittleEndian.Uint64(full[8:])}
+	return nil
+}
+
+// ScaleDef implements [scale.Definer].
+func (CompactU128) ScaleDef(r *scale.Registry) (scale.TypeDef, error) {
+	id, err := r.Type(reflect.TypeFor[scale.U128]())
+	return scale.TypeDef{Compact: &id}, err
+}
