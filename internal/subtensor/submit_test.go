@@ -67,7 +67,7 @@ func TestSubmitDispatchErrors(t *testing.T) {
 		{scaletest.DispatchError{Module: &scaletest.ModuleError{Index: 18, Error: [4]byte{2}}}, "Commitments.SpaceLimitExceeded", hints["SpaceLimitExceeded"]},
 		{scaletest.DispatchError{Module: &scaletest.ModuleError{Index: 18, Error: [4]byte{9}}}, "no error 9 in pallet 18", ""},
 		{scaletest.DispatchError{BadOrigin: &scale.Unit{}}, "BadOrigin", ""},
-		{scaletest.DispatchError{Token: &scaletest.TokenError{FundsUnavailable: &scale.Unit{}}}, "Token.FundsUnavailable", ""},
+		{scaletest.DispatchError{Token: &scaletest.TokenError{FundsUnavailable: &scale.Unit{}}}, "Token.FundsUnavailable", hintBalance},
 	} {
 		f.set(func() { e = tt.err })
 		in, err := c.Submit(t.Context(), account(t, "//Alice"), remark(t, c, "x"), SubmitOptions{})
