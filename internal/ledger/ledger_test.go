@@ -146,11 +146,27 @@ func TestEmission(t *testing.T) {
 	}
 }
 
-// conserved checks that no TAO has come from nowhere or gone there.
+// conserved checks that nothing has come from nowhere or gone there:
+//
+//   - all TAO that accounts hold, free or reserved, are Balances.TotalIssuance;
+//   - with those in the pools they are SubtensorModule.TotalIssuance, and those
+//     in the pools are TotalStake;
+//   - root's TAO are those that are staked in it, one share each;
+//   - the alpha out of a subnet's pool is staked, pending, burnt, or what root's
+//     stakers have yet to claim, which is no less than what they are owed.
 func conserved(t interface{ Errorf(string, ...any) }, l *Ledger) {
+	total := func(what string, parts ...uint64) (sum uint64) {
+		for _, n := range parts {
+			if n > 2*maxSupply {
+				t.Errorf("%s: %d is less than nothing", what, n)
+			}
+			sum = satAdd(sum, n)
+		}
+		return sum
+	}
 	var free, pools uint64
-	system.Account.each(l.s, func(_ AccountID, a AccountInfo) { free += a.Data.Free + a.Data.Reserved })
-	sub.SubnetTAO.each(l.s, func(_ uint16, n uint64) { pools += n })
+	system.Account.each(l.s, func(_ AccountID, a AccountInfo) { free = total("account", free, a.Data.Free, a.Data.Reserved) })
+	sub.SubnetTAO.each(l.s, func(_ uint16, n uint64) { pools = total("pool", pools, n) })
 	if got := balances.TotalIssuance.get(l.s); got != free {
 		t.Errorf("Balances.TotalIssuance = %d, accounts hold %d", got, free)
 	}
@@ -160,22 +176,47 @@ func conserved(t interface{ Errorf(string, ...any) }, l *Ledger) {
 	if got := sub.TotalStake.get(l.s); got != pools {
 		t.Errorf("TotalStake = %d, pools hold %d", got, pools)
 	}
-	l.subnets(func(netuid uint16) {
-		var staked uint64
-		for _, k := range l.s.under(sub.TotalHotkeyAlpha.prefix, "", -1) {
-			var who AccountID
-			var id uint16
-			unkey(k[len(sub.TotalHotkeyAlpha.prefix):], sub.TotalHotkeyAlpha.hashers, &who, &id)
-			if id == netuid {
-				staked += decode[uint64](l.s.values[k])
+	staked := map[uint16]uint64{}
+	for _, k := range l.s.under(sub.TotalHotkeyAlpha.prefix, "", -1) {
+		var who AccountID
+		var id uint16
+		unkey(k[len(sub.TotalHotkeyAlpha.prefix):], sub.TotalHotkeyAlpha.hashers, &who, &id)
+		staked[id] = total("stake", staked[id], decode[uint64](l.s.values[k]))
+	}
+	if tao, out := sub.SubnetTAO.get(l.s, rootNetuid), sub.SubnetAlphaOut.get(l.s, rootNetuid); tao != staked[rootNetuid] || out != tao {
+		t.Errorf("root has %d TAO and %d shares, %d are staked", tao, out, staked[rootNetuid])
+	}
+	owed := map[uint16]uint64{}
+	sub.RootClaimable.each(l.s, func(hotkey AccountID, rates []claimRate) {
+		for _, coldkey := range l.stakers(hotkey, rootNetuid) {
+			for _, r := range rates {
+				owed[r.F0] += l.owed(hotkey, coldkey, r)
 			}
 		}
-		pending := sub.PendingServerEmission.get(l.s, netuid) + sub.PendingValidatorEmission.get(l.s, netuid) +
-			sub.PendingRootAlphaDivs.get(l.s, netuid) + sub.PendingOwnerCut.get(l.s, netuid)
-		if out := sub.SubnetAlphaOut.get(l.s, netuid); staked+pending > out {
-			t.Errorf("subnet %d: %d alpha staked and %d pending, %d issued", netuid, staked, pending, out)
+	})
+	l.subnets(func(netuid uint16) {
+		total("alpha in", sub.SubnetAlphaIn.get(l.s, netuid))
+		known := total("alpha", staked[netuid], sub.PendingServerEmission.get(l.s, netuid), sub.PendingValidatorEmission.get(l.s, netuid),
+			sub.PendingRootAlphaDivs.get(l.s, netuid), sub.PendingOwnerCut.get(l.s, netuid), alphaAssets.AlphaBurned.get(l.s, netuid))
+		out := sub.SubnetAlphaOut.get(l.s, netuid)
+		if known+owed[netuid] > out {
+			t.Errorf("subnet %d: %d alpha known and %d owed, %d issued", netuid, known, owed[netuid], out)
+		}
+		if l.noClaims(netuid) && known != out {
+			t.Errorf("subnet %d: %d alpha known, %d issued", netuid, known, out)
 		}
 	})
+}
+
+// noClaims reports whether no hotkey has ever earned a subnet's alpha in root.
+func (l *Ledger) noClaims(netuid uint16) bool {
+	none := true
+	sub.RootClaimable.each(l.s, func(_ AccountID, rates []claimRate) {
+		for _, r := range rates {
+			none = none && r.F0 != netuid
+		}
+	})
+	return none
 }
 
 // sign makes a signed extrinsic of c.

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"adit/internal/scale"
 )
 
@@ -241,54 +239,6 @@ func TestEpochClock(t *testing.T) {
 	if got := sub.SubnetEpochIndex.get(c.s, 1); got != 2 {
 		t.Errorf("epoch index = %d, want 2", got)
 	}
-}
-
-// TestConservation does whatever, in any order, and counts afterwards.
-func TestConservation(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		c := network(t, 4)
-		accounts := []AccountID{dev("Alice"), dev("Bob"), dev("Charlie"), key(1), key(2), key(50)}
-		account := rapid.SampledFrom(accounts)
-		hotkey := rapid.Map(rapid.IntRange(0, 8), key)
-		amount := rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 2000), rapid.Uint64Range(0, 2000*tao))
-		netuid := rapid.Uint16Range(0, 3)
-		for range rapid.IntRange(1, 40).Draw(r, "calls") {
-			who := account.Draw(r, "who")
-			n, h, a := netuid.Draw(r, "netuid"), hotkey.Draw(r, "hotkey"), amount.Draw(r, "amount")
-			to := AddressOf(account.Draw(r, "to"))
-			var call Call
-			switch rapid.IntRange(0, 9).Draw(r, "call") {
-			case 0:
-				call = &TransferAllowDeath{to, scale.Compact[uint64]{V: a}}
-			case 1:
-				call = &TransferAll{to, a%2 == 0}
-			case 2, 3:
-				call = &AddStake{h, n, a}
-			case 4:
-				call = &RemoveStake{h, n, a}
-			case 5:
-				call = &RemoveStake{h, n, c.Stake(h, who, 1)}
-			case 6:
-				call = &BurnedRegister{n, h}
-			case 7:
-				call = &RegisterNetwork{h}
-			case 8:
-				call = &SetWeights{n, []uint16{0, 1, 2}, []uint16{uint16(a), 5, 9}, 0}
-			case 9:
-				call = &Sudo{ptr(Wrap(&SetTempo{n, 1 + uint16(a%20)}))}
-			}
-			before := len(c.s.undo)
-			_ = c.Dispatch(who, call)
-			if len(c.s.undo) != before {
-				r.Fatalf("the undo log has %d entries", len(c.s.undo))
-			}
-			if a%3 == 0 {
-				c.next()
-			}
-		}
-		c.run(12)
-		conserved(r, c.Ledger)
-	})
 }
 
 func FuzzApply(f *testing.F) {
