@@ -103,9 +103,11 @@ func applied(rt *Runtime, b []byte) error {
 	if outer != 0 {
 		return invalidity(b)
 	}
-	inner, err := d.Byte()
-	if err != nil || inner == 0 {
+	switch inner, err := d.Byte(); {
+	case err != nil, inner == 0:
 		return err
+	case inner != 1:
+		return fmt.Errorf("the node's answer is neither a success nor a failure, but %d", inner)
 	}
 	id, err := rt.TypeNamed("DispatchError")
 	if err != nil {

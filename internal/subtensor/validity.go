@@ -49,8 +49,11 @@ func (c *Client) validity(ctx context.Context, x *signed) error {
 // invalidity returns what a Result of a TransactionValidityError says.
 func invalidity(b []byte) error {
 	d := scale.NewDecoder(b)
-	if failed, err := d.Byte(); err != nil || failed != 1 {
+	switch failed, err := d.Byte(); {
+	case err != nil, failed == 0:
 		return err
+	case failed != 1:
+		return fmt.Errorf("the node's answer is neither a success nor a failure, but %d", failed)
 	}
 	kind, err := d.Byte()
 	if err != nil {
