@@ -8,6 +8,7 @@ import sys
 
 import bittensor as bt
 import bittensor_drand
+from bittensor.core.extrinsics import weights as sdk_weights
 from bittensor_wallet import Keypair, Wallet
 
 import cli
@@ -69,12 +70,6 @@ def done(response):
     """Checks that an operation of the SDK succeeded."""
     expect(response.success, response.message)
     return response
-
-
-def does(function, key, **params):
-    """Makes a call of SubtensorModule that must succeed."""
-    receipt = submit(compose("SubtensorModule", function, params), key)
-    expect(receipt.is_success, receipt.error_message)
 
 
 alice = wallet("alice", "//Alice")
@@ -163,56 +158,66 @@ def _():
     sudo("AdminUtils", "sudo_set_network_rate_limit", rate_limit=0)
     sudo("AdminUtils", "sudo_set_start_call_delay", delay=0)
     before = subtensor.get_total_subnets()
-    does("register_network", alice.coldkey, hotkey=alice.hotkey.ss58_address)
+    done(subtensor.register_subnet(alice))
     expect(subtensor.get_total_subnets() == before + 1)
     expect(subtensor.subnet_exists(netuid))
     done(subtensor.start_call(alice, netuid))
 
 
-@check("a neuron registers")
+@check("a neuron registers, for the price that was told")
 def _():
-    expect(subtensor.recycle(netuid) is not None)
-    does("burned_register", bob.coldkey, netuid=netuid, hotkey=bob.hotkey.ss58_address)
+    price = subtensor.recycle(netuid)
+    before = subtensor.get_balance(bob.coldkey.ss58_address)
+    done(subtensor.burned_register(bob, netuid))
+    paid = before - subtensor.get_balance(bob.coldkey.ss58_address)
+    expect(tao(0) < paid < price + tao(0.01), f"{paid} paid, {price} told")
     expect(subtensor.get_uid_for_hotkey_on_subnet(bob.hotkey.ss58_address, netuid) == 1)
     expect(subtensor.is_hotkey_registered(bob.hotkey.ss58_address, netuid))
     expect(subtensor.get_hotkey_owner(bob.hotkey.ss58_address) == bob.coldkey.ss58_address)
 
 
 def staked():
-    """Reads Bob's alpha with his own hotkey, in RAO."""
-    return substrate.query("SubtensorModule", "TotalHotkeyAlpha", [bob.hotkey.ss58_address, netuid]).value
+    return subtensor.get_stake(bob.coldkey.ss58_address, bob.hotkey.ss58_address, netuid).rao
 
 
 @check("stake is added and removed")
 def _():
     before = subtensor.get_balance(bob.coldkey.ss58_address)
-    does("add_stake", bob.coldkey, hotkey=bob.hotkey.ss58_address, netuid=netuid, amount_staked=tao(10).rao)
+    done(subtensor.add_stake(bob, netuid, bob.hotkey.ss58_address, tao(10), safe_staking=False))
     spent = before - subtensor.get_balance(bob.coldkey.ss58_address)
     expect(tao(10) <= spent < tao(10.01), spent)
     had = staked()
-    does("remove_stake", bob.coldkey, hotkey=bob.hotkey.ss58_address, netuid=netuid, amount_unstaked=had // 2)
+    done(subtensor.unstake(bob, netuid, bob.hotkey.ss58_address, bt.Balance.from_rao(had // 2).set_unit(netuid)))
     expect(0 < staked() < had)
+
+
+@check("stake is added within a limit of its price")
+def _():
+    had = staked()
+    done(subtensor.add_stake(bob, netuid, bob.hotkey.ss58_address, tao(1), safe_staking=True, rate_tolerance=0.5))
+    expect(staked() > had)
 
 
 @check("an axon is served and read")
 def _():
-    does("serve_axon", bob.hotkey, netuid=netuid, version=1, ip=0x01020304, port=8091, ip_type=4, protocol=4,
-         placeholder1=0, placeholder2=0)
-    info = substrate.query("SubtensorModule", "Axons", [netuid, bob.hotkey.ss58_address]).value
-    expect((info["ip"], info["port"]) == (0x01020304, 8091), info)
+    axon = bt.Axon(wallet=bob, ip="1.2.3.4", port=8091, external_ip="1.2.3.4", external_port=8091)
+    done(subtensor.serve_axon(netuid, axon))
+    info = subtensor.metagraph(netuid).axons[1]
+    expect((info.ip, info.port, info.hotkey) == ("1.2.3.4", 8091, bob.hotkey.ss58_address), info)
 
 
 @check("a commitment is made and read")
 def _():
     done(subtensor.set_commitment(bob, netuid, "hello"))
     expect(subtensor.get_all_commitments(netuid) == {bob.hotkey.ss58_address: "hello"})
+    expect(subtensor.get_commitment(netuid, 1) == "hello")
 
 
 @check("weights are set and read")
 def _():
     sudo("AdminUtils", "sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=False)
     sudo("AdminUtils", "sudo_set_weights_set_rate_limit", netuid=netuid, weights_set_rate_limit=0)
-    does("add_stake", alice.coldkey, hotkey=alice.hotkey.ss58_address, netuid=netuid, amount_staked=tao(100).rao)
+    done(subtensor.add_stake(alice, netuid, alice.hotkey.ss58_address, tao(100), safe_staking=False))
     blocks(100)  # until an epoch has given permits
     done(subtensor.set_weights(alice, netuid, uids=[0, 1], weights=[0.25, 0.75]))
     expect(dict(subtensor.weights(netuid))[0] == [(0, 21845), (1, 65535)], subtensor.weights(netuid))
@@ -267,18 +272,49 @@ def send_pulse():
 
 @check("time-locked weights are revealed by the chain")
 def _():
-    # The round is one whose pulse is known: those to come the real beacon alone
-    # can sign.
-    version = 0
-    payload = compact(32) + alice.hotkey.public_key + vec16([0, 1]) + vec16([1000, 65535]) + version.to_bytes(8, "little")
-    sealed, _ = bittensor_drand.encrypt_at_round(payload, 1000)
-    ciphertext = sealed[2:-8]  # it is a Vec<u8>, with the round behind it
-    does("commit_timelocked_weights", alice.hotkey, netuid=netuid, commit=ciphertext, reveal_round=1000, commit_reveal_version=4)
+    # The SDK locks for a round to come, which the real beacon alone can sign. The
+    # round is set to one whose pulse is known; all else is the SDK's.
+    locked = {}
+
+    def lock(uids, weights, version_key, *_, hotkey, **__):
+        locked.update(zip(uids, weights))
+        payload = compact(32) + bytes(hotkey) + vec16(uids) + vec16(weights) + version_key.to_bytes(8, "little")
+        sealed, _ = bittensor_drand.encrypt_at_round(payload, 1000)
+        return sealed[2:-8], 1000  # it is a Vec<u8>, with the round behind it
+
+    original = sdk_weights.get_encrypted_commit_v2
+    sdk_weights.get_encrypted_commit_v2 = lock
+    try:
+        done(subtensor.set_weights(alice, netuid, uids=[0, 1], weights=[0.5, 1.0]))
+    finally:
+        sdk_weights.get_encrypted_commit_v2 = original
     expect(len(subtensor.get_timelocked_weight_commits(netuid)) == 1)
     send_pulse()
     epoch()
     blocks(2)
-    expect(dict(subtensor.weights(netuid))[0] == [(0, 1000), (1, 65535)], subtensor.weights(netuid))
+    expect(dict(subtensor.weights(netuid))[0] == sorted(locked.items()), subtensor.weights(netuid))
+
+
+@check("the metagraph is read")
+def _():
+    m = subtensor.metagraph(netuid)
+    expect(m.n.item() == 2)
+    expect(list(m.hotkeys) == [alice.hotkey.ss58_address, bob.hotkey.ss58_address], m.hotkeys)
+    info = subtensor.get_metagraph_info(netuid)
+    expect(info.netuid == netuid and info.num_uids == 2 and info.tempo == 20, info)
+    expect([n.uid for n in subtensor.neurons_lite(netuid)] == [0, 1])
+    expect([n.uid for n in subtensor.neurons(netuid)] == [0, 1])
+
+
+@check("subnets, their prices and settings are read")
+def _():
+    expect([s.netuid for s in subtensor.all_subnets()] == [0, netuid])
+    expect(subtensor.subnet(netuid).price.tao > 0)
+    expect(subtensor.get_subnet_burn_cost() > tao(0))
+    expect(subtensor.get_subnet_hyperparameters(netuid).tempo == 20)
+    expect(subtensor.get_next_epoch_start_block(netuid) > subtensor.block)
+    [stake] = [s for s in subtensor.get_stake_info_for_coldkey(bob.coldkey.ss58_address) if s.netuid == netuid]
+    expect(stake.hotkey_ss58 == bob.hotkey.ss58_address and stake.stake.rao > 0, stake)
 
 
 cli.run(check, subtensor, url, wallets)

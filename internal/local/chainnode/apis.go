@@ -68,7 +68,7 @@ func (n *Node) runtimeAPIs() []scale.APIDef {
 
 // describe builds the runtime's APIs and its metadata in every version.
 func (n *Node) describe() (err error) {
-	if n.apis, err = scale.NewAPIs[*ledger.Ledger](n.runtimeAPIs()...); err != nil {
+	if n.apis, err = scale.NewAPIs[*ledger.Ledger](slices.Concat(n.runtimeAPIs(), ledger.RuntimeAPIs())...); err != nil {
 		return err
 	}
 	m, err := n.ledger.Describe(n.apis.Defs()...)

@@ -160,3 +160,37 @@ func TestErrorsStandAtTheirNumbers(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 }
+
+// What Subtensor's clients ask is answered, and described.
+func TestSubtensorAPIs(t *testing.T) {
+	n := open(t, Options{})
+	produce(t, n)
+	m, err := scale.ReadMetadata(n.metadata[15])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		api, method string
+		args        []any
+	}{
+		{"SubnetInfoRuntimeApi", "get_all_dynamic_info", nil},
+		{"SubnetInfoRuntimeApi", "get_metagraph", []any{uint16(0)}},
+		{"NeuronInfoRuntimeApi", "get_neurons_lite", []any{uint16(0)}},
+		{"SubnetRegistrationRuntimeApi", "get_network_registration_cost", nil},
+		{"SwapRuntimeApi", "current_alpha_price", []any{uint16(0)}},
+	} {
+		name, args, err := m.EncodeRuntimeCall(tt.api, tt.method, tt.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []uint32{0, 1} {
+			b, err := n.ask(at, name, args)
+			if err != nil {
+				t.Fatalf("%s after block %d: %v", name, at, err)
+			}
+			if _, err := m.DecodeRuntimeResult(tt.api, tt.method, b); err != nil {
+				t.Errorf("after block %d: %v", at, err)
+			}
+		}
+	}
+}
