@@ -132,7 +132,7 @@ func (v *View) AlphaPrice(ctx context.Context, n subnet.NetUID) (uint64, error) 
 }
 
 // A Hyperparameter is one setting of a subnet by the chain's name of it. The value
-// is a bool, a uint64, a *big.Int-like wide integer of [scale], or a float64.
+// is a bool, a uint64, a [scale.U128], or a float64.
 type Hyperparameter struct {
 	Name  string
 	Value any

@@ -135,10 +135,10 @@ type WeightsReceipt struct {
 }
 
 // PutWeights puts weights on chain in the way that the subnet wants: set at once,
-// or committed so that the chain reveals them by itself. It is for a subnet whose
-// commitments are revealed by hand, as with very old runtimes, that it fails: then
-// use [CommitWeights] and [RevealWeights]. A version key of 0 is replaced by the
-// one the subnet demands. The hotkey signs; there is no fee.
+// or committed so that the chain reveals them by itself. A very old runtime that
+// only knows commitments which are revealed by hand is an error: then use
+// [CommitWeights] and [RevealWeights]. A version key of 0 is replaced by the one
+// the subnet demands. The hotkey signs; there is no fee.
 func (c *Client) PutWeights(ctx context.Context, hotkey Signer, w Weights, o SubmitOptions) (WeightsReceipt, error) {
 	v, err := c.At(ctx, subnet.Latest)
 	if err != nil {
