@@ -123,7 +123,7 @@ func parse(b []byte) (t parsed, err error) {
 	case r.short || body.short:
 		return t, io.ErrUnexpectedEOF
 	case len(v) != 32 || len(w) != 32:
-		return t, fmt.Errorf("V of %d and W of %d bytes, not 32", len(v), len(w))
+		return t, fmt.Errorf("parts of %d and %d bytes, not 32", len(v), len(w))
 	case string(name) != suite:
 		return t, fmt.Errorf("cipher %q, not %q", name, suite)
 	case len(t.nonce) != nonceSize:

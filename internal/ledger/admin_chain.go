@@ -10,8 +10,8 @@ func setChain[T any](l *Ledger, o origin, d *value[T], v T, event SubtensorEvent
 	return nil
 }
 
-// SetTxRateLimit sets after how many blocks an account may transact again. The rules here
-// have no call that it limits; clients show it.
+// SetTxRateLimit sets after how many blocks a coldkey may replace a hotkey
+// again.
 type SetTxRateLimit struct {
 	TxRateLimit uint64 `type:"u64"`
 }

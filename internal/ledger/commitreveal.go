@@ -108,8 +108,8 @@ func (l *Ledger) checkWeightsStake(who AccountID, netuid uint16) error {
 	return nil
 }
 
-// mayCommit makes the checks that all kinds of commitments share, in the
-// chain's order, and returns the uid of who.
+// mayCommit makes the first checks of all that has to do with commitments, in
+// the chain's order, and returns who signed.
 func (l *Ledger) mayCommit(o origin, netuid uint16, mecid uint8) (who AccountID, err error) {
 	if who, err = o.signer(); err != nil {
 		return who, err

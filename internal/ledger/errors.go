@@ -133,7 +133,7 @@ const (
 	ErrInvalidNumRootClaim          Failure = inSubtensor<<8 | 122
 	ErrInvalidRootClaimThreshold    Failure = inSubtensor<<8 | 123
 
-	ErrFeeRateTooHigh            Failure = inSwap<<8 | 0
+	ErrFeeRateTooHigh            Failure = inSwap << 8
 	ErrPriceLimitExceeded        Failure = inSwap<<8 | 3
 	ErrSwapMechanismDoesNotExist Failure = inSwap<<8 | 8
 
@@ -158,7 +158,7 @@ const (
 	ErrSymbolAlreadyInUse               Failure = inSubtensor<<8 | 109
 	ErrTempoOutOfBounds                 Failure = inSubtensor<<8 | 141
 
-	ErrTooManyProxies Failure = inProxy<<8 | 0
+	ErrTooManyProxies Failure = inProxy << 8
 	ErrProxyNotFound  Failure = inProxy<<8 | 1
 	ErrNotProxy       Failure = inProxy<<8 | 2
 	ErrDuplicateProxy Failure = inProxy<<8 | 4

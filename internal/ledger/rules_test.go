@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"adit/internal/drand"
 	"adit/internal/scale"
 )
 
@@ -252,6 +253,7 @@ func FuzzApply(f *testing.F) {
 		f.Add(c.sign(alice, uint32(i), Era{}, call))
 		f.Add(Encode(call))
 	}
+	f.Add(PulseExtrinsic(1, drand.NewBeacon([32]byte{1}).Pulse(1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _ = c.Validate(b)
 		_, _ = c.Apply(b)

@@ -41,7 +41,22 @@ func FuzzWire(f *testing.F) {
 	f.Add([]byte{8, 136, 4, 'x', 1})
 	f.Add([]byte{0x85, 0x02})
 	f.Add([]byte{0x4e, 0x9c})
+	f.Add([]byte{12, 1, 2, 3})
+	f.Add([]byte{0x17, 0, 0, 0, 0, 0, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var ct Ciphertext
+		if scale.Unmarshal(b, &ct) == nil {
+			if got, err := scale.Marshal(ct); err != nil || !bytes.Equal(got, b) || len(ct) > maxCiphertext {
+				t.Errorf("ciphertext %x is written back as %x, %v", b, got, err)
+			}
+		}
+		var n CompactU128
+		if scale.Unmarshal(b, &n) == nil {
+			var back CompactU128
+			if err := scale.Unmarshal(must(scale.Marshal(n)), &back); err != nil || back != n {
+				t.Errorf("integer %x is %v and %v, %v", b, n, back, err)
+			}
+		}
 		var info CommitmentInfo
 		if scale.Unmarshal(b, &info) == nil {
 			if got, err := scale.Marshal(info); err != nil || !bytes.Equal(got, b) {
