@@ -267,7 +267,11 @@ func TestViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.do(c.bob, subtensor.AddStake(c.hot.Public(), c.netuid, 10*tao))
+	c.do(c.bob, subtensor.DecreaseTake(c.hot.Public(), 1000))
 	v := c.view()
+	if take, err := v.Take(ctx, c.hot.Public()); err != nil || take != 1000 {
+		t.Errorf("take %d, %v", take, err)
+	}
 	answered := func(what string, err error) bool {
 		t.Helper()
 		if errors.Is(err, errors.ErrUnsupported) {
@@ -291,8 +295,8 @@ func TestViews(t *testing.T) {
 	if ss, err := v.Subnets(ctx); answered("subnets", err) && (len(ss) < 2 || ss[len(ss)-1].OwnerColdkey != c.alice.Public()) {
 		t.Errorf("subnets %+v", ss)
 	}
-	if ds, err := v.Delegates(ctx); answered("delegates", err) && len(ds) == 0 {
-		t.Error("no delegates")
+	if ds, err := v.Delegates(ctx); answered("delegates", err) && (len(ds) != 1 || ds[0].Hotkey != c.hot.Public() || ds[0].Owner != c.bob.Public() || ds[0].Take != 1000) {
+		t.Errorf("delegates %+v", ds)
 	}
 	if hs, err := v.Hyperparameters(ctx, c.netuid); answered("hyperparameters", err) && len(hs) < 20 {
 		t.Errorf("hyperparameters %+v", hs)

@@ -164,7 +164,7 @@ func hyperparameters(v any) ([]Hyperparameter, error) {
 	var out []Hyperparameter
 	if fields, ok := v.(map[string]any); ok {
 		for name, x := range fields {
-			out = append(out, Hyperparameter{name, hyperparameter("", x)})
+			out = append(out, Hyperparameter{name, hyperparameter(x)})
 		}
 		slices.SortFunc(out, func(a, b Hyperparameter) int { return cmp.Compare(a.Name, b.Name) })
 		return out, nil
@@ -177,14 +177,14 @@ func hyperparameters(v any) ([]Hyperparameter, error) {
 		return nil, fmt.Errorf("read hyperparameters: %w", err)
 	}
 	for _, e := range list {
-		out = append(out, Hyperparameter{string(e.Name), hyperparameter(e.Value.Name, e.Value.At(0))})
+		out = append(out, Hyperparameter{string(e.Name), hyperparameter(e.Value.At(0))})
 	}
 	return out, nil
 }
 
-// hyperparameter makes floats of fixed-point numbers, which have a field of bits;
-// in the kinds I32F32 and U64F64 as many of them stand behind the point.
-func hyperparameter(kind string, v any) any {
+// hyperparameter makes floats of fixed-point numbers, which have a field of bits:
+// I32F32 and U64F64, half of whose bits stand behind the point.
+func hyperparameter(v any) any {
 	fields, ok := v.(map[string]any)
 	if !ok || len(fields) != 1 {
 		return v
