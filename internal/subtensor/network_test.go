@@ -316,3 +316,28 @@ func TestViews(t *testing.T) {
 		t.Errorf("netuids %v, %v", ids, err)
 	}
 }
+
+// Proxies act for others, and what an owner says of a subnet can be read.
+func TestProxiesAndIdentity(t *testing.T) {
+	t.Parallel()
+	c := newChain(t)
+	ctx := t.Context()
+	c.found()
+	staking := subtensor.Proxy{Delegate: c.bob.Public(), Kind: "NonTransfer"}
+	c.do(c.alice, subtensor.AddProxy(staking))
+	if ps, deposit, err := c.view().Proxies(ctx, c.alice.Public()); err != nil || deposit == 0 || len(ps) != 1 || ps[0] != staking {
+		t.Errorf("proxies %+v, %d, %v", ps, deposit, err)
+	}
+	id := subtensor.SubnetIdentity{Name: "mine", URL: "https://example.org", Logo: "https://example.org/logo.png"}
+	c.do(c.bob, subtensor.Proxied(c.alice.Public(), "", subtensor.SetSubnetIdentity(c.netuid, id)))
+	if got, ok, err := c.view().SubnetIdentity(ctx, c.netuid); err != nil || !ok || got != id {
+		t.Errorf("identity %+v, %v, %v", got, ok, err)
+	}
+	if _, err := c.Do(ctx, c.bob, subtensor.Proxied(c.alice.Public(), "", subtensor.TransferKeepAlive(c.bob.Public(), 1)), subtensor.SubmitOptions{}); err == nil {
+		t.Error("a proxy that may not move money moves it")
+	}
+	c.do(c.alice, subtensor.RemoveProxy(staking))
+	if ps, _, err := c.view().Proxies(ctx, c.alice.Public()); err != nil || len(ps) != 0 {
+		t.Errorf("proxies %+v, %v", ps, err)
+	}
+}
