@@ -93,6 +93,7 @@ var hints = map[string]string{
 	"NeedWaitingMoreBlocksToStarCall":          "a new subnet may be started only after about a week; wait",
 	"RegistrationPriceLimitExceeded":           "the price has risen; read it again and allow for a little more",
 	"SlippageTooHigh":                          "the price would move past the limit; take less, a wider limit, or allow a part",
+	"PriceLimitExceeded":                       "the price is past the limit already; give a wider one",
 	"InsufficientLiquidity":                    "the subnet's pool is too small for this amount; take less",
 	"AmountTooLow":                             "the chain sets a least amount for stakes; take more",
 	"StakingRateLimitExceeded":                 hintRate,

@@ -341,3 +341,63 @@ func TestProxiesAndIdentity(t *testing.T) {
 		t.Errorf("proxies %+v, %v", ps, err)
 	}
 }
+
+// Money and stake go where they should, and a call that fails says why.
+func TestMoneyAndStake(t *testing.T) {
+	t.Parallel()
+	c := newChain(t)
+	ctx := t.Context()
+	c.found()
+	eve := key(t, "//Nobody yet")
+	const sent = 3 * tao
+	fee, err := c.Fee(ctx, c.bob.Public(), subtensor.TransferKeepAlive(eve.Public(), sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := c.view().Accounts(ctx, c.bob.Public(), eve.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.do(c.bob, subtensor.TransferKeepAlive(eve.Public(), sent))
+	after, err := c.view().Accounts(ctx, c.bob.Public(), eve.Public())
+	if err != nil || after[1].Free-before[1].Free != sent || before[0].Free-after[0].Free != sent+fee {
+		t.Errorf("%+v, then %+v with a fee of %d, %v", before, after, fee, err)
+	}
+	c.do(eve, subtensor.TransferAll(c.bob.Public(), false))
+	if a, err := c.view().Account(ctx, eve.Public()); err != nil || a.Free != 0 {
+		t.Errorf("left: %+v, %v", a, err)
+	}
+
+	price, err := c.view().RegistrationPrice(ctx, c.netuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Register(ctx, c.bob, c.netuid, c.hot.Public(), price); err != nil {
+		t.Fatal(err)
+	}
+	c.do(c.bob, subtensor.AddStake(c.hot.Public(), c.netuid, 10*tao))
+	staked := func() (sum uint64) {
+		t.Helper()
+		all, err := c.view().Stakes(ctx, c.bob.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			sum += s.Amount
+		}
+		return sum
+	}
+	had := staked()
+	c.do(c.bob, subtensor.RemoveStake(c.hot.Public(), c.netuid, had/2))
+	if now := staked(); now < had/2-1 || now > had/2+1 {
+		t.Errorf("%d alpha, half of %d taken out", now, had)
+	}
+	_, err = c.Do(ctx, c.bob, subtensor.AddStakeLimit(c.hot.Public(), c.netuid, 100*tao, 1, false), subtensor.SubmitOptions{})
+	if err == nil || subnet.Hint(err) == "" {
+		t.Errorf("stake at a price of nearly nothing: %v, hint %q", err, subnet.Hint(err))
+	}
+	c.do(c.bob, subtensor.UnstakeAll(c.hot.Public()))
+	if now := staked(); now != 0 {
+		t.Errorf("%d alpha are left", now)
+	}
+}
