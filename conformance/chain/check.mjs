@@ -270,6 +270,14 @@ await check('a subnet is founded, by sudo without delays', async () => {
 	assert.equal((await api.query.subtensorModule.keys(netuid, 1)).toString(), hot.address);
 });
 
+await check("Subtensor's runtime APIs are asked", async () => {
+	const neurons = await api.call.neuronInfoRuntimeApi.getNeuronsLite(netuid);
+	assert.deepEqual(neurons.map((n) => n.hotkey.toString()), [alice.address, hot.address]);
+	const metagraph = (await api.call.subnetInfoRuntimeApi.getMetagraph(netuid)).unwrap();
+	assert.equal(metagraph.numUids.toNumber(), 2);
+	assert.equal(metagraph.ownerColdkey.toString(), alice.address);
+});
+
 await check('a commitment is set and read', async () => {
 	const call = api.tx.commitments.setCommitment(netuid, { fields: [{ Raw5: '0x68656c6c6f' }, { BigRaw: `0x${'61'.repeat(300)}` }] });
 	const sent = await send(call, hot);
