@@ -16,14 +16,25 @@ import (
 // metadata, an account's nonce and the price of an extrinsic. Those of Subtensor
 // are the ledger's.
 //
-// What clients ask on connecting, and of which of these APIs:
+// What clients ask, as seen by running them:
 //
-//	bittensor 10, bittensor-cli 9   Metadata_metadata_at_version(15); before each
-//	                                extrinsic AccountNonceApi_account_nonce, for its
-//	                                fee TransactionPaymentApi_query_info
-//	polkadot.js 16                  Metadata_metadata_versions and _at_version(16);
-//	                                TransactionPaymentApi_query_info
-//	subxt                           Metadata_metadata_at_version, AccountNonceApi
+//	polkadot.js 16         on connecting Metadata_metadata_versions and
+//	                       _at_version(16); TransactionPaymentApi_query_info
+//	bittensor 10.5         on connecting Metadata_metadata_at_version(15); before an
+//	                       extrinsic account_nonce, for its fee query_info;
+//	  register, axon       NeuronInfo get_neuron
+//	  metagraph            NeuronInfo get_neurons_lite, SubnetInfo get_dynamic_info,
+//	                       get_metagraph and get_selective_mechagraph
+//	  stake                StakeInfo get_stake_info_for_hotkey_coldkey_netuid
+//	  create a subnet      SubnetRegistration get_network_registration_cost
+//	  subnets, settings    SubnetInfo get_all_dynamic_info, get_subnet_hyperparams_v3
+//	bittensor-cli 9.23     as the SDK; stakes SwapRuntimeApi sim_swap_*, stake list
+//	                       StakeInfo get_coldkey_lock, which is not answered
+//
+// Over JSON-RPC the Python clients use chain_getHead, _getFinalizedHead, _getHeader,
+// _getBlock, _getBlockHash, state_call, _getRuntimeVersion, _getStorageAt,
+// _queryStorageAt, _getKeysPaged, _subscribeStorage, author_submitExtrinsic,
+// _submitAndWatchExtrinsic, system_chain, _properties and rpc_methods.
 func (n *Node) runtimeAPIs() []scale.APIDef {
 	return []scale.APIDef{
 		{Name: "Core", Version: 5, Methods: []scale.MethodDef{
