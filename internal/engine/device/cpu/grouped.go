@@ -47,11 +47,17 @@ func (d *Device) GroupedGrad(db device.Buf, dc, a device.Mat, offsets device.Int
 	}
 	d.pool.run(len(d.tasks), total/multiplications, func(w, i int) {
 		t := d.tasks[i]
-		row := int(off[t.group])
+		row, depth := int(off[t.group]), int(off[t.group+1]-off[t.group])
 		c := x[t.group*n*k:][:n*k]
+		if depth == 0 { // and dc and a may have no row for it to begin at
+			for i := t.row; i < t.row+t.rows; i++ {
+				clear(c[i*k+t.column:][:t.columns])
+			}
+			return
+		}
 		d.multiply(&d.workers[w], c[t.row*k+t.column:], k,
 			operand{dcv.x[row*dcv.stride+t.row:], 1, dcv.stride}, operand{av.x[row*av.stride+t.column:], av.stride, 1},
-			t.rows, t.columns, int(off[t.group+1])-row, acc)
+			t.rows, t.columns, depth, acc)
 	})
 }
 

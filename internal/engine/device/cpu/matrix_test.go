@@ -80,6 +80,24 @@ func TestGrouped(t *testing.T) {
 	})
 }
 
+// TestGroupedGradSet gives some groups no rows, and has no row after the last:
+// their gradients are nought, however large and shared out.
+func TestGroupedGradSet(t *testing.T) {
+	each(t, func(t *testing.T, d device.Device) {
+		const n, k, rows = 600, 70, 9
+		r := source()
+		for _, offsets := range [][]int32{{0, 0, rows, rows}, {0, rows, rows}, {0, 0}} {
+			in := data{
+				bufs: [][]float32{normal(r, rows*n), normal(r, rows*k), normal(r, (len(offsets)-1)*n*k)},
+				ints: [][]int32{offsets},
+			}
+			same(t, d, in, 1e-4, func(d device.Device, b []device.Buf, v []device.Ints) {
+				d.GroupedGrad(b[2], device.M(b[0], rows, n), device.M(b[1], rows, k), v[0], false)
+			})
+		}
+	})
+}
+
 func TestEmbed(t *testing.T) {
 	each(t, func(t *testing.T, d device.Device) {
 		r := source()
