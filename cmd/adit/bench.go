@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"adit/internal/engine/bench"
+	"adit/internal/engine/device/cpu"
+	"adit/internal/engine/device/devicetest"
+	"adit/internal/engine/device/ref"
 	"adit/internal/subnet"
 )
 
@@ -14,6 +18,8 @@ type BenchCommand struct {
 	Step BenchStepCommand `cmd:"" help:"A step of a small Llama."`
 	MoE  BenchMoECommand  `cmd:"" name:"moe" help:"A step of a small DeepSeek-V2, with routed experts."`
 	Gemm BenchGemmCommand `cmd:"" help:"Matrix products."`
+
+	Check BenchCheckCommand `cmd:"" help:"Whether this machine computes right."`
 }
 
 // Help shows examples.
@@ -25,7 +31,8 @@ Examples:
   adit bench step
   adit bench step --threads 1 --kernel avx2
   adit bench moe --json
-  adit bench gemm`
+  adit bench gemm
+  adit bench check`
 }
 
 type benchFlags struct {
@@ -146,5 +153,47 @@ func (c BenchGemmCommand) Run(ctx context.Context, t terminal) error {
 	for _, p := range all {
 		fmt.Fprintln(t.out, p)
 	}
+	return nil
+}
+
+// BenchCheckCommand holds the devices to the reference.
+type BenchCheckCommand struct{}
+
+// Help shows examples.
+func (BenchCheckCommand) Help() string {
+	return `Runs every operation that models are made of with each set of routines that this
+processor has, on small random numbers, and compares what comes out with a slow and
+obvious reference.
+
+Examples:
+  adit bench check`
+}
+
+// checkSeeds is how many sets of numbers are tried.
+const checkSeeds = 10
+
+// Run compares, and fails if anything differs.
+func (BenchCheckCommand) Run(ctx context.Context, t terminal) error {
+	var problems []error
+	for _, name := range cpu.Kernels() {
+		dev, err := cpu.NewKernel(0, name)
+		if err != nil {
+			return err
+		}
+		for seed := range uint64(checkSeeds) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := devicetest.Compare(dev, ref.New(), seed); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", dev.Name(), err))
+				break
+			}
+		}
+		fmt.Fprintf(t.out, "%s: compared\n", dev.Name())
+	}
+	if err := errors.Join(problems...); err != nil {
+		return subnet.WithHint(fmt.Errorf("this machine computes wrong: %w", err), "do not train or validate on it; its memory or processor may be faulty")
+	}
+	fmt.Fprintln(t.out, "all operations agree with the reference")
 	return nil
 }

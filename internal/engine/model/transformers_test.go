@@ -43,8 +43,9 @@ type recorded struct {
 			Norm, Change float64
 			ChangeProbes []float64 `json:"change_probes"`
 		}
-		BalanceSequence *projected `json:"balance_sequence"`
-		BalanceBatch    *projected `json:"balance_batch"`
+		BalanceSequence projected `json:"balance_sequence"`
+		BalanceBatch    projected `json:"balance_batch"`
+		BalancePerLayer projected `json:"balance_per_layer"`
 	}
 }
 
@@ -237,6 +238,80 @@ func checkRecorded(t *testing.T, dev device.Device, want recorded) {
 		}
 		if e := apart(w.Name, change, projected{w.After.Norm, w.After.ChangeProbes}); !(e <= near) {
 			t.Errorf("%s after five steps: %.2g apart", w.Name, e)
+		}
+	}
+}
+
+// TestBalance holds the balance loss and its gradient to what the libraries that
+// train with it compute. It is made so large that the other loss is nothing
+// beside it, and that one's gradient is taken off.
+func TestBalance(t *testing.T) {
+	const large = 1e4
+	for _, name := range []string{"deepseek-v2", "deepseek-v2-groups", "qwen3-moe", "qwen3-moe-mixed"} {
+		text, err := os.ReadFile("testdata/transformers/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want recorded
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		c, err := ParseConfig(want.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids, targets []int32
+		for _, s := range want.IDs {
+			ids = append(ids, s...)
+			targets = append(append(targets, s[1:]...), -1)
+		}
+		run := func(alpha float64, each bool) (float64, *Model) {
+			c.BalanceAlpha, c.BalanceEach = alpha, each
+			m, err := New(ref.New(), c, len(want.IDs[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range m.Params() {
+				m.dev.Upload(m.Weights(p), ruled(p))
+			}
+			m.Select(func(Param) int { return 0 })
+			m.Backward(make([]float32, len(ids)), ids, targets, len(want.IDs), 1/float32(len(ids)))
+			return m.Balance(), m
+		}
+		_, plain := run(0, false)
+		kinds := map[string]struct {
+			terms []float64
+			alpha float64
+			each  bool
+		}{
+			"sequence": {want.Balance.Sequence, want.Balance.Alpha, true},
+			"batch":    {want.Balance.Batch, want.Balance.Alpha, false},
+			// Qwen3's has shares of tokens where DeepSeek's has shares of choices.
+			"layer": {want.Balance.PerLayer, float64(c.NumExpertsPerTok), false},
+		}
+		for kind, k := range kinds {
+			if len(k.terms) == 0 {
+				continue
+			}
+			loss, m := run(large*k.alpha, k.each)
+			sum := 0.0
+			for _, term := range k.terms {
+				sum += term
+			}
+			if e := math.Abs(loss/large/sum - 1); !(e <= near) {
+				t.Errorf("%s: loss of each %s is %.8f, want %.8f", name, kind, loss/large, sum)
+			}
+			for _, w := range want.Params {
+				i := slices.IndexFunc(m.params, func(p Param) bool { return p.Name == w.Name })
+				got, less := float64s(gradOf(m, m.params[i])), gradOf(plain, m.params[i])
+				for j := range got {
+					got[j] = (got[j] - float64(less[j])) / large
+				}
+				grad := map[string]projected{"sequence": w.BalanceSequence, "batch": w.BalanceBatch, "layer": w.BalancePerLayer}[kind]
+				if e := apart(w.Name, got, grad); !(e <= near) {
+					t.Errorf("%s: gradient of each %s's loss by %s is %.2g apart", name, kind, w.Name, e)
+				}
+			}
 		}
 	}
 }
