@@ -15,6 +15,13 @@ type CLI struct {
 	ModelIO  ModelIOCommand  `cmd:"" name:"model-io" help:"Only exchange models: the second half of a miner."`
 	Validate ValidateCommand `cmd:"" help:"Validate: score, merge, set weights."`
 
+	Wallet       WalletCommand             `cmd:"" help:"Make, restore, list and use wallets."`
+	NewColdkey   WalletNewColdkeyCommand   `cmd:"" name:"new_coldkey" hidden:"" help:"See wallet new-coldkey."`
+	NewHotkey    WalletNewHotkeyCommand    `cmd:"" name:"new_hotkey" hidden:"" help:"See wallet new-hotkey."`
+	RegenColdkey WalletRegenColdkeyCommand `cmd:"" name:"regen_coldkey" hidden:"" help:"See wallet regen-coldkey."`
+	RegenHotkey  WalletRegenHotkeyCommand  `cmd:"" name:"regen_hotkey" hidden:"" help:"See wallet regen-hotkey."`
+	List         WalletListCommand         `cmd:"" hidden:"" help:"See wallet list."`
+
 	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
 
 	Chain ChainCommand `cmd:"" help:"The local chain."`

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"golang.org/x/term"
+)
+
+// console returns the terminal itself, whatever standard input and output are,
+// or standard input and error if there is none.
+func console(t terminal) (in *os.File, out io.Writer) {
+	if runtime.GOOS != "windows" {
+		if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
+			return tty, tty
+		}
+	} else if conin, err := os.OpenFile("CONIN$", os.O_RDWR, 0); err == nil {
+		if conout, err := os.OpenFile("CONOUT$", os.O_RDWR, 0); err == nil {
+			return conin, conout
+		}
+		conin.Close()
+	}
+	if f, ok := t.in.(*os.File); ok {
+		return f, t.err
+	}
+	return os.Stdin, t.err
+}
+
+// askHidden asks a person something that is not shown while it is typed.
+func askHidden(ctx context.Context, t terminal, question string) ([]byte, error) {
+	in, out := console(t)
+	fd := int(in.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, fmt.Errorf("ask at the terminal: %w", err)
+	}
+	fmt.Fprint(out, question)
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	// Reading from a terminal cannot be interrupted. When the command is, the
+	// reader ends with the process.
+	go func() {
+		text, err := term.ReadPassword(fd)
+		answers <- answer{text, err}
+	}()
+	select {
+	case a := <-answers:
+		fmt.Fprintln(out) // the person's was not shown
+		if in != t.in {
+			in.Close()
+		}
+		return a.text, a.err
+	case <-ctx.Done():
+		_ = term.Restore(fd, before) // it would go on hiding what is typed
+		fmt.Fprintln(out)
+		return nil, ctx.Err()
+	}
+}
