@@ -99,7 +99,9 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch) (Inclusion, er
 		case w != nil:
 			continue
 		}
-		end = gone
+		if end != refused { // else the next block may tell what this one did not
+			end = gone
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
