@@ -74,10 +74,13 @@ func (c Config) Sparse(l int) bool {
 	return !listed(c.DenseLayers, l)
 }
 
+// maxLayers is how many layers a model may have.
+const maxLayers = 1 << 10
+
 // sparseLayers counts them.
 func (c Config) sparseLayers() int {
 	n := 0
-	for l := range c.NumHiddenLayers {
+	for l := range min(c.NumHiddenLayers, maxLayers) {
 		if c.Sparse(l) {
 			n++
 		}
@@ -108,7 +111,7 @@ func (c Config) Validate() error {
 	}
 	size("vocab_size", c.VocabSize, 1, 1<<20)
 	size("hidden_size", c.HiddenSize, 1, 1<<16)
-	size("num_hidden_layers", c.NumHiddenLayers, 1, 1<<10)
+	size("num_hidden_layers", c.NumHiddenLayers, 1, maxLayers)
 	size("num_attention_heads", c.NumAttentionHeads, 1, 1<<10)
 	size("num_key_value_heads", c.NumKeyValueHeads, 1, 1<<10)
 	if kv := c.NumKeyValueHeads; kv > 0 && c.NumAttentionHeads%kv != 0 {
@@ -141,9 +144,9 @@ func (c Config) Validate() error {
 	}
 
 	size("n_routed_experts", c.NRoutedExperts, 0, 1<<12)
-	size("first_k_dense_replace", c.FirstKDenseReplace, 0, 1<<10)
-	size("decoder_sparse_step", c.SparseStep, 0, 1<<10)
-	if c.sparseLayers() < min(c.NumHiddenLayers, 1<<10) {
+	size("first_k_dense_replace", c.FirstKDenseReplace, 0, maxLayers)
+	size("decoder_sparse_step", c.SparseStep, 0, maxLayers)
+	if c.sparseLayers() < min(c.NumHiddenLayers, maxLayers) {
 		size("intermediate_size", c.IntermediateSize, 1, 1<<18)
 	}
 	if e := c.NRoutedExperts; e > 0 {

@@ -179,6 +179,9 @@ func (f *qwen3Fields) config() (Config, error) {
 		}
 	}
 	c.NumExpertsPerTok, c.MoEIntermediateSize, c.NormTopKProb = f.NumExpertsPerTok, f.MoEIntermediateSize, f.NormTopKProb
+	if n := len(f.MLPOnlyLayers); n > maxLayers {
+		return c, fmt.Errorf("mlp_only_layers: %d layers are more than %d", n, maxLayers)
+	}
 	c.DenseLayers = join(f.MLPOnlyLayers)
 	if c.SparseStep = f.DecoderSparseStep; c.SparseStep == 1 {
 		c.SparseStep = 0
