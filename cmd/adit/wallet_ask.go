@@ -31,6 +31,9 @@ func console(t terminal) (in *os.File, out io.Writer) {
 
 // askHidden asks a person something that is not shown while it is typed.
 func askHidden(ctx context.Context, t terminal, question string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	in, out := console(t)
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)

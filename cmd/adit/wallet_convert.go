@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,9 +34,14 @@ func (c WalletExportJSONCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.Encryption(); err != nil { // before anybody is asked
+	pw, err := c.passwords(t)
+	if err != nil {
 		return err
 	}
+	if pw, err = opened(ctx, f, pw); err != nil {
+		return err
+	}
+	defer pw.Given.Wipe()
 	password := wallet.Password(c.JSONPassword)
 	if c.JSONPasswordFile != "" {
 		if password, err = givenPassword(t, c.JSONPasswordFile, nil); err != nil {
@@ -47,10 +53,6 @@ func (c WalletExportJSONCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer password.Wipe()
-	pw, err := c.passwords(t)
-	if err != nil {
-		return err
-	}
 	b, err := f.ExportJSON(ctx, pw, password)
 	if err != nil {
 		return lockedHint(err)
@@ -71,6 +73,31 @@ func choose(ctx context.Context, t terminal, given wallet.Password, f wallet.Fil
 		err = subnet.WithHint(err, "choose a longer one; other tools refuse such passwords too")
 	}
 	return p, err
+}
+
+// opened makes sure that f opens before a person is asked for a new password, and
+// returns what opens it without asking again.
+func opened(ctx context.Context, f wallet.Files, pw wallet.Passwords) (wallet.Passwords, error) {
+	ask := pw.Prompt
+	if scheme, err := f.Encryption(); err != nil || scheme == wallet.Plain || ask == nil {
+		return pw, err
+	}
+	var last wallet.Password
+	pw.Prompt = func(ctx context.Context, question string) (wallet.Password, error) {
+		p, err := ask(ctx, question)
+		last.Wipe()
+		last = bytes.Clone(p) // what is returned is wiped once tried
+		return p, err
+	}
+	signer, err := f.UnlockAny(ctx, pw)
+	if err != nil {
+		return pw, lockedHint(err)
+	}
+	signer.Close()
+	if pw.Prompt = ask; last != nil {
+		pw.Given = last
+	}
+	return pw, nil
 }
 
 // lockedHint adds advice to the error of a key that does not open.
@@ -117,13 +144,14 @@ func (c WalletReencryptCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.Encryption(); err != nil { // before anybody is asked
-		return err
-	}
 	pw, err := c.passwords(t)
 	if err != nil {
 		return err
 	}
+	if pw, err = opened(ctx, f, pw); err != nil {
+		return err
+	}
+	defer pw.Given.Wipe()
 	var to wallet.Password
 	if c.UsePassword == nil || *c.UsePassword {
 		given, err := givenPassword(t, c.NewPasswordFile, c.NewPasswordFD)

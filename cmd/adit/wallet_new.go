@@ -198,7 +198,7 @@ func (c WalletCreateCommand) Run(ctx context.Context, t terminal) error {
 	}
 	if !c.Overwrite {
 		if err := vacant(cold.Secret, cold.Public, hot.Secret, hot.Public); err != nil {
-			return err
+			return subnet.WithHint(err, "choose another --wallet-name; 'adit wallet new-hotkey' adds a hotkey to a wallet that is there")
 		}
 	}
 	if err := c.write(ctx, t, cold, true); err != nil {

@@ -59,6 +59,7 @@ func (c WalletSignCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	defer pw.Given.Wipe()
 	message, err := c.bytes(t)
 	if err != nil {
 		return err
