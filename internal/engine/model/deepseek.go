@@ -1,7 +1,6 @@
 package model
 
 import (
-	"fmt"
 	"math"
 
 	"adit/internal/engine/device"
@@ -10,31 +9,7 @@ import (
 // deepseekV2 is the network of DeepSeek-V2 (2024): latent attention, and routed
 // and shared experts after the first dense layers. What it is called in files,
 // and what it computes, is as in transformers.
-func deepseekV2(b *builder, c Config) network {
-	d := c.HiddenSize
-	embed := b.embedding("model.embed_tokens.weight", c)
-	layers := make([]layer, c.NumHiddenLayers)
-	for l := range layers {
-		layers[l] = b.own(func() layer { return b.deepseekLayer(l, c) })
-	}
-	norm := b.norm("model.norm.weight", d)
-	return network{
-		embed:    func(p *pass, ids device.Ints) *value { return p.embed(ids, embed) },
-		layers:   layers,
-		finish:   func(p *pass, x *value) *value { return p.rmsNorm(x, norm) },
-		head:     b.head("lm_head.weight", c, embed),
-		rotation: c.rotation(c.QKRopeHeadDim),
-	}
-}
-
-func (b *builder) deepseekLayer(l int, c Config) layer {
-	prefix := fmt.Sprintf("model.layers.%d.", l)
-	ly := &decoder{attnNorm: b.norm(prefix+"input_layernorm.weight", c.HiddenSize)}
-	ly.attn, ly.attnOut = b.latent(prefix+"self_attn.", l, c)
-	ly.mlpNorm = b.norm(prefix+"post_attention_layernorm.weight", c.HiddenSize)
-	ly.mlp = b.feed(prefix+"mlp.", l, c)
-	return ly
-}
+func deepseekV2(b *builder, c Config) network { return b.decoders(c, c.QKRopeHeadDim, b.latent) }
 
 // latentEps is what the norms of the compressed queries, keys and values have,
 // whatever the configuration says of the others.
@@ -55,7 +30,7 @@ type latent struct {
 	p, r, c int
 }
 
-func (b *builder) latent(prefix string, l int, c Config) (*latent, *weight) {
+func (b *builder) latent(prefix string, l int, c Config) (mixer, *weight) {
 	d, h := c.HiddenSize, c.NumAttentionHeads
 	p, r, v := c.QKNopeHeadDim, c.QKRopeHeadDim, c.VHeadDim
 	a := &latent{layer: l, p: p, r: r, c: c.KVLoraRank, shape: device.Attention{

@@ -44,7 +44,7 @@ func newGPT2Fields() fields {
 func (f *gpt2Fields) config() (Config, error) {
 	c := Config{
 		VocabSize: f.VocabSize, HiddenSize: f.Width, NumHiddenLayers: f.Layers, NumAttentionHeads: f.Heads,
-		NumKeyValueHeads: f.Heads, IntermediateSize: gpt2Width(f.Width), RMSNormEps: float64(f.LayerNormEps),
+		NumKeyValueHeads: f.Heads, IntermediateSize: 4 * f.Width, RMSNormEps: float64(f.LayerNormEps),
 		MaxPositionEmbeddings: f.Positions, TieWordEmbeddings: f.TieWordEmbeddings, InitializerRange: float64(f.InitializerRange),
 		RoutedScalingFactor: 1, QKVBias: true, OutBias: true, MLPBias: true,
 		ScaleAttention: f.ScaleAttnWeights, ScaleByLayer: f.ScaleAttnByInverseLayer,

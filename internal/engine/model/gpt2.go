@@ -119,6 +119,3 @@ func (p *pass) addTo(y, x *value) {
 		})
 	}
 }
-
-// gpt2Width is the width of GPT-2's MLP where n_inner does not say.
-func gpt2Width(d int) int { return 4 * d }

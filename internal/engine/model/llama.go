@@ -1,7 +1,6 @@
 package model
 
 import (
-	"fmt"
 	"math"
 
 	"adit/internal/engine/device"
@@ -11,73 +10,7 @@ import (
 // two that of Mistral, whose attention has a window, and of Qwen2, whose
 // queries, keys and values have biases. With routed experts in its layers it is
 // also the plain mixture that networks of expert groups train.
-func llama(b *builder, c Config) network {
-	d := c.HiddenSize
-	embed := b.embedding("model.embed_tokens.weight", c)
-	layers := make([]layer, c.NumHiddenLayers)
-	for l := range layers {
-		layers[l] = b.own(func() layer { return b.llamaLayer(l, c) })
-	}
-	norm := b.norm("model.norm.weight", d)
-	return network{
-		embed:    func(p *pass, ids device.Ints) *value { return p.embed(ids, embed) },
-		layers:   layers,
-		finish:   func(p *pass, x *value) *value { return p.rmsNorm(x, norm) },
-		head:     b.head("lm_head.weight", c, embed),
-		rotation: c.rotation(c.HeadDim),
-	}
-}
-
-// A mixer is the part of a layer in which tokens see one another: it takes the
-// normalised stream (N, D) to what the layer's projection adds to the stream
-// from.
-type mixer interface {
-	forward(p *pass, x *value) *value
-}
-
-// A feed is the part of a layer in which each token is by itself. It adds to y
-// (N, D) what it makes of x (N, D).
-type feed interface {
-	forward(p *pass, y, x *value)
-}
-
-// A decoder is a layer of RMSNorm, attention, RMSNorm and a feed-forward part.
-type decoder struct {
-	attnNorm *weight // (D)
-	attn     mixer
-	attnOut  *weight // (D, H*dv)
-	mlpNorm  *weight // (D)
-	mlp      feed
-}
-
-func (ly *decoder) forward(p *pass, x *value) *value {
-	h := p.rmsNorm(x, ly.attnNorm) // (N, D)
-	mid := p.copy(x)               // (N, D)
-	h = ly.attn.forward(p, h)      // (N, H*dv)
-	p.addLinear(mid, h, ly.attnOut)
-
-	h = p.rmsNorm(mid, ly.mlpNorm) // (N, D)
-	y := p.copy(mid)               // (N, D)
-	ly.mlp.forward(p, y, h)
-	return y
-}
-
-func (b *builder) llamaLayer(l int, c Config) layer {
-	prefix := fmt.Sprintf("model.layers.%d.", l)
-	ly := &decoder{attnNorm: b.norm(prefix+"input_layernorm.weight", c.HiddenSize)}
-	ly.attn, ly.attnOut = b.attention(prefix+"self_attn.", l, c)
-	ly.mlpNorm = b.norm(prefix+"post_attention_layernorm.weight", c.HiddenSize)
-	ly.mlp = b.feed(prefix+"mlp.", l, c)
-	return ly
-}
-
-// feed takes the feed-forward part of layer l.
-func (b *builder) feed(prefix string, l int, c Config) feed {
-	if c.Sparse(l) {
-		return b.mixture(prefix, l, c)
-	}
-	return b.mlp(prefix, c.HiddenSize, c.IntermediateSize, c.MLPBias)
-}
+func llama(b *builder, c Config) network { return b.decoders(c, c.HeadDim, b.attention) }
 
 // An attention is grouped-query attention with rotary positions.
 type attention struct {
@@ -86,7 +19,7 @@ type attention struct {
 	shape device.Attention
 }
 
-func (b *builder) attention(prefix string, l int, c Config) (*attention, *weight) {
+func (b *builder) attention(prefix string, l int, c Config) (mixer, *weight) {
 	d, q, kv := c.HiddenSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	a := &attention{layer: l, shape: c.grouped(l)}
 	a.qkv = b.weight(d,

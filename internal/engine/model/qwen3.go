@@ -1,37 +1,10 @@
 package model
 
-import (
-	"fmt"
-
-	"adit/internal/engine/device"
-)
+import "adit/internal/engine/device"
 
 // qwen3MoE is the network of Qwen3's mixtures (2025): Llama's with norms of each
 // head's queries and keys, and routed experts without a shared one.
-func qwen3MoE(b *builder, c Config) network {
-	embed := b.embedding("model.embed_tokens.weight", c)
-	layers := make([]layer, c.NumHiddenLayers)
-	for l := range layers {
-		layers[l] = b.own(func() layer { return b.qwen3Layer(l, c) })
-	}
-	norm := b.norm("model.norm.weight", c.HiddenSize)
-	return network{
-		embed:    func(p *pass, ids device.Ints) *value { return p.embed(ids, embed) },
-		layers:   layers,
-		finish:   func(p *pass, x *value) *value { return p.rmsNorm(x, norm) },
-		head:     b.head("lm_head.weight", c, embed),
-		rotation: c.rotation(c.HeadDim),
-	}
-}
-
-func (b *builder) qwen3Layer(l int, c Config) layer {
-	prefix := fmt.Sprintf("model.layers.%d.", l)
-	ly := &decoder{attnNorm: b.norm(prefix+"input_layernorm.weight", c.HiddenSize)}
-	ly.attn, ly.attnOut = b.normedAttention(prefix+"self_attn.", l, c)
-	ly.mlpNorm = b.norm(prefix+"post_attention_layernorm.weight", c.HiddenSize)
-	ly.mlp = b.feed(prefix+"mlp.", l, c)
-	return ly
-}
+func qwen3MoE(b *builder, c Config) network { return b.decoders(c, c.HeadDim, b.normedAttention) }
 
 // A normedAttention is grouped-query attention whose queries and keys are
 // normalised, head by head, before they are turned.
@@ -42,7 +15,7 @@ type normedAttention struct {
 	shape        device.Attention
 }
 
-func (b *builder) normedAttention(prefix string, l int, c Config) (*normedAttention, *weight) {
+func (b *builder) normedAttention(prefix string, l int, c Config) (mixer, *weight) {
 	d := c.HiddenSize
 	project := func(name string, heads int) *weight {
 		w := b.matrix(prefix+name+".weight", heads*c.HeadDim, d)
