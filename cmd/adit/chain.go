@@ -16,9 +16,10 @@ import (
 	"adit/internal/subtensor"
 )
 
-// endpointFlag says which node is meant.
+// An endpointFlag says which node is meant, in the commands that are about one
+// node and not about a chain.
 type endpointFlag struct {
-	Endpoint string `default:"ws://127.0.0.1:9944" placeholder:"URL" help:"The node."`
+	Endpoint string `aliases:"subtensor.chain_endpoint,chain-endpoint,chain_endpoint,network" env:"BT_SUBTENSOR_CHAIN_ENDPOINT" default:"ws://127.0.0.1:9944" placeholder:"URL" help:"The node."`
 }
 
 func (e endpointFlag) dial(ctx context.Context) (*subtensor.Client, error) {
@@ -235,24 +236,6 @@ func (c ChainFaucetCommand) Run(ctx context.Context, t terminal) error {
 	}
 	_, err = fmt.Fprintf(t.out, "%s has %s TAO\n", c.Address, formatTAO(balance))
 	return err
-}
-
-// parseTAO reads an amount of TAO with up to nine decimals, in RAO.
-func parseTAO(text string) (uint64, error) {
-	whole, part, _ := strings.Cut(text, ".")
-	if len(part) <= 9 && whole+part != "" {
-		digits := whole + part + strings.Repeat("0", 9-len(part))
-		if rao, err := strconv.ParseUint(digits, 10, 64); err == nil {
-			return rao, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no amount of TAO: digits, at most nine of them behind a point", text)
-}
-
-// formatTAO writes an amount of RAO in TAO.
-func formatTAO(rao uint64) string {
-	text := fmt.Sprintf("%d.%09d", rao/1e9, rao%1e9)
-	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
 // ChainSnapshotCommand takes a snapshot.

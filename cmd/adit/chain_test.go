@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"adit/internal/ledger"
 	"adit/internal/local/chainnode"
+	"adit/internal/wallet"
 )
 
 // runs a command that must end with a status, and returns what it printed.
@@ -24,26 +28,58 @@ func runs(t *testing.T, status int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
-func TestChainCommands(t *testing.T) {
-	dir := t.TempDir()
+// startChain runs a node in dir until stop, at the URL that it returns.
+func startChain(dir string) (url string, stop func(), err error) {
 	genesis := ledger.DevGenesis()
+	genesis.Spec.Tempo = 20
 	genesis.Beacon = chainnode.DevBeaconChain()
 	n, err := chainnode.Open(chainnode.Options{Dir: dir, BlockTime: 50 * time.Millisecond, Genesis: genesis})
 	if err != nil {
-		t.Fatal(err)
+		return "", nil, err
 	}
-	defer n.Close()
 	l, err := chainnode.Listen(0)
+	if err != nil {
+		return "", nil, errors.Join(err, n.Close())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() { _ = n.Serve(ctx, l) })
+	group.Go(func() { _ = n.Run(ctx) })
+	return "ws://" + l.Addr().String(), func() {
+		cancel()
+		group.Wait()
+		n.Close()
+	}, nil
+}
+
+// cmdChain is 'chain': a chain with a tempo of 20 blocks that runs until the
+// script ends, and is what commands mean unless they say otherwise. Each
+// development account has a wallet of its name.
+func cmdChain(ts *testscript.TestScript, _ bool, _ []string) {
+	url, stop, err := startChain(ts.MkAbs("chain"))
+	ts.Check(err)
+	ts.Defer(stop)
+	ts.Setenv("BT_SUBTENSOR_CHAIN_ENDPOINT", url)
+	ts.Setenv("BT_WALLET_PATH", ts.MkAbs("wallets"))
+	for _, name := range []string{"alice", "bob", "charlie"} {
+		w, err := wallet.At(ts.MkAbs("wallets"), name, "default")
+		ts.Check(err)
+		uri := "//" + strings.ToUpper(name[:1]) + name[1:]
+		_, err = w.CreateColdkey(uri)
+		ts.Check(err)
+		_, err = w.CreateHotkey(uri + "/hot")
+		ts.Check(err)
+	}
+}
+
+func TestChainCommands(t *testing.T) {
+	dir := t.TempDir()
+	url, stop, err := startChain(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel()
-	group.Go(func() { _ = n.Serve(ctx, l) })
-	group.Go(func() { _ = n.Run(ctx) })
-	at := "--endpoint=ws://" + l.Addr().String()
+	defer stop()
+	at := "--endpoint=" + url
 
 	const ferdie = "5CiPPseXPECbkjWCa6MnjNokrgYjMqmKndv2rSnekmSK2DjL"
 	if out, _ := runs(t, 0, "chain", "faucet", at, ferdie, "1.5"); out != ferdie+" has 1000001.5 TAO\n" {

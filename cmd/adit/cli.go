@@ -21,6 +21,7 @@ type CLI struct {
 	RegenColdkey WalletRegenColdkeyCommand `cmd:"" name:"regen_coldkey" hidden:"" help:"See wallet regen-coldkey."`
 	RegenHotkey  WalletRegenHotkeyCommand  `cmd:"" name:"regen_hotkey" hidden:"" help:"See wallet regen-hotkey."`
 	List         WalletListCommand         `cmd:"" hidden:"" help:"See wallet list."`
+	Transfer     TransferCommand           `cmd:"" hidden:"" help:"See wallet transfer."`
 
 	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
 

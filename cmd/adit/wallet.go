@@ -23,6 +23,7 @@ type WalletCommand struct {
 	RegenHotkey   WalletRegenHotkeyCommand     `cmd:"" help:"Restore a hotkey from its words, a seed or a JSON file."`
 	RegenColdkeyp WalletRegenColdkeypubCommand `cmd:"" name:"regen-coldkeypub" help:"Write a coldkey's public half, to watch it."`
 	RegenHotkeyp  WalletRegenHotkeypubCommand  `cmd:"" name:"regen-hotkeypub" help:"Write a hotkey's public half, to watch it."`
+	Transfer      TransferCommand              `cmd:"" help:"Send TAO."`
 	ExportJSON    WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
 	Reencrypt     WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`
 	Update        WalletUpdateCommand          `cmd:"" hidden:"" help:"Give a key file a new password, in today's form."`
@@ -142,10 +143,8 @@ func form(s wallet.Status) string {
 func show(t terminal, asJSON bool, showMnemonic *bool, f wallet.Files, mnemonic string) error {
 	s := f.Status()
 	k := shownKey{Kind: f.Kind, Wallet: f.Wallet, Address: s.Address, Path: f.Secret, Form: form(s)}
-	name := f.Wallet
 	if f.Kind == "hotkey" {
-		k.Hotkey = baseName(f)
-		name += "/" + k.Hotkey
+		k.Hotkey = strings.TrimPrefix(f.Name(), f.Wallet+"/")
 	}
 	if !s.HasSecret {
 		k.Path = f.Public
@@ -162,7 +161,7 @@ func show(t terminal, asJSON bool, showMnemonic *bool, f wallet.Files, mnemonic 
 			return err
 		}
 	} else {
-		text := fmt.Sprintf("%s %s\n  address  %s\n  file     %s (%s)\n", k.Kind, name, k.Address, k.Path, k.Form)
+		text := fmt.Sprintf("%s %s\n  address  %s\n  file     %s (%s)\n", k.Kind, f.Name(), k.Address, k.Path, k.Form)
 		if shown {
 			text += fmt.Sprintf("  words    %s\n", mnemonic)
 		}
@@ -177,11 +176,6 @@ func show(t terminal, asJSON bool, showMnemonic *bool, f wallet.Files, mnemonic 
 		fmt.Fprintf(t.err, "adit: the words of the %s are not shown, so that its file alone has them\nhint: keep a copy of the file; when a key is made, --show-mnemonic shows its words\n", k.Kind)
 	}
 	return nil
-}
-
-// baseName is the name of a hotkey's file, which is the hotkey's.
-func baseName(f wallet.Files) string {
-	return f.Secret[strings.LastIndexAny(f.Secret, `/\`)+1:]
 }
 
 // vacant refuses to write over files before a person is asked anything. The

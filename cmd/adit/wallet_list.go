@@ -4,13 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 
 	"adit/internal/subnet"
 	"adit/internal/wallet"
@@ -91,13 +88,7 @@ func (c WalletListCommand) Run(t terminal) error {
 		fmt.Fprintf(t.err, "adit: there are no wallets there\nhint: 'adit wallet create' makes one\n")
 		return nil
 	}
-	width := 0 // no limit
-	if f, ok := t.out.(*os.File); ok {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-			width = w
-		}
-	}
-	_, err = io.WriteString(t.out, list.text(width))
+	_, err = io.WriteString(t.out, list.text(outWidth(t)))
 	return err
 }
 

@@ -39,6 +39,7 @@ type column struct {
 	over  string // what this column and its neighbours are about
 	min   int    // width it keeps, so that nothing moves when numbers grow
 	max   int    // width beyond which it is cut, or 0
+	brief int    // width that will do where room is scarce, or 0
 	right bool   // numbers
 	drop  int    // columns with the highest go first; those with 0 stay
 }
@@ -112,6 +113,9 @@ func (t *table) measure(f *fit) {
 		}
 		if col.max > 0 {
 			w = min(w, col.max)
+		}
+		if f.short && col.brief > 0 {
+			w = min(w, max(col.brief, ansi.StringWidth(t.head(c, f))))
 		}
 		f.widths[c] = w
 		f.total += w

@@ -29,8 +29,8 @@ const (
 	hotkey  = "hotkey"
 )
 
-// name is what a person calls the key.
-func (f Files) name() string {
+// Name is what a person calls the key, such as "miner" or "miner/hk1".
+func (f Files) Name() string {
 	if f.Kind == hotkey {
 		return f.Wallet + "/" + filepath.Base(f.Secret)
 	}
@@ -235,7 +235,7 @@ func (f Files) ExportJSON(ctx context.Context, pw Passwords, password Password) 
 	if k.pair == nil {
 		return nil, fmt.Errorf("export %s: there is no secret in %s", f.Kind, f.Secret)
 	}
-	b, err := exportJSON(k.pair, f.name(), password)
+	b, err := exportJSON(k.pair, f.Name(), password)
 	if err != nil {
 		return nil, fmt.Errorf("export %s: %w", f.Kind, err)
 	}

@@ -166,7 +166,7 @@ func (p Passwords) try(ctx context.Context, f Files, use func(Password) error) e
 		}
 		return subnet.WithHint(err, "set "+EnvName(f.Secret)+", or run it at a terminal")
 	}
-	question := fmt.Sprintf("Password of %s %s: ", f.Kind, f.name())
+	question := fmt.Sprintf("Password of %s %s: ", f.Kind, f.Name())
 	for n := 1; ; n++ {
 		pw, err := p.Prompt(ctx, question)
 		if err != nil {
@@ -177,7 +177,7 @@ func (p Passwords) try(ctx context.Context, f Files, use func(Password) error) e
 		if n == promptTries || !errors.Is(err, ErrPassword) {
 			return err
 		}
-		question = fmt.Sprintf("Wrong password of %s %s, try again: ", f.Kind, f.name())
+		question = fmt.Sprintf("Wrong password of %s %s, try again: ", f.Kind, f.Name())
 	}
 }
 
@@ -203,7 +203,7 @@ func (p Passwords) Choose(ctx context.Context, f Files) (Password, error) {
 	if p.Prompt == nil {
 		return nil, subnet.WithHint(errNoPassword, "set "+EnvName(f.Secret)+", run it at a terminal, or leave the file unencrypted")
 	}
-	question := fmt.Sprintf("New password of %s %s: ", f.Kind, f.name())
+	question := fmt.Sprintf("New password of %s %s: ", f.Kind, f.Name())
 	for n := 1; ; n++ {
 		pw, err := p.Prompt(ctx, question)
 		if err != nil {
