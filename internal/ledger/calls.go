@@ -44,6 +44,7 @@ type RuntimeCall struct {
 	AdminUtils      *AdminCall       `scale:"19"`
 	Drand           *DrandCall       `scale:"26"`
 	Swap            *SwapCall        `scale:"28"`
+	MevShield       *ShieldCall      `scale:"30"`
 }
 
 // ScaleName implements [scale.Named].

@@ -20,6 +20,7 @@ const (
 	inAdmin       = 19
 	inDrand       = 26
 	inSwap        = 28
+	inShield      = 30
 	inAlpha       = 31
 
 	general    = 0xff
@@ -170,6 +171,8 @@ const (
 
 	ErrInvalidRoundNumber Failure = inDrand<<8 | 4
 	ErrPulseVerification  Failure = inDrand<<8 | 5
+
+	ErrBadEncKeyLen Failure = inShield << 8
 )
 
 // failureNames has the names that the chain's metadata gives the failures of
@@ -257,8 +260,10 @@ var failureNames = map[Failure]string{
 	ErrRevealPeriodTooLarge:               "RevealPeriodTooLarge",
 	ErrRevealPeriodTooSmall:               "RevealPeriodTooSmall",
 
-	ErrInvalidRoundNumber:           "InvalidRoundNumber",
-	ErrPulseVerification:            "PulseVerificationError",
+	ErrInvalidRoundNumber: "InvalidRoundNumber",
+	ErrPulseVerification:  "PulseVerificationError",
+
+	ErrBadEncKeyLen:                 "BadEncKeyLen",
 	ErrSlippageTooHigh:              "SlippageTooHigh",
 	ErrSameNetuid:                   "SameNetuid",
 	ErrTransferDisallowed:           "TransferDisallowed",

@@ -42,6 +42,7 @@ type RuntimeEvent struct {
 	AdminUtils         *AdminEvent       `scale:"19"`
 	Drand              *DrandEvent       `scale:"26"`
 	Swap               *SwapEvent        `scale:"28"`
+	MevShield          *ShieldEvent      `scale:"30"`
 }
 
 // ScaleName implements [scale.Named].
@@ -92,6 +93,8 @@ func (l *Ledger) emit(event any) {
 		pallet = inSwap
 	case DrandEvent:
 		pallet = inDrand
+	case ShieldEvent:
+		pallet = inShield
 	default:
 		panic("ledger: emit of something that is no event")
 	}

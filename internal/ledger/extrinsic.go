@@ -291,6 +291,9 @@ func (l *Ledger) precheck(c Call, who AccountID) error {
 	if err == nil {
 		return nil
 	}
+	if invalid, ok := err.(*InvalidError); ok {
+		return invalid
+	}
 	const badRequest = 255
 	code := uint8(badRequest)
 	if f, ok := err.(Failure); ok {
@@ -302,7 +305,7 @@ func (l *Ledger) precheck(c Call, who AccountID) error {
 }
 
 // Apply puts an extrinsic into the block: a signed one, or one of
-// [PulseExtrinsic]. An error means that it cannot
+// [PulseExtrinsic] or [ShieldKeyExtrinsic]. An error means that it cannot
 // be there and nothing has changed. Otherwise it is in the block and ok says
 // whether its call was carried out; if not, only nonce and fee have changed.
 func (l *Ledger) Apply(xt []byte) (ok bool, err error) {
@@ -352,7 +355,8 @@ func (l *Ledger) Apply(xt []byte) (ok bool, err error) {
 }
 
 // admitBare decides whether an extrinsic without a signature may be in a block.
-// Only pulses may, that are newer than those there are.
+// Only pulses may, that are newer than those there are; what the author itself
+// adds does not ask.
 func (l *Ledger) admitBare(x *extrinsic) (Validity, error) {
 	c, ok := x.call.(*WritePulse)
 	if !ok || len(c.PulsesPayload.Pulses) == 0 {
@@ -370,7 +374,10 @@ func (l *Ledger) admitBare(x *extrinsic) (Validity, error) {
 
 // applyBare puts an unsigned extrinsic into the block.
 func (l *Ledger) applyBare(x *extrinsic) (ok bool, err error) {
-	if _, err := l.admitBare(x); err != nil {
+	class := normal
+	if _, ok := x.call.(*AnnounceNextKey); ok {
+		class = mandatory // the author's own, which no pool takes
+	} else if _, err := l.admitBare(x); err != nil {
 		return false, err
 	}
 	l.events.enter(l.extrinsics)
@@ -382,7 +389,7 @@ func (l *Ledger) applyBare(x *extrinsic) (ok bool, err error) {
 		return false, &InvalidError{Kind: InvalidBadProof}
 	}
 	l.extrinsics++
-	l.emit(SystemEvent{ExtrinsicSuccess: &ExtrinsicSuccess{dispatchInfo(normal, true)}})
+	l.emit(SystemEvent{ExtrinsicSuccess: &ExtrinsicSuccess{dispatchInfo(class, true)}})
 	l.s.undo = l.s.undo[:0]
 	return true, nil
 }

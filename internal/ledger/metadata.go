@@ -29,7 +29,7 @@ func (l *Ledger) Describe(apis ...scale.APIDef) (*scale.Metadata, error) {
 				Storage: items(balances), Constants: []scale.ConstantDef{{Name: "ExistentialDeposit", Value: uint64(existentialDeposit)}}},
 			{Name: "TransactionPayment", Index: inPayment, Events: PaymentEvent{}},
 			{Name: "SubtensorModule", Index: inSubtensor, Calls: SubtensorCall{}, Events: SubtensorEvent{},
-				Errors: failures(inSubtensor), Storage: items(sub)},
+				Errors: failures(inSubtensor), Storage: items(sub), Constants: subtensorConstants()},
 			{Name: "Utility", Index: inUtility, Calls: UtilityCall{}, Events: UtilityEvent{}, Errors: failures(inUtility),
 				Constants: []scale.ConstantDef{{Name: "batched_calls_limit", Value: uint32(maxBatch)}}},
 			{Name: "Sudo", Index: inSudo, Calls: SudoCall{}, Events: SudoEvent{}, Errors: failures(inSudo), Storage: items(sudo)},

@@ -14,6 +14,7 @@ var (
 	swap        = declare[swapStorage]("Swap")
 	alphaAssets = declare[alphaStorage]("AlphaAssets")
 	beacon      = declare[drandStorage]("Drand")
+	shield      = declare[shieldStorage]("MevShield")
 	sub         = declare[subtensorStorage]("SubtensorModule")
 )
 
@@ -114,13 +115,20 @@ type subtensorStorage struct {
 	StakingColdkeys        table[AccountID, uint64]                         `hash:"identity" optional:"true"`
 	NumStakingColdkeys     value[uint64]
 
+	// Lock and DecayingLock are empty: nothing here locks stake. Keys are a coldkey,
+	// a netuid and, of a lock, the hotkey it is for.
+	Lock         table3[AccountID, uint16, AccountID, LockState] `hash:"blake2_128_concat,identity,blake2_128_concat" optional:"true"`
+	DecayingLock table2[AccountID, uint16, bool]                 `hash:"blake2_128_concat,identity" optional:"true"`
+
 	// Each subnet's pool and emission.
-	SubnetTAO                table[uint16, uint64]        `hash:"identity"`
-	SubnetAlphaIn            table[uint16, uint64]        `hash:"identity"`
-	SubnetAlphaOut           table[uint16, uint64]        `hash:"identity"`
-	SubnetProtocolAlpha      table[uint16, uint64]        `hash:"identity"`
-	SubnetVolume             table[uint16, scale.U128]    `hash:"identity"`
-	SubnetMovingPrice        table[uint16, FixedI128]     `hash:"identity"` // I96F32
+	SubnetTAO           table[uint16, uint64]     `hash:"identity"`
+	SubnetAlphaIn       table[uint16, uint64]     `hash:"identity"`
+	SubnetAlphaOut      table[uint16, uint64]     `hash:"identity"`
+	SubnetProtocolAlpha table[uint16, uint64]     `hash:"identity"`
+	SubnetVolume        table[uint16, scale.U128] `hash:"identity"`
+	SubnetMovingPrice   table[uint16, FixedI128]  `hash:"identity"` // I96F32
+	// SubnetEmaTaoFlow is empty: emission follows prices here, and no flow is kept.
+	SubnetEmaTaoFlow         table[uint16, emaFlow]       `hash:"identity" optional:"true"`
 	SubnetTaoInEmission      table[uint16, uint64]        `hash:"identity"`
 	SubnetAlphaInEmission    table[uint16, uint64]        `hash:"identity"`
 	SubnetAlphaOutEmission   table[uint16, uint64]        `hash:"identity"`
@@ -146,6 +154,7 @@ type subtensorStorage struct {
 	SubnetMechanism            table[uint16, uint16]                       `hash:"identity"`
 	SubtokenEnabled            table[uint16, bool]                         `hash:"identity"`
 	MechanismCountCurrent      table[uint16, uint8]                        `hash:"twox_64_concat" default:"1"`
+	MechanismEmissionSplit     table[uint16, []uint16]                     `hash:"twox_64_concat" optional:"true"` // none: even
 	NetworkRegistrationAllowed table[uint16, bool]                         `hash:"identity"`
 	Tempo                      table[uint16, uint16]                       `hash:"identity" default:"360"`
 	ActivityCutoffFactorMilli  table[uint16, uint32]                       `hash:"identity" default:"13889"`
@@ -186,6 +195,8 @@ type subtensorStorage struct {
 	ImmuneOwnerUidsLimit           table[uint16, uint16] `hash:"identity" default:"1"`
 	MinAllowedUids                 table[uint16, uint16] `hash:"identity" default:"64"`
 	MinNonImmuneUids               table[uint16, uint16] `hash:"identity" default:"10"`
+	RegistrationsThisInterval      table[uint16, uint16] `hash:"identity"`
+	LastAdjustmentBlock            table[uint16, uint64] `hash:"identity"`
 	NetworkImmunityPeriod          value[uint64]         `default:"1296000"`
 	NominatorMinRequiredStake      value[uint64]
 	OwnerHyperparamRateLimit       value[uint16] `default:"2"`

@@ -270,7 +270,7 @@ func alphaPallet() scale.PalletDef {
 // morePallets describes the pallets whose declarations stand beside their
 // rules.
 func morePallets() []scale.PalletDef {
-	return []scale.PalletDef{proxyPallet(), drandPallet(), swapPallet(), alphaPallet()}
+	return []scale.PalletDef{proxyPallet(), drandPallet(), swapPallet(), shieldPallet(), alphaPallet()}
 }
 
 // recycle unissues alpha that is out, but in nobody's stake.

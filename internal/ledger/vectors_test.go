@@ -168,7 +168,7 @@ func TestMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Pallets) != 13 {
+	if len(m.Pallets) != 14 {
 		t.Errorf("%d pallets", len(m.Pallets))
 	}
 	t.Logf("metadata: %d bytes, %d types", len(b), len(m.Types))

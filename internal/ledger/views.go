@@ -42,6 +42,9 @@ func RuntimeAPIs() []scale.APIDef {
 			{Name: "get_stake_info_for_coldkeys", Args: []string{"coldkey_accounts"}, Func: (*Ledger).StakeInfoForColdkeys},
 			{Name: "get_stake_info_for_hotkey_coldkey_netuid", Args: []string{"hotkey_account", "coldkey_account", "netuid"}, Func: (*Ledger).StakeInfoFor},
 			{Name: "get_stake_availability_for_coldkeys", Args: []string{"coldkey_accounts", "netuids"}, Func: (*Ledger).StakeAvailabilityFor},
+			{Name: "get_coldkey_lock", Args: []string{"coldkey", "netuid"}, Func: (*Ledger).ColdkeyLock},
+			{Name: "get_hotkey_conviction", Args: []string{"hotkey", "netuid"}, Func: (*Ledger).HotkeyConviction},
+			{Name: "get_most_convicted_hotkey_on_subnet", Args: netuid, Func: (*Ledger).MostConvictedHotkey},
 			{Name: "get_stake_fee", Args: []string{"origin", "origin_coldkey_account", "destination", "destination_coldkey_account", "amount"}, Func: (*Ledger).StakeFee},
 		}},
 		{Name: "SubnetRegistrationRuntimeApi", Version: 1, Methods: []scale.MethodDef{
@@ -52,6 +55,10 @@ func RuntimeAPIs() []scale.APIDef {
 			{Name: "current_alpha_price_all", Func: (*Ledger).Prices},
 			{Name: "sim_swap_tao_for_alpha", Args: []string{"netuid", "tao"}, Func: (*Ledger).SimBuy},
 			{Name: "sim_swap_alpha_for_tao", Args: []string{"netuid", "alpha"}, Func: (*Ledger).SimSell},
+		}},
+		{Name: "ShieldApi", Version: 1, Methods: []scale.MethodDef{
+			{Name: "try_decode_shielded_tx", Args: []string{"uxt"}, Func: (*Ledger).tryDecodeShielded},
+			{Name: "is_shielded_using_current_key", Args: []string{"key_hash"}, Func: (*Ledger).usesCurrentKey},
 		}},
 	}
 }

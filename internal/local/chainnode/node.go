@@ -57,6 +57,12 @@ type Node struct {
 	feeds   map[*feed]bool // those that hear of every block
 	past    []pastLedger   // states of older blocks, that asked for last at the end
 
+	// announced is the key that clients encrypt to, in a span of blocks.
+	announced struct {
+		span uint32
+		key  []byte
+	}
+
 	settling   []*pooled // in the last block, whose watchers do not know yet that it is final
 	settlingIn hash
 }

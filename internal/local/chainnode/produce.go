@@ -154,6 +154,12 @@ func (n *Node) settle(included []*pooled, block hash) {
 // and which no block can take any more.
 func (n *Node) fill(b *block) (included, refused []*pooled) {
 	b.Extrinsics = [][]byte{ledger.TimestampExtrinsic(b.Millis)}
+	number := b.Header.number()
+	if xt := n.announce(number); xt != nil {
+		if _, err := n.ledger.Apply(xt); err == nil {
+			b.Extrinsics = append(b.Extrinsics, xt)
+		}
+	}
 	if xt := n.pulses(b); xt != nil {
 		if _, err := n.ledger.Apply(xt); err == nil { // or somebody's pulse of that round came first
 			b.Extrinsics = append(b.Extrinsics, xt)
@@ -174,6 +180,16 @@ func (n *Node) fill(b *block) (included, refused []*pooled) {
 		room -= len(x.bytes)
 		b.Extrinsics = append(b.Extrinsics, x.bytes)
 		included = append(included, x)
+		// What is encrypted in it follows at once, before others can have read it.
+		// If it cannot, or has no sender, it is found nowhere.
+		inner, ok, err := n.unshield(number, x.bytes)
+		if !ok || err != nil || len(inner) > room || isBare(inner) {
+			continue
+		}
+		if _, err := n.ledger.Apply(inner); err == nil {
+			room -= len(inner)
+			b.Extrinsics = append(b.Extrinsics, inner)
+		}
 	}
 	return included, refused
 }
