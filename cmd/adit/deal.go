@@ -36,6 +36,10 @@ type deal struct {
 	title  string      // what it does
 	told   [][2]string // what there is to know of it, by name
 	spends uint64      // RAO that leave the account, besides the fee
+	// ready, if not nil, is what must be done once a person has agreed and before
+	// anything is signed. It returns the call to sign: people take their time,
+	// and what call says of the chain may be over by then.
+	ready func(context.Context) (subtensor.Call, error)
 }
 
 // A receipt is what is told of a deal.
@@ -64,14 +68,12 @@ func (f dealFlags) deal(ctx context.Context, t terminal, client *subtensor.Clien
 		return nil, lockedHint(err)
 	}
 	r := &receipt{Call: d.call.String(), Signer: key.Address()}
-	payer := key.Public()
-	if f.Proxy != "" {
-		if payer, err = parseAccount(f.Proxy); err != nil {
-			return nil, err
-		}
-		d.call = subtensor.Proxied(payer, "", d.call)
+	payer, err := f.actor(key.Public())
+	if err != nil {
+		return nil, err
 	}
-	if r.Fee, err = client.Fee(ctx, key.Public(), d.call); err != nil {
+	call := f.proxied(payer, d.call)
+	if r.Fee, err = client.Fee(ctx, key.Public(), call); err != nil {
 		return nil, err
 	}
 	if err := f.show(ctx, t, client, d, r); err != nil {
@@ -81,7 +83,7 @@ func (f dealFlags) deal(ctx context.Context, t terminal, client *subtensor.Clien
 		return nil, err
 	}
 	if f.DryRun {
-		b, err := client.Encode(ctx, d.call)
+		b, err := client.Encode(ctx, call)
 		r.Success, r.DryRun, r.Data = true, true, "0x"+hex.EncodeToString(b)
 		return r, err
 	}
@@ -98,13 +100,35 @@ func (f dealFlags) deal(ctx context.Context, t terminal, client *subtensor.Clien
 		return nil, lockedHint(err)
 	}
 	defer signer.Close()
-	in, err := client.Do(ctx, signer, d.call, subtensor.SubmitOptions{Finalized: f.Finalized, Period: f.Period, Tip: uint64(f.Tip)})
+	if d.ready != nil {
+		if d.call, err = d.ready(ctx); err != nil {
+			return nil, err
+		}
+		call = f.proxied(payer, d.call)
+	}
+	in, err := client.Do(ctx, signer, call, subtensor.SubmitOptions{Finalized: f.Finalized, Period: f.Period, Tip: uint64(f.Tip)})
 	if err != nil {
 		return nil, err
 	}
 	r.Success, r.events = true, in.Events
 	r.Identifier, r.Hash, r.Block, r.BlockHash = fmt.Sprintf("%d-%d", in.Block, in.Index), in.Hash, uint64(in.Block), in.BlockHash
 	return r, nil
+}
+
+// actor returns for which account a key acts: its own, or that of --proxy.
+func (f dealFlags) actor(key subtensor.Account) (subtensor.Account, error) {
+	if f.Proxy == "" {
+		return key, nil
+	}
+	return parseAccount(f.Proxy)
+}
+
+// proxied returns the call as it is signed.
+func (f dealFlags) proxied(owner subtensor.Account, k subtensor.Call) subtensor.Call {
+	if f.Proxy == "" {
+		return k
+	}
+	return subtensor.Proxied(owner, "", k)
 }
 
 // show tells a person what is about to be done. Programs, which get JSON, are not
