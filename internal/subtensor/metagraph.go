@@ -236,14 +236,14 @@ func (c chain) ask(ctx context.Context, v *View) (*subnet.Metagraph, error) {
 		return err
 	})
 	g.Go(func() (err error) {
-		rows, err = v.weightRows(gctx, c.netuid, 0, customary)
+		rows, err = v.weightRows(gctx, uint16(c.netuid), 0, customary)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	if n := len(m.Hotkeys); n > customary {
-		more, err := v.weightRows(ctx, c.netuid, customary, n)
+		more, err := v.weightRows(ctx, uint16(c.netuid), customary, n)
 		if err != nil {
 			return nil, err
 		}
@@ -256,11 +256,19 @@ func (c chain) ask(ctx context.Context, v *View) (*subnet.Metagraph, error) {
 	return out, nil
 }
 
-// weightRows reads the weights of the uids from first to before last.
-func (v *View) weightRows(ctx context.Context, n subnet.NetUID, first, last int) ([][]subnet.Weight, error) {
+// Weights reads what the neurons of a subnet, which has so many, have set for one
+// of its mechanisms: a row for each uid, divided by its sum. Weights that are
+// committed and not revealed are not among them: see [View.WeightsCommits].
+func (v *View) Weights(ctx context.Context, n subnet.NetUID, mechanism uint8, neurons int) ([][]subnet.Weight, error) {
+	return v.weightRows(ctx, Weights{NetUID: n, Mechanism: mechanism}.index(), 0, neurons)
+}
+
+// weightRows reads the weights of the uids from first to before last, of a subnet's
+// mechanism by its [Weights.index].
+func (v *View) weightRows(ctx context.Context, index uint16, first, last int) ([][]subnet.Weight, error) {
 	es := make([]Entry, 0, last-first)
 	for uid := first; uid < last; uid++ {
-		es = append(es, Entry{module, "Weights", []any{n, uint16(uid)}})
+		es = append(es, Entry{module, "Weights", []any{index, uint16(uid)}})
 	}
 	keys := make([]hexBytes, len(es))
 	for i, e := range es {

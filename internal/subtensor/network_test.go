@@ -228,12 +228,29 @@ func (c *chain) weights(mine subnet.Chain) {
 	for !permitted() {
 		c.wait(c.view().Block + 1)
 	}
+	if _, err := c.view().WeightTerms(ctx, c.netuid+7, 0, c.hot.Public()); !errors.Is(err, subnet.ErrNotFound) {
+		c.t.Errorf("terms of no subnet: %v", err)
+	}
+	v := c.view()
+	terms, err := v.WeightTerms(ctx, c.netuid, 0, c.hot.Public())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if next, err := v.NextEpoch(ctx, c.netuid); err != nil || terms.EpochBlock(terms.Epoch+1) != next || terms.EpochBlock(terms.Epoch+3) != next+40 {
+		c.t.Errorf("epochs at %d and %d, not %d, %v", terms.EpochBlock(terms.Epoch+1), terms.EpochBlock(terms.Epoch+3), next, err)
+	}
+	if !terms.Registered || terms.UID != 1 || !terms.Permit || terms.Owner || terms.Neurons != 2 || !terms.CommitReveal ||
+		terms.RevealPeriod == 0 || terms.Mechanisms != 1 || terms.LastUpdate > v.Block || terms.Due() != v.Block+1 {
+		c.t.Errorf("terms %+v", terms)
+	}
+	if owner, err := v.WeightTerms(ctx, c.netuid, 0, c.owner.Public()); err != nil || !owner.Owner {
+		c.t.Errorf("terms of the owner %+v, %v", owner, err)
+	}
 	r, err := c.PutWeights(ctx, c.hot, w, subtensor.SubmitOptions{})
 	if err != nil || r.Round == 0 || r.Reveals <= r.Block {
 		c.t.Fatalf("receipt %+v, %v", r, err)
 	}
-	v, err := c.At(ctx, r.Block)
-	if err != nil {
+	if v, err = c.At(ctx, r.Block); err != nil {
 		c.t.Fatal(err)
 	}
 	commits, err := v.WeightsCommits(ctx, c.netuid, 0)
@@ -247,6 +264,12 @@ func (c *chain) weights(mine subnet.Chain) {
 	}
 	if got := m.Neurons[1].Weights; len(got) != 2 || got[0].Value < 0.249 || got[0].Value > 0.251 {
 		c.t.Errorf("revealed weights %v", got)
+	}
+	if rows, err := c.view().Weights(ctx, c.netuid, 0, 2); err != nil || len(rows) != 2 || len(rows[0]) != 0 || !cmp.Equal(rows[1], m.Neurons[1].Weights) {
+		c.t.Errorf("weights %v, %v", rows, err)
+	}
+	if rows, err := c.view().Weights(ctx, c.netuid, 1, 2); err != nil || len(rows[1]) != 0 {
+		c.t.Errorf("weights of another mechanism %v, %v", rows, err)
 	}
 	if m, err := mine.Metagraph(ctx, r.Reveals-4); err != nil || len(m.Neurons[1].Weights) != 0 {
 		c.t.Errorf("weights are readable before their time: %v", err)
@@ -297,6 +320,18 @@ func TestViews(t *testing.T) {
 	}
 	if ds, err := v.Delegates(ctx); answered("delegates", err) && (len(ds) != 1 || ds[0].Hotkey != c.hot.Public() || ds[0].Owner != c.bob.Public() || ds[0].Take != 1000) {
 		t.Errorf("delegates %+v", ds)
+	}
+	if ps, err := v.AlphaPrices(ctx); answered("prices", err) {
+		if one, err := v.AlphaPrice(ctx, c.netuid); err != nil || one == 0 || ps[c.netuid] != one || ps[0] != tao {
+			t.Errorf("prices %v, and %d, %v", ps, one, err)
+		}
+	}
+	want := []subtensor.Registration{{Hotkey: c.hot.Public(), NetUID: c.netuid, UID: 1}, {Hotkey: c.owner.Public(), NetUID: c.netuid, UID: 0}}
+	if rs, err := v.Registrations(ctx, c.hot.Public(), c.alice.Public(), c.owner.Public()); err != nil || !cmp.Equal(rs, want) {
+		t.Errorf("registrations %+v, %v", rs, err)
+	}
+	if x, err := v.MetagraphExtras(ctx, c.netuid); err != nil || x.Mechanisms != 1 || x.Difficulty == 0 || x.Issuance == 0 || len(x.ValidatorTrust) > 2 {
+		t.Errorf("%+v, %v", x, err)
 	}
 	if hs, err := v.Hyperparameters(ctx, c.netuid); answered("hyperparameters", err) && len(hs) < 20 {
 		t.Errorf("hyperparameters %+v", hs)

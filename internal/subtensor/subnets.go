@@ -131,6 +131,42 @@ func (v *View) AlphaPrice(ctx context.Context, n subnet.NetUID) (uint64, error) 
 	return rao, err
 }
 
+// AlphaPrices is [View.AlphaPrice] of every subnet.
+func (v *View) AlphaPrices(ctx context.Context) (map[subnet.NetUID]uint64, error) {
+	var all []struct {
+		Netuid subnet.NetUID
+		Price  uint64
+	}
+	_, err := v.askInto(ctx, &all, "SwapRuntimeApi", "current_alpha_price_all")
+	if errors.Is(err, errors.ErrUnsupported) {
+		return v.eachPrice(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read prices: %w", err)
+	}
+	out := make(map[subnet.NetUID]uint64, len(all))
+	for _, p := range all {
+		out[p.Netuid] = p.Price
+	}
+	return out, nil
+}
+
+// eachPrice asks for one price after the other, of runtimes that do not tell them
+// all at once.
+func (v *View) eachPrice(ctx context.Context) (map[subnet.NetUID]uint64, error) {
+	netuids, err := v.NetUIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[subnet.NetUID]uint64, len(netuids))
+	for _, n := range netuids {
+		if out[n], err = v.AlphaPrice(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // A Hyperparameter is one setting of a subnet by the chain's name of it. The value
 // is a bool, a uint64, a [scale.U128], or a float64.
 type Hyperparameter struct {
