@@ -108,9 +108,9 @@ func (v *View) beacon(ctx context.Context) (drand.Chain, error) {
 	return chain, nil
 }
 
-// has reports whether the runtime stores an item.
-func (v *View) has(pallet, item string) bool {
-	_, err := v.StorageKey(pallet, item)
+// has reports whether the runtime stores an item, by these keys.
+func (v *View) has(pallet, item string, keys ...any) bool {
+	_, err := v.StorageKey(pallet, item, keys...)
 	return err == nil
 }
 

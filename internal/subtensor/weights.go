@@ -144,22 +144,34 @@ func (c *Client) PutWeights(ctx context.Context, hotkey Signer, w Weights, o Sub
 	if err != nil {
 		return WeightsReceipt{}, fmt.Errorf("set weights: %w", err)
 	}
-	vs, err := v.GetAll(ctx, []Entry{{module, "WeightsVersionKey", []any{w.NetUID}}, {module, "CommitRevealWeightsEnabled", []any{w.NetUID}}})
+	k, r, err := v.WeightsCall(ctx, hotkey.Public(), w)
 	if err != nil {
-		return WeightsReceipt{}, fmt.Errorf("set weights: %w", err)
-	}
-	if w.VersionKey == 0 {
-		w.VersionKey = number(vs[0])
-	}
-	k, r := SetWeights(w), WeightsReceipt{}
-	if vs[1] == true {
-		if k, r, err = v.lockWeights(ctx, hotkey.Public(), w); err != nil {
-			return WeightsReceipt{}, fmt.Errorf("commit weights: %w", err)
-		}
+		return WeightsReceipt{}, err
 	}
 	in, err := c.Do(ctx, hotkey, k, o)
 	r.Block = in.Block
 	return r, err
+}
+
+// WeightsCall returns the call that [Client.PutWeights] would sign for a hotkey in
+// the next block, and its receipt as far as it is known. A call that commits is
+// good until the subnet's next epoch begins.
+func (v *View) WeightsCall(ctx context.Context, hotkey Account, w Weights) (Call, WeightsReceipt, error) {
+	vs, err := v.GetAll(ctx, []Entry{{module, "WeightsVersionKey", []any{w.NetUID}}, {module, "CommitRevealWeightsEnabled", []any{w.NetUID}}})
+	if err != nil {
+		return Call{}, WeightsReceipt{}, fmt.Errorf("set weights: %w", err)
+	}
+	if w.VersionKey == 0 {
+		w.VersionKey = number(vs[0])
+	}
+	if vs[1] != true {
+		return SetWeights(w), WeightsReceipt{}, nil
+	}
+	k, r, err := v.lockWeights(ctx, hotkey, w)
+	if err != nil {
+		return Call{}, WeightsReceipt{}, fmt.Errorf("commit weights: %w", err)
+	}
+	return k, r, nil
 }
 
 // SetWeights implements [subnet.Chain]. Where the subnet wants weights committed
