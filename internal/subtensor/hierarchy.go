@@ -51,6 +51,36 @@ func (v *View) kin(ctx context.Context, item string, hotkey Account, n subnet.Ne
 	return out, nil
 }
 
+// PendingChildren reads the children that replace a hotkey's on a subnet, and the
+// block after which they do; 0 if none are to.
+func (v *View) PendingChildren(ctx context.Context, hotkey Account, n subnet.NetUID) ([]Child, subnet.Block, error) {
+	got, err := v.Get(ctx, module, "PendingChildKeys", n, hotkey)
+	if err != nil {
+		return nil, 0, err
+	}
+	var p scale.Tuple2[[]scale.Tuple2[uint64, Account], subnet.Block]
+	if err := scale.Assign(&p, got); err != nil {
+		return nil, 0, fmt.Errorf("read PendingChildKeys: %w", err)
+	}
+	out := make([]Child, len(p.F0))
+	for i, c := range p.F0 {
+		out[i] = Child{c.F0, c.F1}
+	}
+	return out, p.F1, nil
+}
+
+// ChildTake reads which part of its parents' rewards a hotkey keeps on a subnet, of
+// 65535.
+func (v *View) ChildTake(ctx context.Context, hotkey Account, n subnet.NetUID) (uint16, error) {
+	got, err := v.Get(ctx, module, "ChildkeyTake", hotkey, n)
+	if err != nil {
+		return 0, err
+	}
+	var take uint16
+	err = scale.Assign(&take, got)
+	return take, err
+}
+
 // IncreaseTake raises which part of its nominators' rewards a hotkey keeps, of
 // 65535. It may be done about once a month. The coldkey signs.
 func IncreaseTake(hotkey Account, take uint16) Call {

@@ -33,6 +33,13 @@ func RegisterNetwork(hotkey Account) Call {
 	return Call{module, "register_network", scale.Args{"hotkey": hotkey}}
 }
 
+// RegisterNetworkAs is [RegisterNetwork] of a subnet that something is said about.
+func RegisterNetworkAs(hotkey Account, id SubnetIdentity) Call {
+	return Call{module, "register_network_with_identity", scale.Args{"hotkey": hotkey, "identity": scale.SomeOf(scale.Args{
+		"subnet_name": id.Name, "github_repo": id.Repo, "subnet_contact": id.Contact, "subnet_url": id.URL, "discord": id.Discord,
+		"description": id.Description, "logo_url": id.Logo, "additional": id.Additional})}}
+}
+
 // StartCall lets a subnet's emission and staking begin. Its owner signs.
 func StartCall(n subnet.NetUID) Call {
 	return Call{module, "start_call", scale.Args{"netuid": n}}
@@ -59,6 +66,88 @@ func (v *View) RegistrationPrice(ctx context.Context, n subnet.NetUID) (uint64, 
 	var rao uint64
 	err = scale.Assign(&rao, vs[1])
 	return rao, err
+}
+
+// UID reads which neuron of a subnet a hotkey is; false if it is none.
+func (v *View) UID(ctx context.Context, n subnet.NetUID, hotkey Account) (subnet.UID, bool, error) {
+	got, err := v.Get(ctx, module, "Uids", n, hotkey)
+	if err != nil || got == nil {
+		return 0, false, err
+	}
+	var uid subnet.UID
+	err = scale.Assign(&uid, got)
+	return uid, err == nil, err
+}
+
+// HotkeyOf reads the hotkey of a subnet's neuron. A uid that nobody has wraps
+// [subnet.ErrNotFound].
+func (v *View) HotkeyOf(ctx context.Context, n subnet.NetUID, uid subnet.UID) (Account, error) {
+	vs, err := v.GetAll(ctx, []Entry{{module, "SubnetworkN", []any{n}}, {module, "Keys", []any{n, uid}}})
+	if err != nil {
+		return Account{}, err
+	}
+	var count uint16
+	var who Account
+	if err := scale.Assign(&count, vs[0]); err != nil {
+		return Account{}, err
+	}
+	if uint16(uid) >= count {
+		return Account{}, fmt.Errorf("subnet %d has no uid %d: %w", n, uid, subnet.ErrNotFound)
+	}
+	err = scale.Assign(&who, vs[1])
+	return who, err
+}
+
+// Owner reads the coldkey that owns a hotkey; false if none does.
+func (v *View) Owner(ctx context.Context, hotkey Account) (Account, bool, error) {
+	got, err := v.Get(ctx, module, "Owner", hotkey)
+	if err != nil || got == nil {
+		return Account{}, false, err
+	}
+	var owner Account
+	err = scale.Assign(&owner, got)
+	// Where the item has a default, that is 32 zeros: nobody's key.
+	return owner, err == nil && owner != Account{}, err
+}
+
+// A SubnetStart says when a subnet may be started, and by whom.
+type SubnetStart struct {
+	Owner      Account      // its coldkey
+	Registered subnet.Block // that created the subnet
+	Allowed    subnet.Block // the first in which it may be started
+	Emission   subnet.Block // from which on there is some; 0 if it has not been started
+}
+
+// SubnetStart reads when a subnet may be started with [StartCall].
+func (v *View) SubnetStart(ctx context.Context, n subnet.NetUID) (SubnetStart, error) {
+	es := []Entry{{module, "NetworksAdded", []any{n}}, {module, "SubnetOwner", []any{n}}, {module, "NetworkRegisteredAt", []any{n}},
+		{module, "FirstEmissionBlockNumber", []any{n}}}
+	delayed := v.has(module, "StartCallDelay")
+	if delayed {
+		es = append(es, Entry{module, "StartCallDelay", nil})
+	}
+	vs, err := v.GetAll(ctx, es)
+	if err == nil && vs[0] != true {
+		err = fmt.Errorf("there is no such subnet: %w", subnet.ErrNotFound)
+	}
+	var s SubnetStart
+	if err == nil {
+		err = scale.Assign(&s.Owner, vs[1])
+	}
+	if err == nil {
+		var delay any
+		if delayed {
+			delay = vs[4]
+		} else { // older runtimes have it in their code
+			delay, err = v.Constant(module, "DurationOfStartCall")
+		}
+		s.Registered = subnet.Block(number(vs[2]))
+		s.Allowed, s.Emission = s.Registered+subnet.Block(number(delay)), subnet.Block(number(vs[3]))
+	}
+	if err != nil {
+		return SubnetStart{}, fmt.Errorf("read the start of subnet %d: %w", n, err)
+	}
+	return s, nil
 }
 
 // NetworkPrice returns what creating a subnet costs after the view's block, in

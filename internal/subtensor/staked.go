@@ -35,10 +35,27 @@ func (v *View) Stakes(ctx context.Context, coldkey Account) ([]Stake, error) {
 		return nil, fmt.Errorf("read stakes: %w", err)
 	}
 	out := make([]Stake, len(raw))
-	for i, r := range raw {
-		out[i] = Stake{r.Hotkey, r.Coldkey, r.Netuid, r.Stake, r.Locked.V, r.Emission, r.IsRegistered}
+	for i := range raw {
+		out[i] = raw[i].plain()
 	}
 	return out, nil
+}
+
+func (r *rawStake) plain() Stake {
+	return Stake{r.Hotkey, r.Coldkey, r.Netuid, r.Stake, r.Locked.V, r.Emission, r.IsRegistered}
+}
+
+// Stake reads what a coldkey has with a hotkey on a subnet; all 0 if nothing.
+func (v *View) Stake(ctx context.Context, hotkey, coldkey Account, n subnet.NetUID) (Stake, error) {
+	var raw rawStake
+	is, err := v.askInto(ctx, &raw, "StakeInfoRuntimeApi", "get_stake_info_for_hotkey_coldkey_netuid", hotkey, coldkey, n)
+	if err != nil {
+		return Stake{}, fmt.Errorf("read the stake on subnet %d: %w", n, err)
+	}
+	if !is {
+		return Stake{Hotkey: hotkey, Coldkey: coldkey, NetUID: n}, nil
+	}
+	return raw.plain(), nil
 }
 
 // OwnedHotkeys reads which hotkeys belong to a coldkey.
