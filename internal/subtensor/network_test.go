@@ -240,7 +240,7 @@ func (c *chain) weights(mine subnet.Chain) {
 		c.t.Errorf("epochs at %d and %d, not %d, %v", terms.EpochBlock(terms.Epoch+1), terms.EpochBlock(terms.Epoch+3), next, err)
 	}
 	if !terms.Registered || terms.UID != 1 || !terms.Permit || terms.Owner || terms.Neurons != 2 || !terms.CommitReveal ||
-		terms.RevealPeriod == 0 || terms.Mechanisms != 1 || terms.LastUpdate > v.Block || terms.Due() != v.Block+1 {
+		terms.RevealPeriod == 0 || terms.Mechanisms != 1 || terms.Block != v.Block || terms.LastUpdate > v.Block || terms.Due() != terms.LastUpdate {
 		c.t.Errorf("terms %+v", terms)
 	}
 	if owner, err := v.WeightTerms(ctx, c.netuid, 0, c.owner.Public()); err != nil || !owner.Owner {

@@ -11,7 +11,8 @@ import (
 // WeightTerms is what a subnet demands of weights, and what it knows of the hotkey
 // that would set them, after a view's block.
 type WeightTerms struct {
-	Neurons    uint16 // uids are less than that
+	Block      subnet.Block // the view's
+	Neurons    uint16       // uids are less than that
 	Mechanisms uint8
 	MinAllowed uint16 // so many weights at least, or as many as there are neurons
 	MaxLimit   uint16 // the largest may be this part of their sum, of 65535
@@ -28,16 +29,17 @@ type WeightTerms struct {
 	Owner      bool         // may too, without a permit
 	LastUpdate subnet.Block // when it last set weights or committed to them, 0 if never
 
-	block, next subnet.Block // the view's, and the one in which the next epoch begins
-	between     subnet.Block // blocks from one epoch to the next, 0 if there are none
+	next    subnet.Block // in which the next epoch begins
+	between subnet.Block // from one epoch to the next, 0 if there are none
 }
 
-// Due returns the first block in which the hotkey's weights are not too fast.
+// Due returns the block after which a node takes the hotkey's next weights; before,
+// they are too fast.
 func (t *WeightTerms) Due() subnet.Block {
 	if t.LastUpdate == 0 {
-		return t.block + 1
+		return 0
 	}
-	return max(t.block+1, t.LastUpdate+subnet.Block(t.RateLimit))
+	return t.LastUpdate + subnet.Block(t.RateLimit)
 }
 
 // EpochBlock returns about the block in which an epoch begins, the present one or
@@ -45,7 +47,7 @@ func (t *WeightTerms) Due() subnet.Block {
 func (t *WeightTerms) EpochBlock(epoch uint64) subnet.Block {
 	switch {
 	case epoch <= t.Epoch:
-		return t.block
+		return t.Block
 	case t.between == 0:
 		return 0
 	}
@@ -87,7 +89,7 @@ func (v *View) weightTerms(ctx context.Context, n subnet.NetUID, mechanism uint8
 	t := &WeightTerms{Neurons: uint16(number(got["SubnetworkN"])), Mechanisms: 1, MinAllowed: uint16(number(got["MinAllowedWeights"])),
 		MaxLimit: uint16(number(got["MaxWeightsLimit"])), VersionKey: number(got["WeightsVersionKey"]),
 		RateLimit: number(got["WeightsSetRateLimit"]), CommitReveal: got["CommitRevealWeightsEnabled"] == true,
-		RevealPeriod: number(got["RevealPeriodEpochs"]), block: v.Block}
+		RevealPeriod: number(got["RevealPeriodEpochs"]), Block: v.Block}
 	if m := number(got["MechanismCountCurrent"]); m > 0 {
 		t.Mechanisms = uint8(m)
 	}
@@ -113,9 +115,9 @@ func (t *WeightTerms) epochs(n subnet.NetUID, got map[string]any) {
 	}
 	if _, is := got["SubnetEpochIndex"]; !is {
 		t.between = tempo + 1
-		position := t.block + subnet.Block(n) + 1
+		position := t.Block + subnet.Block(n) + 1
 		t.Epoch = uint64(position / t.between)
-		t.next = t.block + t.between - position%t.between
+		t.next = t.Block + t.between - position%t.between
 		return
 	}
 	t.between, t.Epoch = tempo, number(got["SubnetEpochIndex"])
@@ -123,5 +125,5 @@ func (t *WeightTerms) epochs(n subnet.NetUID, got map[string]any) {
 	if at := subnet.Block(number(got["PendingEpochAt"])); at > 0 {
 		t.next = min(t.next, at)
 	}
-	t.next = max(t.next, t.block+1)
+	t.next = max(t.next, t.Block+1)
 }
