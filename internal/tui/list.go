@@ -5,9 +5,10 @@ import "math"
 // A Column of a [Table].
 type Column struct {
 	Head  string
-	Right bool // numbers
-	Brief int  // width that will do where room is scarce, or 0 if all is needed
-	Drop  int  // columns with the highest go first where it is scarcer still; those with 0 stay
+	Short string // the head where room is scarce, or "" if it is the same
+	Right bool   // numbers
+	Brief int    // width that will do where room is scarce, or 0 if all is needed
+	Drop  int    // columns with the highest go first where it is scarcer still; those with 0 stay
 }
 
 // A Table is rows of text for a command that prints them, one cell a column.
@@ -46,7 +47,7 @@ func (t Table) Hidden(width int) []string {
 func (t Table) table() *table {
 	inner := &table{}
 	for _, c := range t.Columns {
-		inner.cols = append(inner.cols, column{head: c.Head, right: c.Right, brief: c.Brief, drop: c.Drop})
+		inner.cols = append(inner.cols, column{head: c.Head, short: c.Short, right: c.Right, brief: c.Brief, drop: c.Drop})
 	}
 	for _, r := range t.Rows {
 		cells := make([]cell, len(t.Columns))
