@@ -102,6 +102,9 @@ type Protocol struct {
 	// NewConfig returns the settings with their defaults.
 	NewConfig func() Config
 	Roles     []Role
+	// Metrics and Columns are the figures that the roles' events hold.
+	Metrics []Metric
+	Columns []Column
 }
 
 // A Role is one part in a protocol that a process can play until ctx is done.
