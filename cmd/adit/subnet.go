@@ -1,0 +1,46 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"adit/internal/subtensor"
+)
+
+// SubnetCommand is about subnets as a whole.
+type SubnetCommand struct {
+	Metagraph MetagraphCommand `cmd:"" help:"Show all neurons of a subnet."`
+	Show      MetagraphCommand `cmd:"" hidden:"" help:"See subnet metagraph."`
+}
+
+// A subnetIdentity is what an owner says of a subnet, as JSON.
+type subnetIdentity struct{ subtensor.SubnetIdentity }
+
+// MarshalJSON implements [json.Marshaler], with the chain's names.
+func (s subnetIdentity) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"subnet_name": s.Name, "github_repo": s.Repo, "subnet_contact": s.Contact, "subnet_url": s.URL,
+		"discord": s.Discord, "description": s.Description, "logo_url": s.Logo, "additional": s.Additional})
+}
+
+// printParts prints a sentence of parts, in lines that fit the terminal.
+func printParts(t terminal, parts []string) error {
+	width := outWidth(t)
+	var b strings.Builder
+	line := 0
+	for i, p := range parts {
+		p = plainText(p)
+		if i < len(parts)-1 {
+			p += ", "
+		}
+		if n := len([]rune(p)); width > 0 && line > 0 && line+len([]rune(strings.TrimRight(p, " "))) > width {
+			b.WriteString("\n  ")
+			line = 2 + n
+		} else {
+			line += n
+		}
+		b.WriteString(p)
+	}
+	_, err := fmt.Fprintln(t.out, b.String())
+	return err
+}
