@@ -36,6 +36,7 @@ type deal struct {
 	title  string      // what it does
 	told   [][2]string // what there is to know of it, by name
 	spends uint64      // RAO that leave the account, besides the fee
+	keeps  bool        // and that the account outlives it: the existential deposit stays in it
 	// ready, if not nil, is what must be done once a person has agreed and before
 	// anything is signed. It returns the call to sign: people take their time,
 	// and what call says of the chain may be over by then.
@@ -45,6 +46,7 @@ type deal struct {
 // A receipt is what is told of a deal.
 type receipt struct {
 	Success    bool   `json:"success"`
+	Message    string `json:"msg,omitempty"` // in words
 	DryRun     bool   `json:"dry_run,omitempty"`
 	Call       string `json:"call"`
 	Data       string `json:"call_data,omitempty"` // of a dry run: the call in SCALE
@@ -79,7 +81,7 @@ func (f dealFlags) deal(ctx context.Context, t terminal, client *subtensor.Clien
 	if err := f.show(ctx, t, client, d, r); err != nil {
 		return nil, err
 	}
-	if err := affordable(ctx, client, payer, d.spends, key.Public(), r.Fee+uint64(f.Tip)); err != nil {
+	if err := affordable(ctx, client, payer, d, key.Public(), r.Fee+uint64(f.Tip)); err != nil {
 		return nil, err
 	}
 	if f.DryRun {
@@ -152,19 +154,29 @@ func (f dealFlags) show(ctx context.Context, t terminal, client *subtensor.Clien
 
 // affordable returns an error if an account cannot pay, before a person is asked
 // for a password.
-func affordable(ctx context.Context, client *subtensor.Client, payer subtensor.Account, spends uint64, signer subtensor.Account, fee uint64) error {
+func affordable(ctx context.Context, client *subtensor.Client, payer subtensor.Account, d deal, signer subtensor.Account, fee uint64) error {
 	v, err := client.At(ctx, subnet.Latest)
 	if err != nil {
 		return err
 	}
-	need := map[subtensor.Account]uint64{payer: spends}
+	kept := uint64(0)
+	if d.keeps {
+		if kept, err = v.ExistentialDeposit(); err != nil {
+			return err
+		}
+	}
+	need := map[subtensor.Account]uint64{payer: d.spends}
 	need[signer] += min(fee, math.MaxUint64-need[signer])
 	for who, rao := range need {
 		has, err := v.Account(ctx, who)
 		if err != nil {
 			return err
 		}
-		if spendable := has.Free - min(has.Free, has.Frozen); rao > spendable {
+		stays := has.Frozen
+		if who == payer {
+			stays = max(stays, kept)
+		}
+		if spendable := has.Free - min(has.Free, stays); rao > spendable {
 			return subnet.WithHint(fmt.Errorf("%s can spend %s TAO, and this takes %s TAO with its fee", keys.Address(who), formatTAO(spendable), formatTAO(rao)),
 				"take less, or send it more TAO first")
 		}
@@ -200,7 +212,11 @@ func (f dealFlags) print(t terminal, r *receipt, result any, changed ...[2]strin
 		_, err := fmt.Fprintf(t.out, "dry run: nothing was sent. The call is %s\n", r.Data)
 		return err
 	}
-	return printPairs(t, "done in block "+fmt.Sprint(r.Block), append(changed, [2]string{"extrinsic", r.Identifier + " " + r.Hash}))
+	title := r.Message
+	if title == "" {
+		title = "done in block " + fmt.Sprint(r.Block)
+	}
+	return printPairs(t, title, append(changed, [2]string{"extrinsic", r.Identifier + " " + r.Hash}))
 }
 
 // parseAccount reads an address of these networks, or the hexadecimal digits of a
