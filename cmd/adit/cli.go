@@ -23,6 +23,12 @@ type CLI struct {
 	List         WalletListCommand         `cmd:"" hidden:"" help:"See wallet list."`
 	Transfer     TransferCommand           `cmd:"" hidden:"" help:"See wallet transfer."`
 
+	Subnet    SubnetCommand    `cmd:"" aliases:"subnets" help:"Look at subnets, and make them."`
+	Metagraph MetagraphCommand `cmd:"" hidden:"" help:"See subnet metagraph."`
+
+	Weights    WeightsCommand    `cmd:"" aliases:"weight,wt" help:"Look at weights, set them, commit to them, reveal them."`
+	SetWeights WeightsSetCommand `cmd:"" name:"set_weights" hidden:"" help:"See weights set."`
+
 	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
 
 	Chain ChainCommand `cmd:"" help:"The local chain."`
