@@ -22,12 +22,16 @@ type CLI struct {
 	RegenHotkey  WalletRegenHotkeyCommand  `cmd:"" name:"regen_hotkey" hidden:"" help:"See wallet regen-hotkey."`
 	List         WalletListCommand         `cmd:"" hidden:"" help:"See wallet list."`
 	Transfer     TransferCommand           `cmd:"" hidden:"" help:"See wallet transfer."`
+	Overview     OverviewCommand           `cmd:"" hidden:"" help:"See wallet overview."`
 
 	Subnet    SubnetCommand    `cmd:"" aliases:"subnets" help:"Look at subnets, and make them."`
 	Metagraph MetagraphCommand `cmd:"" hidden:"" help:"See subnet metagraph."`
 
 	Weights    WeightsCommand    `cmd:"" aliases:"weight,wt" help:"Look at weights, set them, commit to them, reveal them."`
 	SetWeights WeightsSetCommand `cmd:"" name:"set_weights" hidden:"" help:"See weights set."`
+
+	Stake   StakeCommand       `cmd:"" aliases:"st" help:"Stake and unstake, move stake, lend it to children."`
+	Unstake StakeRemoveCommand `cmd:"" hidden:"" help:"See stake remove."`
 
 	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
 
