@@ -59,12 +59,12 @@ func unsupported(rt *Runtime, api, method string, err error) error {
 // state makes a state_call after the view's block.
 func (v *View) state(ctx context.Context, name string, args []byte) ([]byte, error) {
 	var b hexBytes
-	err := v.c.rpc.read(ctx, &b, "state_call", name, hexBytes(args), v.hash)
+	err := v.sure(ctx, func(read reader) error { return read(ctx, &b, "state_call", name, hexBytes(args), v.hash) })
 	if e, refused := errors.AsType[*RPCError](err); refused && e.Code == methodNotFound {
 		return nil, fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 	}
 	if err != nil {
-		return nil, stateError(err)
+		return nil, err
 	}
 	return b, nil
 }

@@ -69,7 +69,7 @@ func (c *Client) header(ctx context.Context, b subnet.Block) (Header, error) {
 		switch {
 		case errors.Is(err, subnet.ErrTemporary) && ctx.Err() == nil:
 			continue // the reads wait for the next connection
-		case !errors.Is(err, subnet.ErrNotFound):
+		case !errors.Is(err, subnet.ErrNotFound) || absent(err):
 			return h, err
 		}
 		select {
@@ -87,8 +87,16 @@ func (c *Client) readHeader(ctx context.Context, b subnet.Block) (Header, error)
 	if err != nil {
 		return Header{}, err
 	}
+	head, _ := c.heads.get()
 	var h *header
-	if err := c.rpc.read(ctx, &h, "chain_getHeader", hash); err != nil {
+	err = c.anywhere(ctx, func(read reader) error {
+		err := read(ctx, &h, "chain_getHeader", hash)
+		if err == nil && h == nil && isOld(b, head) {
+			err = forgotten(b)
+		}
+		return err
+	})
+	if err != nil {
 		return Header{}, err
 	}
 	if h == nil {

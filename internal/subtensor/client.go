@@ -37,7 +37,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		senders:  map[[32]byte]*sender{},
 	}
 	c.heads.changed = make(chan struct{})
-	c.rpc = rpc{opts: o.withDefaults(), greet: c.greet, feeds: []feed{
+	c.rpc = rpc{opts: o.withDefaults(), greet: c.greet, verify: c.verify, feeds: []feed{
 		{method: "chain_subscribeNewHeads", notify: c.heads.notify},
 		{method: "state_subscribeRuntimeVersion", notify: c.notifyRuntime, taken: c.tells},
 	}}
@@ -67,11 +67,10 @@ func (c *Client) tells(does bool) {
 	c.runtimes.told = does
 }
 
-// greet makes sure that a new connection leads to the right chain, and learns
-// where that chain is.
-func (c *Client) greet(ctx context.Context, l *link) error {
+// verify makes sure that a new connection leads to the right chain.
+func (c *Client) verify(ctx context.Context, l *link) error {
 	var genesis hash32
-	if err := ask(ctx, l, &genesis, "chain_getBlockHash", 0); err != nil {
+	if err := l.ask(ctx, &genesis, "chain_getBlockHash", 0); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -84,22 +83,29 @@ func (c *Client) greet(ctx context.Context, l *link) error {
 	if want != genesis {
 		return &WrongChainError{l.endpoint, genesis, want}
 	}
-	var v runtimeVersion
-	if err := ask(ctx, l, &v, "state_getRuntimeVersion"); err != nil {
+	return nil
+}
+
+// greet makes sure that a new connection can be used, and learns where the chain
+// is.
+func (c *Client) greet(ctx context.Context, l *link) error {
+	if err := c.verify(ctx, l); err != nil {
+		return err
+	}
+	if _, err := c.fetchRuntime(ctx, l.ask); err != nil {
 		return err
 	}
 	var h header
-	if err := ask(ctx, l, &h, "chain_getHeader"); err != nil {
+	if err := l.ask(ctx, &h, "chain_getHeader"); err != nil {
 		return err
 	}
 	var hash *hash32
-	if err := ask(ctx, l, &hash, "chain_getBlockHash", uint64(h.Number)); err != nil {
+	if err := l.ask(ctx, &hash, "chain_getBlockHash", uint64(h.Number)); err != nil {
 		return err
 	}
 	if hash == nil {
 		return fmt.Errorf("it has no block %d, which it says is its newest", h.Number)
 	}
-	c.setSpec(v.SpecVersion)
 	c.heads.learn(&h, *hash)
 	c.heads.set(tip{subnet.Block(h.Number), *hash})
 	return nil

@@ -2,6 +2,7 @@ package subtensor
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -461,6 +462,7 @@ func (f *fake) produce() {
 		panic(err)
 	}
 	f.state["0x"+hex.EncodeToString(scale.StorageKey("System", "Events"))] = raw
+	f.state["0x"+hex.EncodeToString(scale.StorageKey("System", "Number"))] = binary.LittleEndian.AppendUint32(nil, uint32(len(f.blocks)))
 	b.state = map[string][]byte{}
 	for k, v := range f.state {
 		b.state[k] = v

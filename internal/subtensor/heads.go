@@ -156,14 +156,30 @@ func (c *Client) hash(ctx context.Context, b subnet.Block) (hash32, error) {
 		t, err := c.resolve(ctx, b)
 		return t.hash, err
 	}
+	head, _ := c.heads.get()
 	var h *hash32
-	if err := c.rpc.read(ctx, &h, "chain_getBlockHash", uint64(b)); err != nil {
+	err := c.anywhere(ctx, func(read reader) error {
+		err := read(ctx, &h, "chain_getBlockHash", uint64(b))
+		if err == nil && h == nil && isOld(b, head) {
+			err = forgotten(b)
+		}
+		return err
+	})
+	if err != nil {
 		return hash32{}, err
 	}
 	if h == nil {
 		return hash32{}, fmt.Errorf("block %d: %w", b, subnet.ErrNotFound)
 	}
 	return *h, nil
+}
+
+// isOld reports whether a block is so far behind the head that a node which does
+// not know it has forgotten it, rather than not heard of it yet.
+func isOld(b, head subnet.Block) bool { return b+maxFork < head }
+
+func forgotten(b subnet.Block) error {
+	return subnet.WithHint(&PrunedError{fmt.Errorf("it does not know block %d", b)}, hintPruned)
 }
 
 // resolve returns a block with its hash.

@@ -206,6 +206,13 @@ func (l *link) call(ctx context.Context, notify func(json.RawMessage), method st
 	}
 }
 
+// down reports whether the link is of no more use.
+func (l *link) down() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err != nil
+}
+
 func (l *link) forget(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

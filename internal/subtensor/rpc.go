@@ -70,7 +70,10 @@ type rpc struct {
 	// greet is called with each new link before anybody else sees it. Its
 	// error is a reason not to use that endpoint.
 	greet func(ctx context.Context, l *link) error
+	// verify is the part of greet that makes sure that it is the right chain.
+	verify func(ctx context.Context, l *link) error
 
+	life   context.Context // done when the client is closed
 	cancel context.CancelFunc
 	done   chan struct{} // closed once run has ended
 
@@ -81,19 +84,23 @@ type rpc struct {
 	errs     []error       // of the last attempt at each endpoint
 	closed   bool
 	ever     bool // there has been a link
+
+	spares *spares
 }
 
 func (r *rpc) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel, r.done, r.changed = cancel, make(chan struct{}), make(chan struct{})
+	r.life, r.cancel = context.WithCancel(context.Background())
+	r.done, r.changed = make(chan struct{}), make(chan struct{})
 	r.errs = make([]error, len(r.opts.Endpoints))
-	go r.run(ctx)
+	r.spares = newSpares()
+	go r.run(r.life)
 }
 
 // close takes the link down and waits for all goroutines.
 func (r *rpc) close() {
 	r.cancel()
 	<-r.done
+	r.closeSpares()
 }
 
 func (r *rpc) update(f func()) {
@@ -216,12 +223,14 @@ func (r *rpc) up(ctx context.Context) (*link, error) {
 }
 
 // why returns what is the matter with the endpoints. It is temporary, unless all
-// of them serve another chain.
+// of them serve another chain, or one that cannot be understood.
 func (r *rpc) why() error {
 	var all []error
 	wrong := 0
 	for _, err := range r.errs {
-		if _, is := errors.AsType[*WrongChainError](err); is {
+		_, stranger := errors.AsType[*WrongChainError](err)
+		_, strange := errors.AsType[*strangeError](err)
+		if stranger || strange {
 			wrong++
 		}
 		if err != nil {
@@ -314,8 +323,8 @@ func decodeResult(out any, method string, result json.RawMessage) error {
 	return nil
 }
 
-// ask is a read over a link that nobody else sees yet.
-func ask(ctx context.Context, l *link, out any, method string, params ...any) error {
+// ask is a read over this link and no other.
+func (l *link) ask(ctx context.Context, out any, method string, params ...any) error {
 	result, err := l.call(ctx, nil, method, params...)
 	if err != nil {
 		return err

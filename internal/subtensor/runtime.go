@@ -80,7 +80,7 @@ func (c *Client) Runtime(ctx context.Context) (*Runtime, error) {
 	if rt != nil {
 		return rt, nil
 	}
-	return c.fetchRuntime(ctx)
+	return c.fetchRuntime(ctx, c.rpc.read)
 }
 
 // runtimeAt returns the runtime that made the state after a block. Newest says
@@ -96,7 +96,16 @@ func (c *Client) runtimeAt(ctx context.Context, at tip, newest bool) (*Runtime, 
 	if rt != nil {
 		return rt, nil
 	}
-	rt, err := c.fetchRuntime(ctx, at.hash)
+	head, _ := c.heads.get()
+	err := c.anywhere(ctx, func(read reader) (err error) {
+		if isOld(at.block, head) {
+			if err := prove(ctx, read, at.block, at.hash); err != nil {
+				return err
+			}
+		}
+		rt, err = c.fetchRuntime(ctx, read, at.hash)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -107,10 +116,10 @@ func (c *Client) runtimeAt(ctx context.Context, at tip, newest bool) (*Runtime, 
 }
 
 // fetchRuntime fetches the runtime of a block, or of the head without one.
-func (c *Client) fetchRuntime(ctx context.Context, at ...any) (*Runtime, error) {
+func (c *Client) fetchRuntime(ctx context.Context, read reader, at ...any) (*Runtime, error) {
 	var v runtimeVersion
-	if err := c.rpc.read(ctx, &v, "state_getRuntimeVersion", at...); err != nil {
-		return nil, stateError(err)
+	if err := read(ctx, &v, "state_getRuntimeVersion", at...); err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	if len(at) == 0 {
@@ -121,13 +130,13 @@ func (c *Client) fetchRuntime(ctx context.Context, at ...any) (*Runtime, error) 
 	if rt != nil {
 		return rt, nil
 	}
-	b, err := c.fetchMetadata(ctx, at...)
+	b, err := fetchMetadata(ctx, read, at...)
 	if err != nil {
-		return nil, stateError(err)
+		return nil, err
 	}
 	md, err := scale.ReadMetadata(b)
 	if err != nil {
-		return nil, fmt.Errorf("runtime %d: %w", v.SpecVersion, err)
+		return nil, &strangeError{fmt.Errorf("runtime %d: %w", v.SpecVersion, err)}
 	}
 	rt = &Runtime{v.SpecVersion, v.TxVersion, md}
 	c.mu.Lock()
@@ -136,19 +145,26 @@ func (c *Client) fetchRuntime(ctx context.Context, at ...any) (*Runtime, error) 
 	return rt, nil
 }
 
+// A strangeError means that a node describes its runtime in a way that cannot be
+// right, or cannot be understood.
+type strangeError struct{ err error }
+
+func (e *strangeError) Error() string { return e.err.Error() }
+func (e *strangeError) Unwrap() error { return e.err }
+
 // metadataVersion is the one that is asked for: the oldest that tells the runtime
 // APIs. Runtimes from 293 on have it.
 const metadataVersion = 15
 
 // fetchMetadata returns metadata that tells the runtime APIs, or where there is
 // none, as of old runtimes and simple nodes, that which every node has.
-func (c *Client) fetchMetadata(ctx context.Context, at ...any) ([]byte, error) {
+func fetchMetadata(ctx context.Context, read reader, at ...any) ([]byte, error) {
 	arg, err := scale.Marshal(uint32(metadataVersion))
 	if err != nil {
 		return nil, err
 	}
 	var raw hexBytes
-	err = c.rpc.read(ctx, &raw, "state_call", append([]any{"Metadata_metadata_at_version", hexBytes(arg)}, at...)...)
+	err = read(ctx, &raw, "state_call", append([]any{"Metadata_metadata_at_version", hexBytes(arg)}, at...)...)
 	var answer scale.Option[[]byte]
 	if err == nil {
 		err = scale.Unmarshal(raw, &answer)
@@ -159,7 +175,7 @@ func (c *Client) fetchMetadata(ctx context.Context, at ...any) ([]byte, error) {
 		return nil, err
 	}
 	var b hexBytes
-	if err := c.rpc.read(ctx, &b, "state_getMetadata", at...); err != nil {
+	if err := read(ctx, &b, "state_getMetadata", at...); err != nil {
 		return nil, err
 	}
 	return b, nil

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +18,7 @@ type View struct {
 	Block subnet.Block
 	hash  hash32
 	*Runtime
+	newest bool // it was the head when it was taken
 }
 
 // At returns the state after a block. Of [subnet.Latest] it takes no round trip
@@ -36,7 +36,7 @@ func (c *Client) view(ctx context.Context, at tip, newest bool) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("block %d: %w", at.block, err)
 	}
-	return &View{c, at.block, at.hash, rt}, nil
+	return &View{c, at.block, at.hash, rt, newest}, nil
 }
 
 // Query reads one storage item after a block; see [scale.Metadata.DecodeValue]
@@ -108,15 +108,20 @@ func (v *View) raw(ctx context.Context, keys []hexBytes) ([][]byte, error) {
 }
 
 func (v *View) rawBatch(ctx context.Context, keys []hexBytes, out [][]byte) error {
+	return v.c.anywhere(ctx, func(read reader) error { return values(ctx, read, v.hash, keys, out) })
+}
+
+// values reads the bytes under each key after a block into out.
+func values(ctx context.Context, read reader, hash hash32, keys []hexBytes, out [][]byte) error {
 	var sets []struct {
 		Block   hash32      `json:"block"`
 		Changes [][]*string `json:"changes"`
 	}
-	if err := v.c.rpc.read(ctx, &sets, "state_queryStorageAt", keys, v.hash); err != nil {
-		return stateError(err)
+	if err := read(ctx, &sets, "state_queryStorageAt", keys, hash); err != nil {
+		return err
 	}
-	if len(sets) != 1 || sets[0].Block != v.hash {
-		return fmt.Errorf("state_queryStorageAt: the node answers for another block than %v", v.hash)
+	if len(sets) != 1 || sets[0].Block != hash {
+		return &strayError{fmt.Sprintf("state_queryStorageAt: the node answers for another block than %v", hash)}
 	}
 	byKey := make(map[string]*string, len(keys))
 	for _, change := range sets[0].Changes {
@@ -130,6 +135,7 @@ func (v *View) rawBatch(ctx context.Context, keys []hexBytes, out [][]byte) erro
 		if !ok {
 			return fmt.Errorf("state_queryStorageAt: the node passes over key 0x%x", []byte(k))
 		}
+		out[i] = nil
 		if value == nil {
 			continue
 		}
@@ -140,6 +146,19 @@ func (v *View) rawBatch(ctx context.Context, keys []hexBytes, out [][]byte) erro
 		out[i] = append([]byte{}, b...) // not nil, even if empty
 	}
 	return nil
+}
+
+// sure is [Client.anywhere] for questions whose answer does not tell of which
+// block it is.
+func (v *View) sure(ctx context.Context, get func(reader) error) error {
+	return v.c.anywhere(ctx, func(read reader) error {
+		if !v.newest {
+			if err := prove(ctx, read, v.Block, v.hash); err != nil {
+				return err
+			}
+		}
+		return get(read)
+	})
 }
 
 // A Pair is one entry of a map.
@@ -181,10 +200,19 @@ func (v *View) Pairs(ctx context.Context, pallet, item string, keys ...any) ([]P
 // list returns all keys with a prefix, page by page.
 func (v *View) list(ctx context.Context, prefix hexBytes) ([]hexBytes, error) {
 	var all []hexBytes
+	err := v.sure(ctx, func(read reader) (err error) {
+		all, err = pages(ctx, read, prefix, v.hash)
+		return err
+	})
+	return all, err
+}
+
+func pages(ctx context.Context, read reader, prefix hexBytes, hash hash32) ([]hexBytes, error) {
+	var all []hexBytes
 	for last := prefix; ; {
 		var page []hexBytes
-		if err := v.c.rpc.read(ctx, &page, "state_getKeysPaged", prefix, batch, last, v.hash); err != nil {
-			return nil, stateError(err)
+		if err := read(ctx, &page, "state_getKeysPaged", prefix, batch, last, hash); err != nil {
+			return nil, err
 		}
 		for _, k := range page {
 			if string(k) <= string(last) && len(all) > 0 {
@@ -200,28 +228,4 @@ func (v *View) list(ctx context.Context, prefix hexBytes) ([]hexBytes, error) {
 			return nil, fmt.Errorf("more than %d entries", maxPairs)
 		}
 	}
-}
-
-// A PrunedError means that the node no longer has the state after a block. It is
-// a [subnet.ErrNotFound]; an archive node may have it.
-type PrunedError struct{ Err error }
-
-func (e *PrunedError) Error() string { return "the node no longer has that state: " + e.Err.Error() }
-
-// Unwrap returns what the node says, and subnet.ErrNotFound.
-func (e *PrunedError) Unwrap() []error { return []error{subnet.ErrNotFound, e.Err} }
-
-// stateError recognises the answer of a node that no longer has a state.
-func stateError(err error) error {
-	e, ok := errors.AsType[*RPCError](err)
-	if !ok {
-		return err
-	}
-	text := e.Message + " " + e.data()
-	for _, sign := range []string{"discarded", "UnknownBlock", "Unknown block", "pruned"} {
-		if strings.Contains(text, sign) {
-			return subnet.WithHint(&PrunedError{err}, "the node keeps only recent states; use the endpoint of an archive node, such as archive")
-		}
-	}
-	return err
 }

@@ -91,7 +91,7 @@ func (c *Client) curable(ctx context.Context, err error) bool {
 		return true // another with the same nonce is on chain
 	case e.misread():
 		// The runtime may have been upgraded, or the era's block replaced.
-		_, err := c.fetchRuntime(ctx)
+		_, err := c.fetchRuntime(ctx, c.rpc.read)
 		return err == nil
 	}
 	return false
@@ -260,7 +260,7 @@ func (x *signed) translate(rt *Runtime) error {
 // resign signs x for a new runtime, with its nonce, and so at most one of the two
 // can be included. It reports whether there was a new one.
 func (c *Client) resign(ctx context.Context, x *signed) (bool, error) {
-	rt, err := c.fetchRuntime(ctx)
+	rt, err := c.fetchRuntime(ctx, c.rpc.read)
 	if err != nil || rt.SpecVersion == x.made.SpecVersion {
 		return false, err
 	}
