@@ -24,8 +24,9 @@ type CLI struct {
 	Transfer     TransferCommand           `cmd:"" hidden:"" help:"See wallet transfer."`
 	Overview     OverviewCommand           `cmd:"" hidden:"" help:"See wallet overview."`
 
-	Subnet    SubnetCommand    `cmd:"" aliases:"subnets" help:"Look at subnets, and make them."`
-	Metagraph MetagraphCommand `cmd:"" hidden:"" help:"See subnet metagraph."`
+	Subnet    SubnetCommand         `cmd:"" aliases:"subnets" help:"Look at subnets, and make them."`
+	Metagraph MetagraphCommand      `cmd:"" hidden:"" help:"See subnet metagraph."`
+	Register  SubnetRegisterCommand `cmd:"" hidden:"" help:"See subnet register."`
 
 	Weights    WeightsCommand    `cmd:"" aliases:"weight,wt" help:"Look at weights, set them, commit to them, reveal them."`
 	SetWeights WeightsSetCommand `cmd:"" name:"set_weights" hidden:"" help:"See weights set."`

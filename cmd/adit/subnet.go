@@ -10,8 +10,12 @@ import (
 
 // SubnetCommand is about subnets as a whole.
 type SubnetCommand struct {
-	Metagraph MetagraphCommand `cmd:"" help:"Show all neurons of a subnet."`
-	Show      MetagraphCommand `cmd:"" hidden:"" help:"See subnet metagraph."`
+	Metagraph  MetagraphCommand        `cmd:"" help:"Show all neurons of a subnet."`
+	Show       MetagraphCommand        `cmd:"" hidden:"" help:"See subnet metagraph."`
+	Register   SubnetRegisterCommand   `cmd:"" help:"Make a hotkey a neuron of a subnet."`
+	Create     SubnetCreateCommand     `cmd:"" help:"Create a subnet."`
+	Start      SubnetStartCommand      `cmd:"" help:"Let a subnet's emission and trade begin."`
+	CheckStart SubnetCheckStartCommand `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
 }
 
 // A subnetIdentity is what an owner says of a subnet, as JSON.
