@@ -1,0 +1,319 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"adit/internal/subnet"
+)
+
+// A WandBStream sends a run's rows to the service while it goes on: once a
+// GraphQL mutation that begins the run, then every few seconds what has come, to
+// the run's file_stream. It holds nobody up. If the service refuses the run, or is
+// away for too long, the stream says so once and takes no more rows.
+type WandBStream struct {
+	run  WandBRun
+	base string
+	key  string
+	say  func(subnet.Event)
+
+	client *http.Client
+
+	mu      sync.Mutex
+	pending []string          // rows in JSON
+	summary map[string]string // the newest value of each key
+	err     error             // why it ended, if it did
+	sent    int               // rows that the service has
+
+	cancel context.CancelFunc
+	finish chan struct{} // closed when no more rows come
+	done   chan struct{}
+}
+
+const (
+	// publicWandB is the service's address.
+	publicWandB = "https://api.wandb.ai"
+	// maxPending is how many rows wait for a service that is away, and
+	// maxBatch how many are sent at once.
+	maxPending = 20_000
+	maxBatch   = 2000
+	// W&B's own client sends every other second at first, and slower later.
+	soonAfter, laterAfter = 2 * time.Second, 15 * time.Second
+	firstMinute           = time.Minute
+	// maxPause is the longest time between two attempts.
+	maxPause = 5 * time.Minute
+	// requestTime bounds a request, and farewell what is left to do at the end.
+	requestTime = 30 * time.Second
+	farewell    = 10 * time.Second
+	// maxAnswer bounds the service's answers, in bytes.
+	maxAnswer = 1 << 20
+)
+
+// StartWandBStream begins to send a run to the service at base; "" is the public
+// one.
+func StartWandBStream(run WandBRun, base, key string, say func(subnet.Event)) *WandBStream {
+	return startWandBStream(run, base, key, say, &http.Client{Timeout: requestTime})
+}
+
+func startWandBStream(run WandBRun, base, key string, say func(subnet.Event), client *http.Client) *WandBStream {
+	if base == "" {
+		base = publicWandB
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &WandBStream{
+		run: run, base: strings.TrimRight(base, "/"), key: key, say: say, client: client,
+		summary: make(map[string]string), cancel: cancel, finish: make(chan struct{}), done: make(chan struct{}),
+	}
+	go s.send(ctx)
+	return s
+}
+
+// Send queues a row. It does not block.
+func (s *WandBStream) Send(r Row) {
+	items := wandbItems(s.run, r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.pending = append(s.pending, wandbObject(items))
+	for _, item := range items {
+		s.summary[item.key] = item.json
+	}
+}
+
+// Close sends what is left and ends the run, or returns why the service does not
+// have all rows.
+func (s *WandBStream) Close() error {
+	close(s.finish)
+	timer := time.AfterFunc(farewell, s.cancel)
+	defer timer.Stop()
+	<-s.done
+	s.cancel()
+	return s.err
+}
+
+// send runs until the stream ends.
+func (s *WandBStream) send(ctx context.Context) {
+	defer close(s.done)
+	var endpoint string
+	begun, warned := time.Now(), false
+	for pause, last := time.Duration(0), false; ; {
+		if !last {
+			last = s.wait(pause)
+		}
+		var err error
+		if endpoint == "" {
+			endpoint, err = s.begin(ctx)
+		}
+		if err == nil {
+			err = s.post(ctx, endpoint, last)
+		}
+		switch {
+		case err == nil && last:
+			return
+		case err == nil:
+			pause = laterAfter
+			if time.Since(begun) < firstMinute {
+				pause = soonAfter
+			}
+			warned = false
+			continue
+		case last || errors.Is(err, errRefused) || s.tooMany():
+			s.end(err, !last)
+			return
+		}
+		pause = min(maxPause, max(soonAfter, 2*pause))
+		if !warned {
+			warned = true
+			s.say(subnet.Event{Level: slog.LevelWarn, Kind: "wandb", Text: "W&B is out of reach, trying again", Attrs: []slog.Attr{slog.String("error", err.Error())}})
+		}
+	}
+}
+
+// wait returns after a pause, with false, or when the last row has come.
+func (s *WandBStream) wait(pause time.Duration) (last bool) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false
+	case <-s.finish:
+		return true
+	}
+}
+
+func (s *WandBStream) tooMany() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > maxPending
+}
+
+// end takes no more rows, and says so if the run goes on.
+func (s *WandBStream) end(err error, loud bool) {
+	s.mu.Lock()
+	s.err, s.pending = err, nil
+	s.mu.Unlock()
+	if loud {
+		s.say(subnet.Event{Level: slog.LevelWarn, Kind: "wandb", Text: "W&B gets no more of this run, its file has all", Attrs: []slog.Attr{slog.String("error", err.Error())}})
+	}
+}
+
+// errRefused is an answer that will not be another one next time.
+var errRefused = errors.New("refused")
+
+const upsertBucket = `mutation UpsertBucket($name: String, $project: String, $entity: String, $displayName: String, $config: JSONString, $tags: [String!]) {
+  upsertBucket(input: {name: $name, modelName: $project, entityName: $entity, displayName: $displayName, config: $config, tags: $tags}) {
+    bucket { name project { name entity { name } } }
+  }
+}`
+
+// begin makes the run known and returns where its rows go.
+func (s *WandBStream) begin(ctx context.Context) (endpoint string, err error) {
+	type setting struct {
+		Value any `json:"value"`
+	}
+	config := make(map[string]setting)
+	for key, value := range s.run.Config {
+		config[key] = setting{value}
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return "", fmt.Errorf("%w: settings: %w", errRefused, err)
+	}
+	variables := map[string]any{"name": s.run.ID, "project": s.run.Project, "displayName": s.run.Name, "config": string(text), "tags": s.run.Tags}
+	if s.run.Entity != "" {
+		variables["entity"] = s.run.Entity
+	}
+	var answer struct {
+		Data struct {
+			UpsertBucket *struct {
+				Bucket struct {
+					Name    string
+					Project struct {
+						Name   string
+						Entity struct{ Name string }
+					}
+				}
+			}
+		}
+		Errors []struct{ Message string }
+	}
+	if err := s.request(ctx, s.base+"/graphql", map[string]any{"query": upsertBucket, "variables": variables}, &answer); err != nil {
+		return "", fmt.Errorf("begin W&B run: %w", err)
+	}
+	if len(answer.Errors) > 0 {
+		return "", fmt.Errorf("begin W&B run: %w: %s", errRefused, visible(answer.Errors[0].Message))
+	}
+	up := answer.Data.UpsertBucket
+	if up == nil || up.Bucket.Project.Entity.Name == "" {
+		return "", fmt.Errorf("begin W&B run: %w: the answer names no account", errRefused)
+	}
+	b := up.Bucket
+	return fmt.Sprintf("%s/files/%s/%s/%s/file_stream", s.base,
+		url.PathEscape(b.Project.Entity.Name), url.PathEscape(b.Project.Name), url.PathEscape(b.Name)), nil
+}
+
+// A streamFile is a part of a file at the service: lines from a line on.
+type streamFile struct {
+	Offset  int      `json:"offset"`
+	Content []string `json:"content"`
+}
+
+// post sends what is pending, or only a sign of life if there is nothing. The
+// last one ends the run.
+func (s *WandBStream) post(ctx context.Context, endpoint string, last bool) error {
+	for {
+		s.mu.Lock()
+		batch := s.pending[:min(len(s.pending), maxBatch)]
+		sent, summary := s.sent, maps.Clone(s.summary)
+		s.mu.Unlock()
+		body := map[string]any{"dropped": 0}
+		if len(batch) > 0 {
+			// Rows go to their place in the file: sent twice, because an answer
+			// was lost, they are there once.
+			body["files"] = map[string]streamFile{
+				"wandb-history.jsonl": {sent, batch},
+				"wandb-summary.json":  {0, []string{summaryObject(summary)}},
+			}
+		} else if last {
+			body["complete"], body["exitcode"] = true, 0
+		} else {
+			body["complete"], body["failed"] = false, false
+		}
+		if err := s.request(ctx, endpoint, body, nil); err != nil {
+			return fmt.Errorf("send rows to W&B: %w", err)
+		}
+		if len(batch) == 0 {
+			return nil
+		}
+		s.mu.Lock()
+		s.sent += len(batch)
+		s.pending = s.pending[len(batch):]
+		left := len(s.pending)
+		s.mu.Unlock()
+		if left == 0 && !last {
+			return nil
+		}
+	}
+}
+
+func summaryObject(values map[string]string) string {
+	raw := make(map[string]json.RawMessage, len(values))
+	for key, v := range values {
+		raw[key] = json.RawMessage(v)
+	}
+	b, err := json.Marshal(raw)
+	if err != nil { // unreachable: each value is JSON
+		return "{}"
+	}
+	return string(b)
+}
+
+// request posts body as JSON and reads the answer into answer, unless that is
+// nil. An error is errRefused unless it may pass.
+func (s *WandBStream) request(ctx context.Context, to string, body, answer any) error {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(body); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, &b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	req.SetBasicAuth("api", s.key)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "adit")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	switch code := resp.StatusCode; {
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
+		return fmt.Errorf("%s answers %s", req.URL.Host, resp.Status)
+	case code < 200 || code > 299:
+		return fmt.Errorf("%w: %s answers %s", errRefused, req.URL.Host, resp.Status)
+	case answer == nil:
+		return nil
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("%w: answer of %s: %w", errRefused, req.URL.Host, err)
+	}
+	return nil
+}
