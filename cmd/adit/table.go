@@ -25,6 +25,14 @@ func outWidth(t terminal) int {
 // there was no room for. Cells are shown as they are, but for what would do
 // something to the terminal.
 func printTable(t terminal, table tui.Table) error {
+	hidden, err := printRows(t, table)
+	tellHidden(t, hidden)
+	return err
+}
+
+// printRows is printTable for one of several tables. It returns which columns
+// there was no room for.
+func printRows(t terminal, table tui.Table) ([]string, error) {
 	for _, row := range table.Rows {
 		for i := range row {
 			row[i] = plainText(row[i])
@@ -32,10 +40,13 @@ func printTable(t terminal, table tui.Table) error {
 	}
 	width := outWidth(t)
 	_, err := fmt.Fprintln(t.out, strings.Join(table.Lines(width), "\n"))
-	if hidden := table.Hidden(width); hidden != nil {
-		fmt.Fprintf(t.err, "adit: no room for %s: a wider terminal shows them, and so does --json\n", strings.Join(hidden, ", "))
+	return table.Hidden(width), err
+}
+
+func tellHidden(t terminal, heads []string) {
+	if heads != nil {
+		fmt.Fprintf(t.err, "adit: no room for %s: a wider terminal shows them, and so does --json\n", strings.Join(heads, ", "))
 	}
-	return err
 }
 
 // printPairs prints names and what goes with them, a line each.
