@@ -16,6 +16,7 @@ type SubnetCommand struct {
 	Create     SubnetCreateCommand     `cmd:"" help:"Create a subnet."`
 	Start      SubnetStartCommand      `cmd:"" help:"Let a subnet's emission and trade begin."`
 	CheckStart SubnetCheckStartCommand `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
+	Set        SubnetSetCommand        `cmd:"" help:"Change a setting, as its owner or as root."`
 }
 
 // A subnetIdentity is what an owner says of a subnet, as JSON.
