@@ -243,13 +243,20 @@ func (f weigherFlags) weigher(ctx context.Context, mechanism uint8, d dealFlags)
 	return w, nil
 }
 
+// noSubnet says that there is no subnet of a number.
+func noSubnet(n subnet.NetUID) error {
+	return subnet.WithHint(fmt.Errorf("there is no subnet %d", n), "'adit subnet list' shows those that there are")
+}
+
 // refresh reads what is demanded after the newest block.
 func (w *weigher) refresh(ctx context.Context) (err error) {
 	if w.view, err = w.client.At(ctx, subnet.Latest); err != nil {
 		return err
 	}
-	if w.WeightTerms, err = w.view.WeightTerms(ctx, w.netuid, w.mechanism, w.who); err != nil {
-		return subnetHint(err)
+	if w.WeightTerms, err = w.view.WeightTerms(ctx, w.netuid, w.mechanism, w.who); errors.Is(err, subnet.ErrNotFound) {
+		return noSubnet(w.netuid)
+	} else if err != nil {
+		return err
 	}
 	if !w.Registered {
 		return noNeuron(w.who, w.netuid)
