@@ -119,6 +119,44 @@ type Commitment struct {
 	Revealed []Revealed // the last ten at most, the oldest first
 }
 
+// CommitmentSpace returns how many bytes a hotkey has committed on a subnet in this
+// epoch, and how many it may. Each commitment counts for [LeastSpace] at least.
+func (v *View) CommitmentSpace(ctx context.Context, n subnet.NetUID, hotkey Account) (used, limit uint64, err error) {
+	const pallet = "Commitments"
+	es := []Entry{{pallet, "UsedSpaceOf", []any{n, hotkey}}, {pallet, "MaxSpace", nil}}
+	if v.has(module, "SubnetEpochIndex", n) {
+		es = append(es, Entry{module, "SubnetEpochIndex", []any{n}})
+	} else {
+		es = append(es, Entry{module, "Tempo", []any{n}})
+	}
+	vs, err := v.GetAll(ctx, es)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the space for commitments: %w", err)
+	}
+	epoch := number(vs[2])
+	if es[2].Item == "Tempo" {
+		epoch = (uint64(v.Block) + uint64(n) + 1) / (epoch + 1)
+	}
+	if usage, ok := vs[0].(map[string]any); ok && number(usage["last_epoch"]) == epoch {
+		used = number(usage["used_space"])
+	}
+	return used, number(vs[1]), nil
+}
+
+// LeastSpace is for how many bytes the smallest commitment counts.
+const LeastSpace = 100
+
+// Space is for how many bytes a commitment of these fields counts.
+func Space(fields ...Field) uint64 {
+	sum := uint64(0)
+	for _, f := range fields {
+		if f.Kind != "None" && f.Kind != "ResetBondsFlag" {
+			sum += uint64(len(f.Data))
+		}
+	}
+	return max(sum, LeastSpace)
+}
+
 // Revealed is a time-locked field that the chain has decrypted.
 type Revealed struct {
 	Block subnet.Block // in which it was

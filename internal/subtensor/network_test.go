@@ -168,8 +168,25 @@ func TestLifeOfANeuron(t *testing.T) {
 	if err := mine.ServeAxon(ctx, netip.MustParseAddrPort("8.8.4.4:8091")); err != nil {
 		t.Error(err)
 	}
+	c.serving()
 	c.commitments()
 	c.weights(mine)
+}
+
+func (c *chain) serving() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	c.do(c.hot, subtensor.ServePrometheus(c.netuid, netip.MustParseAddrPort("[2001:db8::1]:9090")))
+	for _, hotkeys := range [][]subtensor.Account{nil, {c.hot.Public()}} {
+		got, err := c.view().Serving(ctx, c.netuid, hotkeys...)
+		if err != nil || len(got) != 1 || got[0].Hotkey != c.hot.Public() || got[0].Axon.Addr != netip.MustParseAddrPort("8.8.4.4:8091") ||
+			got[0].Axon.Protocol != 4 || got[0].Block == 0 || got[0].Prometheus.Port() != 9090 || got[0].PrometheusBlock <= got[0].Block {
+			c.t.Errorf("serving %+v, %v", got, err)
+		}
+	}
+	if got, err := c.view().Serving(ctx, c.netuid, c.owner.Public()); err != nil || len(got) != 0 {
+		c.t.Errorf("serving %+v, %v", got, err)
+	}
 }
 
 func (c *chain) commitments() {
@@ -184,7 +201,18 @@ func (c *chain) commitments() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	space := func() uint64 {
+		used, limit, err := c.view().CommitmentSpace(ctx, c.netuid, c.hot.Public())
+		if err != nil || limit != 3100 {
+			c.t.Errorf("space of %d, %v", limit, err)
+		}
+		return used
+	}
+	before := space()
 	in := c.do(c.hot, k)
+	if used := space(); before != 0 || used != subtensor.Space(subtensor.BytesField([]byte("plain")), locked, subtensor.Field{Data: hash[:]}) {
+		c.t.Errorf("%d bytes are used, and were %d", used, before)
+	}
 	read := func(at subnet.Block) subtensor.Commitment {
 		v, err := c.At(ctx, at)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 
 	"adit/internal/scale"
 	"adit/internal/subnet"
@@ -83,6 +84,78 @@ func (c chain) serve(ctx context.Context, addr netip.AddrPort, item string, k Ca
 }
 
 var errNoHotkey = errors.New("no hotkey to sign with")
+
+// A Served is what a hotkey has published of an axon on a subnet.
+type Served struct {
+	Hotkey     Account
+	Block      subnet.Block // in which it did so, 0 if it has not
+	Axon       Axon         // without an address if it serves none
+	Prometheus netip.AddrPort
+	// When the hotkey last published its Prometheus, 0 if never.
+	PrometheusBlock subnet.Block
+}
+
+// Serving reads what hotkeys have published on a subnet, sorted by hotkey, or what
+// the given ones have.
+func (v *View) Serving(ctx context.Context, n subnet.NetUID, hotkeys ...Account) ([]Served, error) {
+	of := map[Account]*Served{}
+	for _, item := range []string{"Axons", "Prometheus"} {
+		pairs, err := v.served(ctx, item, n, hotkeys)
+		if err != nil {
+			return nil, fmt.Errorf("read where neurons serve: %w", err)
+		}
+		for who, info := range pairs {
+			s := of[who]
+			if s == nil {
+				s = &Served{Hotkey: who}
+				of[who] = s
+			}
+			at := subnet.Block(number(info["block"]))
+			if item == "Prometheus" {
+				s.Prometheus, s.PrometheusBlock = axon(info), at
+				continue
+			}
+			s.Block, s.Axon = at, Axon{axon(info), uint32(number(info["version"])), uint8(number(info["protocol"])),
+				[2]uint8{uint8(number(info["placeholder1"])), uint8(number(info["placeholder2"]))}}
+		}
+	}
+	return slices.SortedFunc(func(yield func(Served) bool) {
+		for _, s := range of {
+			if !yield(*s) {
+				return
+			}
+		}
+	}, func(a, b Served) int { return slices.Compare(a.Hotkey[:], b.Hotkey[:]) }), nil
+}
+
+// served reads the entries of a map of a subnet's hotkeys, of all or of some.
+func (v *View) served(ctx context.Context, item string, n subnet.NetUID, hotkeys []Account) (map[Account]map[string]any, error) {
+	out := map[Account]map[string]any{}
+	if len(hotkeys) > 0 {
+		es := make([]Entry, len(hotkeys))
+		for i, who := range hotkeys {
+			es[i] = Entry{module, item, []any{n, who}}
+		}
+		vs, err := v.GetAll(ctx, es)
+		for i, x := range vs {
+			if info, ok := x.(map[string]any); ok {
+				out[hotkeys[i]] = info
+			}
+		}
+		return out, err
+	}
+	pairs, err := v.Pairs(ctx, module, item, n)
+	for _, p := range pairs {
+		var who Account
+		if err := scale.Assign(&who, p.Keys[1]); err != nil {
+			return nil, err
+		}
+		if info, ok := p.Value.(map[string]any); ok {
+			out[who] = info
+		}
+	}
+	return out, err
+}
 
 // ipNumber returns an address as the chain writes it: as a big-endian number,
 // with 4 or 6.
