@@ -37,6 +37,7 @@ type deal struct {
 	told   [][2]string // what there is to know of it, by name
 	spends uint64      // RAO that leave the account, besides the fee
 	keeps  bool        // and that the account outlives it: the existential deposit stays in it
+	stake  bool        // moves stake, of which chains take the fee where there is no TAO for it
 	// ready, if not nil, is what must be done once a person has agreed and before
 	// anything is signed. It returns the call to sign: people take their time,
 	// and what call says of the chain may be over by then.
@@ -81,7 +82,7 @@ func (f dealFlags) deal(ctx context.Context, t terminal, client *subtensor.Clien
 	if err := f.show(ctx, t, client, d, r); err != nil {
 		return nil, err
 	}
-	if err := affordable(ctx, client, payer, d, key.Public(), r.Fee+uint64(f.Tip)); err != nil {
+	if err := affordable(ctx, client, payer, d, key.Public(), f.fee(d, r.Fee)); err != nil {
 		return nil, err
 	}
 	if f.DryRun {
@@ -115,6 +116,14 @@ func (f dealFlags) deal(ctx context.Context, t terminal, client *subtensor.Clien
 	r.Success, r.events = true, in.Events
 	r.Identifier, r.Hash, r.Block, r.BlockHash = fmt.Sprintf("%d-%d", in.Block, in.Index), in.Hash, uint64(in.Block), in.BlockHash
 	return r, nil
+}
+
+// fee returns what the signer must have in TAO besides what a deal spends.
+func (f dealFlags) fee(d deal, fee uint64) uint64 {
+	if d.stake && f.Proxy == "" {
+		return 0
+	}
+	return fee + min(uint64(f.Tip), math.MaxUint64-fee)
 }
 
 // actor returns for which account a key acts: its own, or that of --proxy.

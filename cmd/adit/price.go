@@ -67,8 +67,11 @@ func (p toleranceFlag) least(price uint64) (uint64, error) {
 // leastRatio is least for what one alpha brings in another subnet's, in 10^-9, by
 // the prices of both.
 func (p toleranceFlag) leastRatio(from, to uint64) (uint64, error) {
+	if from == 0 || to == 0 {
+		return 0, noPrice(0)
+	}
 	limit, ok := proportion(from, billion-uint64(p), to, true)
-	if !ok || limit == 0 {
+	if !ok {
 		return 0, noPrice(from)
 	}
 	return limit, nil

@@ -13,8 +13,11 @@ import (
 
 // StakeCommand is about what lies with hotkeys.
 type StakeCommand struct {
-	Add    StakeAddCommand    `cmd:"" default:"withargs" help:"Stake: buy a subnet's alpha for TAO, for a hotkey to hold."`
-	Remove StakeRemoveCommand `cmd:"" help:"Unstake: sell alpha for TAO."`
+	Add      StakeAddCommand      `cmd:"" default:"withargs" help:"Stake: buy a subnet's alpha for TAO, for a hotkey to hold."`
+	Remove   StakeRemoveCommand   `cmd:"" help:"Unstake: sell alpha for TAO."`
+	Move     StakeMoveCommand     `cmd:"" help:"Move stake to another hotkey."`
+	Swap     StakeSwapCommand     `cmd:"" help:"Move stake to another subnet."`
+	Transfer StakeTransferCommand `cmd:"" help:"Give stake to another coldkey."`
 }
 
 // A tradeFlags says at which price a subnet's alpha is bought and sold.
@@ -26,19 +29,6 @@ type tradeFlags struct {
 }
 
 func (f tradeFlags) safe() bool { return f.SafeStaking && !f.Unsafe }
-
-// limit is what a person is told of a price limit in RAO, or in 10^-9 of another
-// subnet's alpha; sign is how it differs from the price.
-func (f tradeFlags) limit(limit uint64, unit, sign string) [2]string {
-	if !f.safe() {
-		return [2]string{"limit", "none: whatever the price is when it is done"}
-	}
-	rest := "all or nothing"
-	if f.Partial {
-		rest = "as much as can be had"
-	}
-	return [2]string{"limit", fmt.Sprintf("%s %s (%s%s), %s", formatTAO(limit), unit, sign, f.Tolerance.percent(), rest)}
-}
 
 // StakeAddCommand stakes.
 type StakeAddCommand struct {
@@ -108,6 +98,7 @@ func (c StakeAddCommand) Run(ctx context.Context, t terminal) error {
 	if err := result.begin(ctx, o, hotkey); err != nil {
 		return err
 	}
+	c.SafeStaking = c.SafeStaking && n != 0 // root's price is 1
 	if c.safe() {
 		if result.Limit, err = c.Tolerance.most(result.Price); err != nil {
 			return err
@@ -134,9 +125,10 @@ func (c StakeAddCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	result.Expected, result.Slippage, result.PoolFee = q.Alpha, q.AlphaSlippage, q.TAOFee
-	d.told = [][2]string{{"subnet", o.subnetName(ctx, n)}, {"hotkey", name}, {"owner", owned}, {"amount", formatTAO(rao) + " TAO"}}
-	d.told = append(d.told, result.terms("TAO")...)
-	d.told = append(d.told, c.limit(result.Limit, "TAO for one alpha", "+"), [2]string{"balance", formatTAO(result.BalanceBefore) + " TAO"})
+	d.told = [][2]string{{"subnet", o.subnetName(ctx, n)}, {"hotkey", name}}
+	d.told = append(append(d.told, owned...), [2]string{"amount", formatTAO(rao) + " TAO"})
+	d.told = append(d.told, c.terms(&result, true)...)
+	d.told = append(d.told, [2]string{"balance", formatTAO(result.BalanceBefore) + " TAO"})
 	r, err := c.deal(ctx, t, o.client, d)
 	if err != nil {
 		return err
@@ -159,22 +151,52 @@ func (s *staked) begin(ctx context.Context, o *owner, hotkey subtensor.Account) 
 	return err
 }
 
-// terms is what a person is told of a trade that takes something in a unit.
-func (s *staked) terms(unit string) [][2]string {
-	told := [][2]string{{"price", formatTAO(s.Price) + " TAO for one alpha"}}
-	brings := "alpha"
-	if unit == "alpha" {
-		brings = "TAO"
-	}
+// terms is what a person is told of a trade: of a purchase, or of a sale.
+func (f tradeFlags) terms(s *staked, buys bool) [][2]string {
 	if s.NetUID == 0 { // nothing is traded
 		return nil
 	}
+	told := [][2]string{{"price", formatTAO(s.Price) + " TAO for one alpha"}}
+	takes, brings, sign := "TAO", "alpha", "+"
+	if !buys {
+		takes, brings, sign = brings, takes, "-"
+	}
+	move := 0.0
 	if s.Expected > 0 {
+		move = priceMove(s.Slippage, s.Expected+s.Slippage, buys)
 		told = append(told, [2]string{"brings", fmt.Sprintf("about %s %s", formatTAO(s.Expected), brings)},
 			[2]string{"slippage", fmt.Sprintf("%s, %s %s less than at this price", formatParts(s.Slippage, s.Expected+s.Slippage), formatTAO(s.Slippage), brings)},
-			[2]string{"pool's fee", fmt.Sprintf("%s %s, of the amount", formatTAO(s.PoolFee), unit)})
+			[2]string{"pool's fee", fmt.Sprintf("%s %s, of the amount", formatTAO(s.PoolFee), takes)})
+	}
+	if !f.safe() {
+		return append(told, [2]string{"limit", noLimit})
+	}
+	rest := "all or nothing"
+	if f.Partial {
+		rest = "as much as can be had"
+	}
+	told = append(told, [2]string{"limit", fmt.Sprintf("%s TAO for one alpha (%s%s), %s", formatTAO(s.Limit), sign, f.Tolerance.percent(), rest)})
+	if move > float64(f.Tolerance)/billion {
+		what := "the chain will refuse it"
+		if f.Partial {
+			what = "a part will be done"
+		}
+		told = append(told, [2]string{"past it", fmt.Sprintf("this moves the price by about %s%s itself: %s", sign, formatParts(uint64(move*billion), billion), what)})
 	}
 	return told
+}
+
+const noLimit = "none: whatever the price is when it is done"
+
+// priceMove returns by about which part a trade moves the price, from how much less
+// it brings than at the price before it: twice as far, as pools with a constant
+// product have it.
+func priceMove(slippage, flat uint64, buys bool) float64 {
+	left := 1 - float64(slippage)/float64(flat)
+	if buys {
+		return 1/(left*left) - 1
+	}
+	return 1 - left*left
 }
 
 // printStaked tells what has become of a trade.
@@ -214,8 +236,8 @@ type trade struct {
 	netuid          subnet.NetUID
 }
 
-// trades reads events: fields of StakeAdded and StakeRemoved have no names, and are
-// coldkey, hotkey, TAO, alpha, netuid and the pool's fee.
+// trades reads events. The fields of StakeAdded and StakeRemoved are coldkey, hotkey,
+// TAO, alpha, netuid and the pool's fee; most runtimes have no names for them.
 func trades(events []scale.Event) []trade {
 	var out []trade
 	for _, e := range events {
@@ -224,8 +246,15 @@ func trades(events []scale.Event) []trade {
 		}
 		x := trade{bought: e.Name == "StakeAdded"}
 		ok := true
-		for i, to := range []any{&x.tao, &x.alpha, &x.netuid, &x.fee} {
-			ok = ok && scale.Assign(to, e.At(2+i)) == nil
+		for i, f := range []struct {
+			name string
+			to   any
+		}{{"tao", &x.tao}, {"alpha", &x.alpha}, {"netuid", &x.netuid}, {"fee", &x.fee}} {
+			v := e.At(2 + i)
+			if v == nil {
+				v = e.Get(f.name)
+			}
+			ok = ok && scale.Assign(f.to, v) == nil
 		}
 		if ok {
 			out = append(out, x)
@@ -253,18 +282,18 @@ func (o *owner) hotkey(ctx context.Context, in coldkeyFlags, f holderFlag, n sub
 
 // ownership tells whose a hotkey is, and what it keeps of others' rewards. One that
 // the chain does not know cannot hold stake.
-func (o *owner) ownership(ctx context.Context, hotkey subtensor.Account) (string, error) {
+func (o *owner) ownership(ctx context.Context, hotkey subtensor.Account) ([][2]string, error) {
 	coldkey, is, err := o.Owner(ctx, hotkey)
 	switch {
 	case err != nil:
-		return "", err
+		return nil, err
 	case !is:
-		return "", subnet.WithHint(fmt.Errorf("the chain does not know the hotkey %s", keys.Address(hotkey)), "'adit subnet register' makes it a neuron; 'adit wallet associate-hotkey' only makes it known")
+		return nil, subnet.WithHint(fmt.Errorf("the chain does not know the hotkey %s", keys.Address(hotkey)), "'adit subnet register' makes it a neuron; 'adit wallet associate-hotkey' only makes it known")
 	case coldkey == o.who:
-		return "you", nil
+		return [][2]string{{"owner", "you"}}, nil
 	}
 	take, err := o.Take(ctx, hotkey)
-	return fmt.Sprintf("%s, who keeps %s of the rewards", keys.Address(coldkey), formatParts(uint64(take), 65535)), err
+	return [][2]string{{"owner", keys.Address(coldkey)}, {"take", formatParts(uint64(take), 65535) + " of the rewards stay with the owner"}}, err
 }
 
 // subnetName is what a person calls a subnet.

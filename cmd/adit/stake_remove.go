@@ -65,6 +65,7 @@ func (c StakeRemoveCommand) Run(ctx context.Context, t terminal) error {
 	if result.Alpha, err = o.holding(ctx, hotkey, n, result.Alpha); err != nil {
 		return err
 	}
+	c.SafeStaking = c.SafeStaking && n != 0 // root's price is 1
 	if c.safe() {
 		if result.Limit, err = c.Tolerance.least(result.Price); err != nil {
 			return err
@@ -75,11 +76,10 @@ func (c StakeRemoveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	result.Expected, result.Slippage, result.PoolFee = q.TAO, q.TAOSlippage, q.AlphaFee
-	d := deal{signer: o.files, title: "unstake", call: c.call(hotkey, n, &result)}
+	d := deal{signer: o.files, title: "unstake", stake: true, call: c.call(hotkey, n, &result)}
 	d.told = [][2]string{{"subnet", o.subnetName(ctx, n)}, {"hotkey", name},
 		{"amount", fmt.Sprintf("%s of %s %s", formatTAO(result.Alpha), formatTAO(result.StakeBefore), unitOf(n))}}
-	d.told = append(d.told, result.terms("alpha")...)
-	d.told = append(d.told, c.limit(result.Limit, "TAO for one alpha", "-"))
+	d.told = append(d.told, c.terms(&result, false)...)
 	r, err := c.deal(ctx, t, o.client, d)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (c StakeRemoveCommand) everywhere(ctx context.Context, t terminal) error {
 		return err
 	}
 	result := unstaked{Hotkey: keys.Address(hotkey), Coldkey: keys.Address(o.who), Subnets: []unstakedFrom{}}
-	d := deal{signer: o.files, title: "unstake everything", call: subtensor.UnstakeAll(hotkey), told: [][2]string{{"hotkey", shownHotkey(c.holderFlag, hotkey)}}}
+	d := deal{signer: o.files, title: "unstake everything", stake: true, call: subtensor.UnstakeAll(hotkey), told: [][2]string{{"hotkey", shownHotkey(c.holderFlag, hotkey)}}}
 	brings := "TAO"
 	if c.AllAlpha {
 		d.title, d.call, brings = "unstake from all subnets, and stake the TAO on root", subtensor.UnstakeAllAlpha(hotkey), "TAO on root"
@@ -188,7 +188,7 @@ func (c StakeRemoveCommand) everywhere(ctx context.Context, t terminal) error {
 	if len(result.Subnets) == 0 {
 		return subnet.WithHint(fmt.Errorf("%s holds nothing for %s", result.Hotkey, result.Coldkey), "'adit stake list' shows what there is; --hotkey names another hotkey")
 	}
-	d.told = append(d.told, [2]string{"limit", "none: whatever the prices are when it is done"}, [2]string{"note", "what cannot be sold, such as very little, stays"})
+	d.told = append(d.told, [2]string{"limit", noLimit}, [2]string{"note", "what cannot be sold, such as very little, stays"})
 	before, err := o.Account(ctx, o.who)
 	if err != nil {
 		return err

@@ -29,8 +29,8 @@ type SubnetCreateCommand struct {
 // Help shows examples.
 func (SubnetCreateCommand) Help() string {
 	return `Creates a subnet that the coldkey owns, with the hotkey as its first neuron. You see
-the price before you are asked; the chain takes what it is when it is done, which
-rises whenever somebody creates one. Once it is created, its owner may start it.
+the price before you are asked; nothing is signed if it has risen by then, but the chain takes
+what it is when it is done. Once the subnet is created, its owner may start it.
 
 Examples:
   adit subnet create --subnet-name mine --subnet-url https://example.org
@@ -78,6 +78,19 @@ func (c SubnetCreateCommand) Run(ctx context.Context, t terminal) error {
 	if id := c.identity(); id != (subtensor.SubnetIdentity{}) {
 		d.call = subtensor.RegisterNetworkAs(hotkey, id)
 		d.told = append(d.told, c.said()...)
+	}
+	// The chain has no limit for this price, which doubles when somebody else creates
+	// one. What was agreed to is the most that is paid, but for the last block.
+	d.ready = func(ctx context.Context) (subtensor.Call, error) {
+		v, err := o.client.At(ctx, subnet.Latest)
+		if err != nil {
+			return d.call, err
+		}
+		price, err := v.NetworkPrice(ctx)
+		if err == nil && price > result.Price {
+			err = subnet.WithHint(fmt.Errorf("the price has risen to %s TAO meanwhile", formatTAO(price)), "nothing was signed; ask again")
+		}
+		return d.call, err
 	}
 	r, err := c.deal(ctx, t, o.client, d)
 	if err != nil {
