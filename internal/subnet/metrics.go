@@ -24,7 +24,8 @@ type Metric struct {
 	Event string
 	// Attr names the attribute whose value it takes: a number, or a duration, in
 	// seconds. "" takes 1 from each event, and "block", "kind", "level" are the
-	// event's own. An event without the attribute feeds nothing.
+	// event's own. An event without the attribute, or without that of a label,
+	// feeds nothing.
 	Attr   string
 	Labels []Label
 	// Keep is how many label sets are shown, those fed last; 0 stands for all,
@@ -37,8 +38,9 @@ type Metric struct {
 type Label struct{ Name, Attr string }
 
 // A Column is a figure in the rows that are kept of a run: in CSV, in W&B and in
-// TensorBoard. Each event of a kind that a column names makes one row; columns
-// of one name are one, fed by several kinds.
+// TensorBoard. Each event of a kind that a column names makes one row, if it has a
+// value for one that does not stay; columns of one name are one, fed by several
+// kinds.
 type Column struct {
 	Name  string
 	Event string // the kind of event that has it
@@ -72,4 +74,18 @@ type WandB struct {
 // run's directory.
 type Reporter interface {
 	Reports(role, run string) Reports
+}
+
+// A Clock is a [Config] that knows where a block stands in its network's round.
+type Clock interface {
+	Moment(b Block) Moment
+}
+
+// A Moment is where a block stands in a round.
+type Moment struct {
+	Round uint64
+	Phase string // its name
+	Index int    // its place among the phases, from 0
+	// The phase covers blocks Start to End, both included.
+	Start, End Block
 }

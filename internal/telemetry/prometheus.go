@@ -142,11 +142,9 @@ func (m *Metrics) feed(feeds []feed, e subnet.Event) {
 				continue
 			}
 		}
-		var values []string
-		for _, l := range f.metric.Labels {
-			v, _ := attribute(e, l.Attr)
-			text := v.String()
-			values = append(values, strings.ToValidUTF8(text[:min(len(text), maxLabel)], "\ufffd"))
+		values, ok := labelValues(f.metric.Labels, e)
+		if !ok {
+			continue
 		}
 		s := f.family.at(values)
 		m.fed++
@@ -154,6 +152,20 @@ func (m *Metrics) feed(feeds []feed, e subnet.Event) {
 		s.take(f.metric, x)
 		f.family.forget(cmp.Or(f.metric.Keep, maxSeries))
 	}
+}
+
+// labelValues returns the values of the labels, or false if the event lacks one.
+func labelValues(labels []subnet.Label, e subnet.Event) ([]string, bool) {
+	var values []string
+	for _, l := range labels {
+		v, ok := attribute(e, l.Attr)
+		if !ok {
+			return nil, false
+		}
+		text := v.String()
+		values = append(values, strings.ToValidUTF8(text[:min(len(text), maxLabel)], "\ufffd"))
+	}
+	return values, true
 }
 
 func (s *series) take(m subnet.Metric, x float64) {

@@ -69,17 +69,22 @@ func (r *Rows) Row(at time.Time, e subnet.Event) (Row, bool) {
 	if !ok {
 		return Row{}, false
 	}
-	fresh := make(map[string]slog.Value)
+	fresh, news := make(map[string]slog.Value), false
 	for _, c := range columns {
 		if v, ok := attribute(e, c.Attr); ok {
 			fresh[c.Name] = v
 			if r.stays[c.Name] {
 				r.last[c.Name] = v
+			} else {
+				news = true
 			}
 		}
 	}
+	if !news {
+		return Row{}, false
+	}
 	r.seen[e.Kind]++
-	if n := r.seen[e.Kind]; len(fresh) == 0 || n > 1 && n%max(1, r.every[e.Kind]) != 0 {
+	if n := r.seen[e.Kind]; n > 1 && n%max(1, r.every[e.Kind]) != 0 {
 		return Row{}, false
 	}
 	row := Row{At: at, Number: r.number, Kind: e.Kind}

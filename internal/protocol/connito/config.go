@@ -73,6 +73,15 @@ type Config struct {
 		TopKMinersMerged int `yaml:"top_k_miners_to_merge" help:"submissions in a group's next baseline"`
 	} `yaml:"evaluation"`
 
+	Log struct {
+		LogWandB         bool   `yaml:"log_wandb" help:"send figures to Weights & Biases: WANDB_API_KEY and WANDB_MODE say how"`
+		WandBProjectName string `yaml:"wandb_project_name" help:"the project is called subnet-expert- and this"`
+		BaseMetricPath   string `yaml:"base_metric_path" help:"directory of CSV metrics, within the run's unless it begins with a slash"`
+		MetricPath       string `yaml:"metric_path" help:"CSV file of metrics; none means base_metric_path and the run's name"`
+		MetricInterval   int    `yaml:"metric_interval" help:"optimizer steps between rows of metrics"`
+		TensorBoard      bool   `yaml:"tensorboard" help:"write figures for TensorBoard too, beside the CSV"`
+	} `yaml:"log"`
+
 	// Cheat makes a miner break one rule, to see that the network notices:
 	// see [Cheats]. It is refused on a network other than a local one.
 	Cheat string `yaml:"cheat,omitempty"`
@@ -112,6 +121,9 @@ func NewConfig() subnet.Config {
 	c.Evaluation.Sequences = 128
 	c.Evaluation.ReportSequences = 256
 	c.Evaluation.TopKMinersMerged = 1
+	c.Log.WandBProjectName = "test-moe"
+	c.Log.BaseMetricPath = "metrics"
+	c.Log.MetricInterval = 20
 	return &c
 }
 
@@ -177,6 +189,7 @@ func (c *Config) Validate() error {
 		{"ckpt.checkpoint_interval", float64(c.Ckpt.CheckpointInterval)},
 		{"ckpt.checkpoint_topk", float64(c.Ckpt.CheckpointTopK)},
 		{"ckpt.eval_sequences", float64(c.Ckpt.EvalSequences)}, {"ckpt.max_bytes", float64(c.Ckpt.MaxBytes)},
+		{"log.metric_interval", float64(c.Log.MetricInterval)},
 		{"evaluation.sequences", float64(c.Evaluation.Sequences)},
 		{"evaluation.report_sequences", float64(c.Evaluation.ReportSequences)},
 		{"evaluation.top_k_miners_to_merge", float64(c.Evaluation.TopKMinersMerged)},

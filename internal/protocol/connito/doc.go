@@ -33,6 +33,8 @@ var Protocol = subnet.Protocol{
 	Summary:   "train one expert group, commit, submit, be scored by Proof-of-Loss",
 	Rules:     rulesNames(),
 	NewConfig: NewConfig,
+	Metrics:   metrics,
+	Columns:   columns,
 	Roles: []subnet.Role{
 		{Name: "mine", Summary: "train and exchange models, in one process", Parts: []string{"train", "model-io"}, Run: mine},
 		{Name: "train", Summary: "train the baselines that model-io downloads", Parts: []string{"train"}, Run: train},

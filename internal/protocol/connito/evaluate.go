@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"adit/internal/subnet"
 	"adit/internal/tensor"
@@ -119,6 +120,7 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 		if e.Refused != "" {
 			continue
 		}
+		v.note("evaluating", "evaluating", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Int("active", 1))
 		name, loss, err := v.evaluate(ctx, cycle, g, base, *e, commits[e.UID], sample)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -131,7 +133,9 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 			e.Refused = fmt.Sprintf("loss not finite on %d sequences", loss.Bad)
 		}
 	}
+	v.note("evaluating", "evaluated all", slog.Uint64("cycle", cycle), slog.Int("active", 0))
 	v.rules.rank(baseline.Mean, entries)
+	v.note("round", "scored", roundAttrs(v.rules.Schedule.Version(cycle), cycle, g, baseline.Mean, entries)...)
 	for _, e := range entries {
 		v.sayScore(cycle, e, baseline.Mean)
 	}
@@ -157,9 +161,14 @@ func (v *validator) evaluate(ctx context.Context, cycle uint64, g Group, base st
 			return "", subnet.Loss{}, err
 		}
 	}
+	began := time.Now()
 	if err := v.load(v.model, name); err != nil {
 		return "", subnet.Loss{}, err
 	}
+	loaded := time.Now()
 	loss, err := v.model.Loss(ctx, sample)
+	v.note("evaluated", "evaluated submission", slog.Uint64("uid", uint64(e.UID)), slog.String("expert_group", fmt.Sprint(g.ID)),
+		slog.Duration("load_time", loaded.Sub(began)), slog.Duration("eval_time", time.Since(loaded)),
+		slog.Float64("eval_loss", loss.Mean), slog.Int("batches", len(loss.Sequences)))
 	return name, loss, err
 }

@@ -32,8 +32,12 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 		if err := n.downloadJob(ctx, cycle); err != nil && ctx.Err() == nil {
 			n.warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
 		}
-		if err := n.commitJob(ctx, cycle); err != nil && ctx.Err() == nil {
+		err := n.commitJob(ctx, cycle)
+		if err != nil && ctx.Err() == nil {
 			n.warn("lost", "<MinerCommit1> nothing committed", err, slog.Uint64("cycle", cycle))
+		}
+		if ctx.Err() == nil {
+			n.note("submission", "<Submission> outcome", n.outcome(ctx, cycle, err)...)
 		}
 		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle+1, Distribute)); err != nil {
 			return ended(ctx, err)

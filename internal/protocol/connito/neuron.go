@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"adit/internal/checkpoint"
 	"adit/internal/subnet"
@@ -37,6 +38,12 @@ func newNeuron(env subnet.Env) (*neuron, error) {
 // say emits an event for people and programs.
 func (n *neuron) say(kind, text string, attrs ...slog.Attr) {
 	n.Emit(subnet.Event{Kind: kind, Text: text, Attrs: attrs})
+}
+
+// note emits an event for programs, such as those that show metrics: people see
+// it only if they ask for every detail.
+func (n *neuron) note(kind, text string, attrs ...slog.Attr) {
+	n.Emit(subnet.Event{Level: slog.LevelDebug, Kind: kind, Text: text, Attrs: attrs})
 }
 
 // warn emits an event about something that went wrong and is survived.
@@ -169,6 +176,7 @@ func (n *neuron) fetch(ctx context.Context, dir string, g Group, c Commit) (stri
 		if file, err := n.Dir.Open(name); err == nil {
 			return name, file.Close()
 		}
+		began := time.Now()
 		draft, err := n.Dir.Resume(name)
 		if err != nil {
 			return "", err
@@ -178,6 +186,7 @@ func (n *neuron) fetch(ctx context.Context, dir string, g Group, c Commit) (stri
 			err = n.accept(draftFile{draft, name}, g, c)
 		}
 		if err == nil {
+			n.note("fetch", "fetched and checked", slog.Duration("fetch_time", time.Since(began)), slog.String("path", name))
 			return name, draft.Commit()
 		}
 		if !errors.Is(err, subnet.ErrTemporary) && ctx.Err() == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"adit/internal/subnet"
 )
@@ -24,13 +25,14 @@ func train(ctx context.Context, env subnet.Env) error {
 		return err
 	}
 	n.say("setup", "(0) Setup training")
+	var done tally
 	for {
 		pos, head, err := n.now(ctx)
 		if err != nil {
 			return ended(ctx, err)
 		}
 		if head < n.trainEnd(pos.Cycle) {
-			if err := n.trainCycle(ctx, pos.Cycle); ctx.Err() != nil {
+			if err := n.trainCycle(ctx, pos.Cycle, &done); ctx.Err() != nil {
 				return nil
 			} else if err != nil {
 				// One lost round costs its reward and no more.
@@ -56,7 +58,7 @@ func (n *neuron) trainEnd(cycle uint64) subnet.Block {
 }
 
 // trainCycle trains the cycle's baseline until it is time to commit.
-func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
+func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) error {
 	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 
@@ -77,7 +79,7 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
 	defer model.Close()
 	model.Route(group.Assignment.Experts())
 
-	trainer, err := model.Train(subnet.TrainOptions{
+	opts := subnet.TrainOptions{
 		Params: group.Assignment.Owns,
 		Domain: group.ID,
 		Seed:   fmt.Sprintf("%s/%d", n.me, base.version),
@@ -85,7 +87,8 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
 		LR:     n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
 		Spent: n.spent(ctx, cycle),
 		Beta1: 0.9, Beta2: 0.95, WeightDecay: n.cfg.Opt.WeightDecay, ClipNorm: 1,
-	})
+	}
+	trainer, err := model.Train(opts)
 	if err != nil {
 		return fmt.Errorf("prepare training: %w", err)
 	}
@@ -97,6 +100,7 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
 	var last subnet.Step
 	saved := -1
 	for ctx.Err() == nil {
+		began := time.Now()
 		step, err := trainer.Step(ctx)
 		if errors.Is(err, context.Canceled) {
 			break
@@ -106,6 +110,7 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64) error {
 		last = step
 		n.say("step", "batch loss", slog.Int("inner_opt_step", step.Number), slog.Float64("loss", step.Loss),
 			slog.Float64("lr", step.LR), slog.Float64("grad_norm", step.GradNorm), slog.Int("tokens", step.Tokens), slog.Bool("skipped", step.Skipped))
+		n.note("metrics", "(2) Logging step", done.add(step, opts, base.version, time.Since(began))...)
 		if step.Number%n.cfg.Ckpt.CheckpointInterval == 0 {
 			saved = step.Number
 			if err := n.saveOwn(cycle, base.version, group, model, trainer, step); err != nil {
@@ -202,11 +207,14 @@ type trainState struct {
 // the loss on held-out text by which the best one is found. It is done to the
 // end even if time is up, or the neuron is to stop: the work is not to be lost.
 func (n *neuron) saveOwn(cycle, version uint64, g Group, model subnet.Model, trainer subnet.Trainer, step subnet.Step) error {
+	began := time.Now()
 	loss, err := model.Loss(context.Background(), subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
 	if err != nil {
 		return fmt.Errorf("evaluate step %d: %w", step.Number, err)
 	}
 	n.say("eval", "(3) Local evaluation", slog.Int("inner_opt_step", step.Number), slog.Float64("val_loss", loss.Mean))
+	n.note("evaluated", "evaluated own checkpoint", evalAttrs(g, step.Number, version, loss, time.Since(began))...)
+	began = time.Now()
 
 	name := ownName(version, step.Number)
 	tmp := ".tmp_" + name
@@ -222,6 +230,7 @@ func (n *neuron) saveOwn(cycle, version uint64, g Group, model subnet.Model, tra
 	if err != nil {
 		return errors.Join(fmt.Errorf("save %s: %w", name, err), n.Dir.Remove(tmp))
 	}
+	n.note("save", "checkpoint written", slog.Duration("save_time", time.Since(began)))
 	n.say("saved", "Checkpoint saved", slog.Int("checkpoint_interval", n.cfg.Ckpt.CheckpointInterval), slog.Int("inner_opt_step", step.Number), slog.String("path", name))
 	return n.prune()
 }

@@ -57,6 +57,7 @@ func validate(ctx context.Context, env subnet.Env) error {
 // round is one cycle of a validator, entered wherever it stands.
 func (v *validator) round(ctx context.Context, cycle uint64) error {
 	s := v.rules.Schedule
+	v.note("loop", "round begins", slog.Uint64("cycle", cycle))
 	if v.rules.LateWeights && cycle > 0 {
 		if err := v.Chain.Wait(ctx, s.Start(cycle, MinerCommit1)-v.rules.WeightsLead); err != nil {
 			return err
@@ -141,6 +142,9 @@ func (v *validator) evaluateAndMerge(ctx context.Context, cycle uint64, merged p
 		}
 		for _, e := range own {
 			v.scores.add(cycle, e)
+			h := v.scores[e.UID]
+			v.note("average", "average score", slog.Uint64("uid", uint64(e.UID)), slog.Float64("latest", e.Points),
+				slog.Float64("average", h.average(v.rules.ScoreWindow)), slog.Int("samples", min(len(h.Points), v.rules.ScoreWindow)))
 		}
 	}
 	if err := v.writeJSON(scoresFile, v.scores); err != nil {
@@ -170,6 +174,9 @@ func (v *validator) setWeights(ctx context.Context, cycle, round uint64) {
 	if err != nil {
 		v.warn("weights", "weights not set", err, slog.Uint64("cycle", cycle))
 		return
+	}
+	for _, w := range weights {
+		v.note("weight", "weight", slog.Uint64("uid", uint64(w.UID)), slog.Float64("weight", w.Value))
 	}
 	v.say("weights", "weights set", slog.Uint64("cycle", cycle), slog.Any("weights", weights))
 }
