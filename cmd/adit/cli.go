@@ -22,6 +22,7 @@ type CLI struct {
 	RegenHotkey  WalletRegenHotkeyCommand  `cmd:"" name:"regen_hotkey" hidden:"" help:"See wallet regen-hotkey."`
 	List         WalletListCommand         `cmd:"" hidden:"" help:"See wallet list."`
 	Transfer     TransferCommand           `cmd:"" hidden:"" help:"See wallet transfer."`
+	Inspect      InspectCommand            `cmd:"" hidden:"" help:"See wallet inspect."`
 	Overview     OverviewCommand           `cmd:"" hidden:"" help:"See wallet overview."`
 
 	Subnet    SubnetCommand         `cmd:"" aliases:"subnets" help:"Look at subnets, and make them."`
@@ -33,6 +34,8 @@ type CLI struct {
 
 	Stake   StakeCommand       `cmd:"" aliases:"st" help:"Stake and unstake, move stake, lend it to children."`
 	Unstake StakeRemoveCommand `cmd:"" hidden:"" help:"See stake remove."`
+
+	Sudo SudoCommand `cmd:"" aliases:"su" hidden:"" help:"Settings of subnets: see subnet hyperparameters."`
 
 	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
 

@@ -10,13 +10,17 @@ import (
 
 // SubnetCommand is about subnets as a whole.
 type SubnetCommand struct {
-	Metagraph  MetagraphCommand        `cmd:"" help:"Show all neurons of a subnet."`
-	Show       MetagraphCommand        `cmd:"" hidden:"" help:"See subnet metagraph."`
-	Register   SubnetRegisterCommand   `cmd:"" help:"Make a hotkey a neuron of a subnet."`
-	Create     SubnetCreateCommand     `cmd:"" help:"Create a subnet."`
-	Start      SubnetStartCommand      `cmd:"" help:"Let a subnet's emission and trade begin."`
-	CheckStart SubnetCheckStartCommand `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
-	Set        SubnetSetCommand        `cmd:"" help:"Change a setting, as its owner or as root."`
+	List            SubnetListCommand       `cmd:"" help:"List subnets."`
+	Metagraph       MetagraphCommand        `cmd:"" help:"Show all neurons of a subnet."`
+	Show            MetagraphCommand        `cmd:"" hidden:"" help:"See subnet metagraph."`
+	Hyperparameters HyperparametersCommand  `cmd:"" aliases:"hyperparams" help:"Show a subnet's settings."`
+	Price           SubnetPriceCommand      `cmd:"" help:"Tell what creating a subnet, registering and alpha cost."`
+	BurnCost        SubnetPriceCommand      `cmd:"" name:"burn-cost" aliases:"burn_cost,lock-cost,lock_cost" hidden:"" help:"See subnet price."`
+	Register        SubnetRegisterCommand   `cmd:"" help:"Make a hotkey a neuron of a subnet."`
+	Create          SubnetCreateCommand     `cmd:"" help:"Create a subnet."`
+	Start           SubnetStartCommand      `cmd:"" help:"Let a subnet's emission and trade begin."`
+	CheckStart      SubnetCheckStartCommand `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
+	Set             SubnetSetCommand        `cmd:"" help:"Change a setting, as its owner or as root."`
 }
 
 // A subnetIdentity is what an owner says of a subnet, as JSON.

@@ -23,6 +23,9 @@ type WalletCommand struct {
 	RegenHotkey   WalletRegenHotkeyCommand     `cmd:"" help:"Restore a hotkey from its words, a seed or a JSON file."`
 	RegenColdkeyp WalletRegenColdkeypubCommand `cmd:"" name:"regen-coldkeypub" help:"Write a coldkey's public half, to watch it."`
 	RegenHotkeyp  WalletRegenHotkeypubCommand  `cmd:"" name:"regen-hotkeypub" help:"Write a hotkey's public half, to watch it."`
+	Balance       WalletBalanceCommand         `cmd:"" help:"Show what coldkeys have."`
+	Inspect       InspectCommand               `cmd:"" help:"Tell of a wallet what it has and where it is registered."`
+	Overview      OverviewCommand              `cmd:"" help:"Show a wallet's neurons."`
 	Transfer      TransferCommand              `cmd:"" help:"Send TAO."`
 	ExportJSON    WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
 	Reencrypt     WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`

@@ -1,0 +1,6 @@
+package main
+
+// SudoCommand is where btcli has the settings of subnets.
+type SudoCommand struct {
+	Get HyperparametersCommand `cmd:"" help:"See subnet hyperparameters."`
+}
