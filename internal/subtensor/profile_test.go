@@ -1,7 +1,6 @@
 package subtensor
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -61,28 +60,5 @@ func TestWrongChain(t *testing.T) {
 	}
 	if n := f.count("chain_subscribeNewHeads"); n != 0 {
 		t.Errorf("%d subscriptions at the wrong chain", n)
-	}
-}
-
-// What a node says of itself may be wrong in every way.
-func TestLyingMetadata(t *testing.T) {
-	t.Parallel()
-	for name, answer := range map[string]any{
-		"nothing":     "0x",
-		"garbage":     "0xdeadbeef",
-		"cut off":     "0x6d65746110",
-		"long counts": "0x6d6574610e" + "feffffff",
-		"no bytes":    17,
-	} {
-		f := newFake(t, 0)
-		f.set(func() {
-			f.script = func(_ *fakeConn, method string, _ []json.RawMessage) (any, *RPCError, bool) {
-				return answer, nil, method == "state_getMetadata"
-			}
-		})
-		if c, err := Dial(t.Context(), Options{Endpoints: []string{f.url}}); err == nil {
-			c.Close()
-			t.Errorf("%s is taken for metadata", name)
-		}
 	}
 }

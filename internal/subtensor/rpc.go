@@ -26,7 +26,9 @@ type Options struct {
 	// are not used. The zero value stands for what the name of the network
 	// says, or else for the chain that the first connection leads to.
 	Genesis [32]byte
-	// Timeout bounds a connection attempt and each call; default 30 s.
+	// Timeout bounds each call, with the wait for a connection if there is none;
+	// default 30 s. An attempt to connect gets a third of it, or a half of two
+	// endpoints, so that one that hangs leaves time for others.
 	Timeout time.Duration
 	// Backoff is the pause after all endpoints have failed once; it doubles
 	// up to a hundredfold, and up to half of it is left out at random.
@@ -151,9 +153,18 @@ func (r *rpc) run(ctx context.Context) {
 // serve opens a link, stays with it until it is down, and returns why, and for
 // how long it was of use.
 func (r *rpc) serve(ctx context.Context, endpoint string) (lived time.Duration, err error) {
-	l, err := dial(ctx, endpoint, r.opts)
+	limit := r.opts.Timeout / time.Duration(min(len(r.opts.Endpoints), 3))
+	actx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	hung := func(err error) error {
+		if actx.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("no answer within %v: %w", limit, err)
+		}
+		return err
+	}
+	l, err := dial(actx, endpoint, r.opts)
 	if err != nil {
-		return 0, err
+		return 0, hung(err)
 	}
 	var wg sync.WaitGroup
 	// Even when the client is closed, the loop ends by the connection, not
@@ -161,9 +172,9 @@ func (r *rpc) serve(ctx context.Context, endpoint string) (lived time.Duration, 
 	wg.Go(func() { l.read(ctx) })
 	wg.Go(func() { l.ping(ctx, r.opts.Ping) })
 	defer wg.Wait()
-	if err := r.prepare(ctx, l); err != nil {
+	if err := r.prepare(actx, l); err != nil {
 		l.fail(err)
-		return 0, fmt.Errorf("use %s: %w", endpoint, err)
+		return 0, fmt.Errorf("use %s: %w", endpoint, hung(err))
 	}
 	began := time.Now()
 	r.update(func() { r.link, r.ever, r.failures = l, true, 0 })
@@ -193,16 +204,20 @@ func (r *rpc) prepare(ctx context.Context, l *link) error {
 }
 
 // up returns the link, waiting for one if there is none. It waits no longer
-// than the timeout; and if there has never been one, only until every endpoint
-// has failed once, since then their list may be wrong.
+// than the timeout; but if there has never been one, until every endpoint has
+// failed once, since then their list may be wrong.
 func (r *rpc) up(ctx context.Context) (*link, error) {
 	limit := time.NewTimer(r.opts.Timeout)
 	defer limit.Stop()
+	late := limit.C
 	for {
 		r.mu.Lock()
 		l, changed, closed := r.link, r.changed, r.closed
 		err := r.why()
 		hopeless := !r.ever && r.failures >= len(r.opts.Endpoints)
+		if !r.ever {
+			late = nil
+		}
 		r.mu.Unlock()
 		switch {
 		case l != nil:
@@ -216,7 +231,7 @@ func (r *rpc) up(ctx context.Context) (*link, error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-limit.C:
+		case <-late:
 			return nil, fmt.Errorf("no endpoint answers in time: %w", err)
 		}
 	}

@@ -59,7 +59,7 @@ func TestArchive(t *testing.T) {
 	t.Parallel()
 	for _, blocks := range []bool{false, true} {
 		lite, archive := twins(t, maxFork+40)
-		lite.prune(maxFork+30, blocks)
+		lite.prune(30, blocks)
 		c := dialFakes(t, Options{Backoff: 1e6}, lite, newFake(t, 1), archive)
 		for _, b := range []subnet.Block{1, 20, maxFork + 35} {
 			v, err := c.Query(t.Context(), b, "SubtensorModule", "Tempo", 7)
@@ -106,8 +106,8 @@ func TestArchive(t *testing.T) {
 func TestNoArchive(t *testing.T) {
 	t.Parallel()
 	lite, other := twins(t, maxFork+40)
-	lite.prune(maxFork+30, true)
-	other.prune(maxFork+20, true)
+	lite.prune(30, true)
+	other.prune(25, true)
 	dead := newFake(t, 0)
 	dead.srv.Close()
 	c := dialFakes(t, Options{}, lite, dead, other)
@@ -125,7 +125,7 @@ func TestNoArchive(t *testing.T) {
 		}
 	}
 	// A state that one of them has.
-	if v, err := c.Query(t.Context(), maxFork+25, "SubtensorModule", "Tempo", 7); err != nil || v != uint64(maxFork+25) {
+	if v, err := c.Query(t.Context(), 27, "SubtensorModule", "Tempo", 7); err != nil || v != uint64(27) {
 		t.Errorf("%v, %v", v, err)
 	}
 }
