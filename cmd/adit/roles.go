@@ -14,10 +14,11 @@ import (
 
 // A neuronFlags is what every command that runs a neuron takes.
 type neuronFlags struct {
-	Path       string   `required:"" placeholder:"DIR" help:"The run's directory, or the config.yaml in it."`
-	Set        []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of the file, for example opt.lr=1e-3. May be given again."`
-	JSON       bool     `help:"Report in JSON, one object a line, on standard output."`
-	Supervised bool     `hidden:"" help:"Report in JSON, and end when standard input does."`
+	Path        string   `required:"" placeholder:"DIR" help:"The run's directory, or the config.yaml in it."`
+	Set         []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of the file, for example opt.lr=1e-3. May be given again."`
+	JSON        bool     `help:"Report in JSON, one object a line, on standard output."`
+	MetricsPort uint16   `placeholder:"PORT" env:"CONNITO_TELEMETRY_PORT" help:"Serve metrics for Prometheus at this port. With ENABLE_TELEMETRY=true in the environment the role's own is served."`
+	Supervised  bool     `hidden:"" help:"Report in JSON, and end when standard input does."`
 }
 
 // run plays a role of a protocol until ctx is done.
@@ -30,7 +31,7 @@ func (f neuronFlags) run(ctx context.Context, t terminal, name, role string) err
 	defer stop()
 	bus, end := reports(t, f.JSON || f.Supervised)
 	defer end()
-	return node.Run(ctx, node.Options{Protocol: p, Role: role, Path: f.Path, Set: f.Set, Events: bus})
+	return node.Run(ctx, node.Options{Protocol: p, Role: role, Path: f.Path, Set: f.Set, Events: bus, MetricsPort: f.MetricsPort})
 }
 
 // supervised returns a context that ends with standard input too, if on: a

@@ -87,9 +87,10 @@ type TrainCommand struct {
 	DType     string `name:"dtype" default:"f32" placeholder:"TYPE" help:"Of the saved parameters: f32, f16 or bf16 (${default})." group:"Method"`
 	ShardSize string `default:"5GB" placeholder:"SIZE" help:"Of a saved file (${default})." group:"Method"`
 
-	Path       string   `placeholder:"DIR" help:"A miner's directory, or the config.yaml in it: train what 'adit model-io' downloads there." group:"For a miner"`
-	Set        []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of that file, for example opt.lr=1e-3. May be given again." group:"For a miner"`
-	Supervised bool     `hidden:"" help:"Report in JSON, and end when standard input does."`
+	Path        string   `placeholder:"DIR" help:"A miner's directory, or the config.yaml in it: train what 'adit model-io' downloads there." group:"For a miner"`
+	Set         []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of that file, for example opt.lr=1e-3. May be given again." group:"For a miner"`
+	MetricsPort uint16   `placeholder:"PORT" env:"CONNITO_TELEMETRY_PORT" help:"Serve metrics for Prometheus at this port. With ENABLE_TELEMETRY=true in the environment the role's own is served." group:"For a miner"`
+	Supervised  bool     `hidden:"" help:"Report in JSON, and end when standard input does."`
 }
 
 // Help shows examples.
@@ -221,7 +222,7 @@ func parseSize(s string) (int64, error) {
 // Run trains until it is done or interrupted.
 func (c TrainCommand) Run(ctx context.Context, t terminal) error {
 	if c.Path != "" {
-		f := neuronFlags{Path: c.Path, Set: c.Set, JSON: c.JSON, Supervised: c.Supervised}
+		f := neuronFlags{Path: c.Path, Set: c.Set, JSON: c.JSON, MetricsPort: c.MetricsPort, Supervised: c.Supervised}
 		return f.run(ctx, t, "connito", "train")
 	}
 	o, err := c.options()

@@ -71,6 +71,9 @@ func (s *state) event(name string, at time.Time, e subnet.Event) {
 		return
 	}
 	n := &s.snap.Neurons[i]
+	if e.Level < slog.LevelInfo { // it is for metrics, and says nothing to people
+		return
+	}
 	switch e.Kind {
 	case "step":
 		n.Step, n.Loss, n.Doing = int(a.number("inner_opt_step")), a.number("loss"), "training"

@@ -26,6 +26,9 @@ type Options struct {
 	Path     string   // the run's directory, or its config.yaml
 	Set      []string // settings that replace the file's, as key=value
 	Events   *telemetry.Bus
+	// MetricsPort is where Prometheus finds the metrics; 0 leaves it to the
+	// environment whether they are served, at the role's customary port.
+	MetricsPort uint16
 }
 
 // Run plays a role until ctx is done.
@@ -64,8 +67,10 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer events.Close()
 	record := telemetry.NewJSONWriter(events)
-	stop := o.Events.Subscribe(eventQueue, record.Write)
+	stop := o.Events.Subscribe(eventQueue, keepInfo(record.Write))
 	defer stop()
+	endReports := report(o, dir, cfg)
+	defer endReports()
 
 	keys, err := wallet.At(services.Wallet, services.Coldkey, services.Hotkey)
 	if err != nil {
@@ -80,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer client.Close()
-	chain := client.Subnet(services.NetUID, key)
+	chain := observed{client.Subnet(services.NetUID, key), o.Events.Emit}
 	if services.Axon.IsValid() {
 		if err := serveAxon(ctx, chain, key.Hotkey(), services.Axon); err != nil {
 			return fmt.Errorf("serve axon: %w", err)
@@ -96,6 +101,12 @@ func Run(ctx context.Context, o Options) error {
 		},
 		Verify: verify,
 		Emit:   o.Events.Emit,
+	}
+	if clock, ok := cfg.(subnet.Clock); ok {
+		watching, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() { defer close(done); watch(watching, chain, clock, o.Events.Emit) }()
+		defer func() { stop(); <-done }()
 	}
 	return supervise(ctx, role, env)
 }
