@@ -171,7 +171,7 @@ func (c InspectCommand) inspect(ctx context.Context, v *subtensor.View, w heldWa
 func (w inspectedWallet) lines() [][2]string {
 	out := [][2]string{{"coldkey:", w.Coldkey}, {"balance:", formatTAO(uint64(w.Balance)) + " TAO"}, {"stake:", formatTAO(uint64(w.Stake)) + " TAO"}}
 	for _, k := range w.Hotkeys {
-		out = append(out, [2]string{"", ""}, [2]string{"hotkey:", strings.TrimSpace(k.Hotkey + " " + k.Name)})
+		out = append(out, [2]string{"hotkey:", strings.TrimSpace(k.Hotkey + " " + k.Name)})
 		stake := formatTAO(uint64(k.Stake)) + " TAO"
 		for i, s := range k.Stakes {
 			sep := ", "
