@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"slices"
 
 	"adit/internal/checkpoint"
 	"adit/internal/safetensors"
@@ -21,9 +20,7 @@ import (
 // is not taken: the outer step may overshoot, and a baseline should never get
 // worse for being merged.
 func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global tensor.Dict, baseline subnet.Loss, entries []Entry, shards map[subnet.UID]string, sample subnet.Sample) (tensor.Dict, error) {
-	best := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Points == 0 })
-	slices.SortFunc(best, func(a, b Entry) int { return int(b.Points*4 - a.Points*4) })
-	best = best[:min(len(best), v.cfg.Evaluation.TopKMinersMerged)]
+	best := topMiners(entries, v.cfg.Evaluation.TopKMinersMerged)
 	if len(best) == 0 {
 		return global, nil
 	}

@@ -2,6 +2,7 @@ package connito
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -31,11 +32,12 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) ([]Entry, map[subn
 		return nil, nil, err
 	}
 	signed, revealed := make(map[subnet.Hotkey]subnet.Commitment), make(map[subnet.Hotkey][]Commit)
+	revealedAt := make(map[subnet.Hotkey]subnet.Block)
 	for _, c := range first {
 		signed[c.Hotkey] = c
 	}
 	for _, c := range second {
-		revealed[c.Hotkey] = parseCommits(c.Fields)
+		revealed[c.Hotkey], revealedAt[c.Hotkey] = parseCommits(c.Fields), c.Block
 	}
 	var entries []Entry
 	commits := make(map[subnet.UID]Commit)
@@ -44,22 +46,14 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) ([]Entry, map[subn
 			continue
 		}
 		e := Entry{UID: neuron.UID, Hotkey: neuron.Hotkey, Group: -1, Committed: signed[neuron.Hotkey].Block}
-		c := Commit{}
-		if all := revealed[neuron.Hotkey]; len(all) > 0 {
-			c = all[0]
-		}
-		sigs := parseCommits(signed[neuron.Hotkey].Fields)
-		switch {
-		case c.Hash == "":
-			e.Refused = "no second commitment in its window"
-		case c.complete() != "":
-			e.Refused = "second commitment incomplete: " + c.complete()
-		case !v.rules.versionFits(*c.Version, cycle):
-			e.Refused = fmt.Sprintf("started from baseline %d, which is too old or not yet made", *c.Version)
-		case len(sigs) == 0 || sigs[0].Signed == "":
-			e.Refused = "no first commitment in its window"
-		case !v.signedBy(neuron.Hotkey, c.Hash, sigs):
-			e.Refused = "first commitment is no signature over the hash of the second"
+		c, why := v.rules.admit(claim{
+			First: parseCommits(signed[neuron.Hotkey].Fields), FirstAt: signed[neuron.Hotkey].Block,
+			Second: revealed[neuron.Hotkey], SecondAt: revealedAt[neuron.Hotkey],
+			Signed: func(hash string, first []Commit) bool { return v.signedBy(neuron.Hotkey, hash, first) },
+		}, cycle)
+		e.Why = why
+		if err := why.err(); err != nil {
+			e.Refused = err.Error()
 		}
 		if c.Group != nil {
 			e.Group = *c.Group
@@ -77,7 +71,11 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) ([]Entry, map[subn
 func (v *validator) seed(ctx context.Context, cycle uint64) (string, error) {
 	end := v.rules.Schedule.End(cycle, MinerCommit2)
 	if v.rules.Seed == SeedFromBlock {
-		return v.Chain.Hash(ctx, end)
+		hash, err := v.Chain.Hash(ctx, end)
+		if err != nil {
+			return "", err
+		}
+		return blockSeed(hash), nil
 	}
 	all, err := v.Chain.Commitments(ctx, end)
 	if err != nil {
@@ -126,11 +124,14 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 			return nil, ctx.Err()
 		} else if err != nil {
 			e.Refused = err.Error()
+			e.Why = append(e.Why, whyNot(err)...)
 			continue
 		}
 		e.Loss, shards[e.UID] = loss.Mean, name
-		if loss.Bad > 0 {
-			e.Refused = fmt.Sprintf("loss not finite on %d sequences", loss.Bad)
+		g := measured(loss)
+		e.Why = append(append(e.Why, inspected(commits[e.UID])...), g)
+		if !g.Passed {
+			e.Refused = g.Reason
 		}
 	}
 	v.note("evaluating", "evaluated all", slog.Uint64("cycle", cycle), slog.Int("active", 0))
@@ -146,6 +147,14 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
 	v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
 		slog.Float64("loss", finite(e.Loss)), slog.Float64("baseline", finite(baseline)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash))
+}
+
+// whyNot returns the gate that stopped an evaluation.
+func whyNot(err error) Why {
+	if r, ok := errors.AsType[*refused](err); ok {
+		return r.why
+	}
+	return Why{{Name: gateDownload, Reason: err.Error()}}
 }
 
 // evaluate fetches a submission and measures its loss.

@@ -62,6 +62,13 @@ func shardFile(group int, f subnet.Format) string {
 // expert's of the group, one that is not finite, none at all, and, where exact,
 // one that is missing.
 func checkShard(d tensor.Dict, a Assignment, exact bool) error {
+	if err := checkKeys(d, a, exact); err != nil {
+		return err
+	}
+	return checkFinite(d)
+}
+
+func checkKeys(d tensor.Dict, a Assignment, exact bool) error {
 	if len(d) == 0 {
 		return errors.New("no tensors")
 	}
@@ -69,12 +76,18 @@ func checkShard(d tensor.Dict, a Assignment, exact bool) error {
 		if !a.Owns(key) {
 			return fmt.Errorf("tensor %.120q is no expert's of this group", key)
 		}
-		if !d[key].Finite() {
-			return fmt.Errorf("tensor %q has NaN or Inf values", key)
-		}
 	}
 	if exact && len(d) != a.keys() {
 		return fmt.Errorf("incomplete expert set: %d of %d tensors", len(d), a.keys())
+	}
+	return nil
+}
+
+func checkFinite(d tensor.Dict) error {
+	for _, key := range d.Keys() {
+		if !d[key].Finite() {
+			return fmt.Errorf("tensor %q has NaN or Inf values", key)
+		}
 	}
 	return nil
 }

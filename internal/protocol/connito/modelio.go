@@ -180,17 +180,6 @@ func (n *neuron) signedBy(who subnet.Hotkey, hash string, first []Commit) bool {
 	return false
 }
 
-// versionFits says whether a baseline of that version is recent enough in a
-// cycle: from the last VersionCycles cycles, and not from the future.
-func (r Rules) versionFits(version, cycle uint64) bool {
-	newest := r.Schedule.Version(cycle)
-	oldest := uint64(0)
-	if span := uint64(r.VersionCycles) * uint64(r.Schedule.Cycle()); newest > span {
-		oldest = newest - span
-	}
-	return version >= oldest && version <= newest
-}
-
 // A submission is what a miner decided to submit in a cycle. It is journalled
 // before anything of it is sent, so that a restart sends the same.
 type submission struct {

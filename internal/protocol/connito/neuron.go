@@ -212,12 +212,9 @@ func other(f subnet.Format) subnet.Format {
 func (n *neuron) accept(f subnet.File, g Group, c Commit) error {
 	d, err := checkpoint.Read(f, n.cfg.Ckpt.MaxBytes)
 	if err != nil {
-		return err
+		return stopped(gateParse, err)
 	}
-	if got := Hash(d); got != c.Hash {
-		return fmt.Errorf("hash mismatch: file has %s, committed %s", got, c.Hash)
-	}
-	return checkShard(d, g.Assignment, n.rules.ExactKeys)
+	return n.rules.inspect(d, d.Keys(), c, g.Assignment).err()
 }
 
 // A draftFile reads a draft as the file it will be.
@@ -244,20 +241,29 @@ func (n *neuron) write(name string, write func(io.Writer) error) error {
 
 // readJSON fills v from a file of at most a few megabytes.
 func (n *neuron) readJSON(name string, v any) error {
-	f, err := n.Dir.Open(name)
+	data, err := n.read(name)
 	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+// read returns a file of at most a few megabytes.
+func (n *neuron) read(name string) ([]byte, error) {
+	f, err := n.Dir.Open(name)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	const limit = 16 << 20
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, min(f.Size(), limit)))
-	if err == nil {
-		err = json.Unmarshal(data, v)
-	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return nil
+	return data, nil
 }
 
 func (n *neuron) writeJSON(name string, v any) error {

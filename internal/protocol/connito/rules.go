@@ -6,31 +6,83 @@ import (
 	"adit/internal/subnet"
 )
 
-// Rules holds every number in which the generations of the network differ.
+// Rules holds everything in which the generations of the network differ. The
+// values stand in generations.go.
 type Rules struct {
 	Name     string
 	Schedule Schedule
+	// PhaseNames are the words of the owner's service and of the log. A phase
+	// without a name is one that the generation does not have.
+	PhaseNames PhaseNames
+	// OldService is the owner's first phase service, which tells less, and
+	// neurons that look at it less often.
+	OldService bool
 
+	// Transports are the ways a model travels between a miner and a validator,
+	// the preferred one first; each is tried where the one before it failed.
+	Transports []Transport
+	// Formats are the file formats of a shard, the preferred one first.
+	Formats []subnet.Format
+	// Signatures is how a signature is written in an HTTP message.
+	Signatures Encoding
+	// InsertionOrder hashes a model's tensors in the order of the file; the
+	// later generations sort them by name.
+	InsertionOrder bool
+	// Lax lists the checks of the checkpoint server that upstream's version of
+	// this generation leaves out. Ours leaves out none unless told to.
+	Lax Laxity
+
+	// Commits is how the JSON of a commitment is written. All are read alike.
+	Commits CommitStyle
 	// VersionCycles is how many cycles old the baseline may be that a
-	// submission started from.
+	// submission started from; 0 for any age.
 	VersionCycles int
 	// RepoMax is the longest Hub repository name that fits a commitment of
-	// CommitMax bytes.
-	CommitMax, RepoMax int
+	// CommitMax bytes; RepoMaxValidator is what upstream's validator takes,
+	// which checks its own with a longer hash than it will send. 0 is no limit.
+	CommitMax, RepoMax, RepoMaxValidator int
+	// Roles is how a validator is told from a miner.
+	Roles RoleSource
+	// WeightsAge is for how many blocks after its last weights a validator is
+	// one; after as many, it falls back on old weights.
+	WeightsAge subnet.Block
 
 	// Seed says where the seed of an evaluation comes from.
 	Seed SeedSource
+	// CommitSeed is when a validator commits to a random number of 16 bits: it
+	// takes part in the assignment, and in some generations in the evaluation.
+	CommitSeed bool
+	// MinersPerValidator caps an assignment. ByIncentive takes the miners with
+	// the highest incentive first, where there are more than the cap allows.
+	MinersPerValidator int
+	ByIncentive        bool
+	// Groups are the sizes of a round's groups; the zero value has none.
+	Groups GroupSizes
+
+	// Baseline is what a submission's loss is compared with, and merged into.
+	Baseline BaselineSource
+	// BaselineFallback is the loss that upstream takes where its baseline could
+	// not be evaluated, which makes every submission look good; 0 scores nobody.
+	BaselineFallback float64
 	// RankPoints are paid to the best submissions of a round, the first first.
+	// Without any, a submission is paid its round score.
 	RankPoints []float64
 	// DeltaPower is applied to the drop in loss.
 	DeltaPower float64
 	// EarliestKeeps lets the earliest of equal submissions keep its score;
 	// otherwise all of them lose it.
 	EarliestKeeps bool
+	// UnscoredLose gives no points to a miner that was assigned and not scored,
+	// whoever's fault it was; otherwise such a round leaves no trace.
+	UnscoredLose bool
+	// RepoFault makes a repository that cannot be reached the miner's fault.
+	RepoFault bool
 	// ScoreWindow is how many rounds an average covers.
 	ScoreWindow int
 	// Pools divide the weights, the first pool first.
 	Pools []Pool
+	// BurnFallback is the share of fallback weights that goes to uid 0.
+	BurnFallback float64
 
 	// LateWeights sets weights WeightsLead blocks before the next cycle's
 	// MinerCommit1 and not in the Validate phase.
@@ -40,14 +92,59 @@ type Rules struct {
 	ExactKeys bool
 	// OneGroup refuses a validator of more than one expert group.
 	OneGroup bool
+
+	// Eval says what text submissions are evaluated on.
+	Eval Eval
 }
+
+// A Transport is a way for a model to travel.
+type Transport int
+
+const (
+	// HubTransport goes through a repository of the model hub.
+	HubTransport Transport = iota
+	// HTTPTransport goes through a validator's checkpoint server.
+	HTTPTransport
+	// DocsTransport goes through the endpoints that BlockZero's documents
+	// describe and no public code ever had.
+	DocsTransport
+)
+
+var transportNames = [...]string{"hub", "http", "docs"}
+
+func (t Transport) String() string { return transportNames[t] }
+
+// A RoleSource tells validators from miners.
+type RoleSource int
+
+const (
+	// RolesByList takes for a validator whom the owner lists, if its weights
+	// are not older than WeightsAge.
+	RolesByList RoleSource = iota
+	// RolesBySeed takes for a validator whoever commits to a seed.
+	RolesBySeed
+)
+
+// A BaselineSource is what submissions are measured against.
+type BaselineSource int
+
+const (
+	// MergedBaseline is the last merge, which the best submissions move.
+	MergedBaseline BaselineSource = iota
+	// PretrainedBaseline is always the base model's own; nothing is merged, and
+	// what miners start from is the shard of the best average.
+	PretrainedBaseline
+)
 
 // A Pool is a share of the weights for the best of those who qualify.
 type Pool struct {
 	Share   float64
-	Size    int  // at most so many miners
+	Size    int  // at most so many miners; 0 is no limit
 	Records int  // with at least so many scored rounds
 	Recent  bool // and points in both this round and the one before
+	Rounds  int  // or records of so many rounds
+	Within  int  // in so many cycles
+	GroupC  bool // group C may be in it too, where there are groups
 }
 
 // A SeedSource is where an evaluation's seed comes from.
@@ -58,63 +155,60 @@ const (
 	// none commits one, as upstream's later versions do not, anybody can
 	// predict it.
 	SeedFromCommits SeedSource = iota
-	// SeedFromBlock is the hash of the last block of MinerCommit2: nobody
-	// knows it before all submissions are fixed.
+	// SeedFromBlock is made of the hash of the last block of MinerCommit2:
+	// nobody knows it before all submissions are fixed.
 	SeedFromBlock
 )
 
-// G3 is the network of May 2026: Hub transport, a cycle of 500 blocks.
-var G3 = Rules{
-	Name: "g3",
-	Schedule: Schedule{
-		Distribute: 20, Train: 300, MinerCommit1: 10, MinerCommit2: 10, Submission: 80,
-		Validate: 10, Merge: 50, ValidatorCommit1: 10, ValidatorCommit2: 10,
-	},
-	VersionCycles: 3,
-	CommitMax:     128,
-	RepoMax:       32,
-	Seed:          SeedFromCommits,
-	RankPoints:    []float64{2.25, 1.5, 1},
-	DeltaPower:    1.2,
-	ScoreWindow:   8,
-	Pools: []Pool{
-		{Share: 0.98, Size: 3, Records: 3, Recent: true},
-		{Share: 0.02, Size: 5, Records: 2},
-	},
-	LateWeights: true,
-	WeightsLead: 15,
-	OneGroup:    true,
+// GroupSizes are the sizes of the groups of a round, and what it takes to be in
+// the first: see groups.go.
+type GroupSizes struct {
+	AB, C        int     // places in groups A and B together, and in C
+	TallyA       int     // weights that count of each validator for A
+	TallyB       int     // and for B
+	MinWeight    float64 // that one validator must exceed for a miner of A
+	MinConsensus int     // validators that must have weighed it
 }
 
-// Local is G3 for a network on one machine: a cycle of 96 blocks, which is 48
-// seconds at two blocks a second, and gates that pay from the first cycle on.
-//
-// Unlike upstream, one validator may serve several expert groups, since a
-// miner's weight counts only with a majority of stake behind it, and a network
-// of one validator per group would have none; weights are set when the round is
-// scored and not a cycle later; equal submissions leave the earliest its score,
-// because where all lose, a copier can take anybody's reward away; the seed
-// comes from a block nobody can predict; and no tensor may be missing.
-var Local = func() Rules {
-	r := G3
-	r.Name = "local"
-	r.Schedule = Schedule{
-		Distribute: 6, Train: 52, MinerCommit1: 5, MinerCommit2: 5, Submission: 8,
-		Validate: 5, Merge: 5, ValidatorCommit1: 5, ValidatorCommit2: 5,
-	}
-	r.Seed = SeedFromBlock
-	r.EarliestKeeps = true
-	r.Pools = []Pool{{Share: 0.98, Size: 3, Records: 1}, {Share: 0.02, Size: 5, Records: 1}}
-	r.LateWeights = false
-	r.ExactKeys = true
-	r.OneGroup = false
+// An Eval is the text on which a submission is measured.
+type Eval struct {
+	Batches  int     // at most, of one sequence
+	Sequence int     // tokens
+	Fraction float64 // of the stream that a seed selects
+	World    int     // parts of the stream, of which the first is used
+	Sources  []Source
+	// MinText and DedupPrefix drop texts of fewer characters, and texts that
+	// begin with the same characters as one before; 0 drops none.
+	MinText, DedupPrefix int
+}
+
+// A Source is a public data set, or part of one.
+type Source struct {
+	Path, Name string
+	Weight     float64
+	Revision   string // the first digits of its revision; "" is the newest
+}
+
+// WithSchedule returns the rules with another phase table, such as the one the
+// owner's service tells of.
+func (r Rules) WithSchedule(s Schedule) Rules {
+	r.Schedule = s
 	return r
-}()
+}
 
-// allRules lists the generations in the order in which users see them.
-var allRules = []Rules{Local, G3}
+// PhaseName returns the generation's word for a phase.
+func (r Rules) PhaseName(p Phase) string {
+	if name := r.PhaseNames[p]; name != "" {
+		return name
+	}
+	return p.String()
+}
 
-// RulesByName returns the generation of that name.
+// TwoCommits says whether a neuron commits twice, first to the signature alone.
+func (r Rules) TwoCommits() bool { return r.Schedule[MinerCommit2] > 0 }
+
+// RulesByName returns the generation of that name, of those whose round the
+// roles of this package can live.
 func RulesByName(name string) (Rules, error) {
 	for _, r := range allRules {
 		if r.Name == name {

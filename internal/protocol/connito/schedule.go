@@ -1,6 +1,10 @@
 package connito
 
-import "adit/internal/subnet"
+import (
+	"fmt"
+
+	"adit/internal/subnet"
+)
 
 // A Phase is what the network is doing at a block.
 type Phase int
@@ -26,8 +30,32 @@ var phaseNames = [phases]string{
 
 func (p Phase) String() string { return phaseNames[p] }
 
-// A Schedule holds the length of each phase in blocks.
+// A Schedule holds the length of each phase in blocks. A phase of no length is
+// one that a generation does not have: with a single commit phase, that is
+// MinerCommit2.
 type Schedule [phases]subnet.Block
+
+// NewSchedule returns the schedule of nine lengths, as the owner's service tells
+// them: blocks of each phase in order, 0 for one that the generation does not
+// have.
+func NewSchedule(blocks [9]uint64) (Schedule, error) {
+	var s Schedule
+	for p, n := range blocks {
+		if n > maxPhase {
+			return Schedule{}, fmt.Errorf("phase %v of %d blocks, want at most %d", Phase(p), n, maxPhase)
+		}
+		s[p] = subnet.Block(n)
+	}
+	for _, p := range []Phase{Distribute, Train, MinerCommit1, Submission} {
+		if s[p] == 0 {
+			return Schedule{}, fmt.Errorf("no %v phase", p)
+		}
+	}
+	return s, nil
+}
+
+// maxPhase is the longest phase that is believed: two weeks of blocks.
+const maxPhase = 100_800
 
 // Cycle returns the length of a cycle.
 func (s Schedule) Cycle() subnet.Block {
@@ -51,7 +79,7 @@ type Position struct {
 func (s Schedule) At(b subnet.Block) Position {
 	cycle := uint64(b / s.Cycle())
 	for p := range phases {
-		if end := s.End(cycle, p); b <= end {
+		if end := s.End(cycle, p); s[p] > 0 && b <= end {
 			return Position{cycle, p, s.Start(cycle, p), end}
 		}
 	}
@@ -67,7 +95,8 @@ func (s Schedule) Start(cycle uint64, p Phase) subnet.Block {
 	return b
 }
 
-// End returns the last block of phase p in a cycle.
+// End returns the last block of phase p in a cycle; of a phase that there is
+// not, the block before its start.
 func (s Schedule) End(cycle uint64, p Phase) subnet.Block {
 	return s.Start(cycle, p) + s[p] - 1
 }
@@ -82,6 +111,9 @@ func (s Schedule) Version(cycle uint64) uint64 {
 // of a role must be included. A hotkey has one slot, read after the block that
 // follows each phase: so the first must be the slot's content after the first
 // block of the second phase, and the second must not come before it was read.
+//
+// With a single commit phase there is nothing to hide: the first window is that
+// phase and the block after it, and the second is empty.
 func (s Schedule) commit1Window(cycle uint64, first Phase) (from, to subnet.Block) {
 	return s.Start(cycle, first), s.End(cycle, first) + 1
 }

@@ -19,6 +19,7 @@ type Entry struct {
 	Refused   string       // why it was not evaluated, or ""
 	Points    float64      // what it earns, set by [Rules.rank]
 	Reason    string       // why, in words, set by [Rules.rank]
+	Why       Why          // the gates it came to
 }
 
 // rank gives each entry of a group its points: the best by the drop in loss
@@ -29,24 +30,34 @@ func (r Rules) rank(baseline float64, entries []Entry) {
 	for i := range entries {
 		e := &entries[i]
 		e.Points = 0
-		switch {
-		case e.Refused != "":
+		if e.Refused != "" {
 			e.Reason = e.Refused
-		case r.delta(baseline, e.Loss) == 0:
-			e.Reason = "no better than the baseline"
-		default:
+			continue
+		}
+		score := r.delta(baseline, e.Loss)
+		g := Gate{Name: gateLoss, Passed: score > 0, Facts: []Fact{
+			fact("baseline", baseline), fact("loss", e.Loss), fact("delta", max(0, baseline-e.Loss)), fact("score", score),
+		}}
+		if !g.Passed {
+			g.Reason = "no better than the baseline"
+			e.Reason = g.Reason
+		} else {
 			order = append(order, e)
 		}
+		e.Why = append(e.Why, g)
 	}
-	// Of equal losses the earlier commitment comes first, then the lower uid.
+	// Of equal scores the earlier commitment comes first, then the lower uid.
+	score := func(e *Entry) float64 { return r.delta(baseline, e.Loss) }
 	slices.SortFunc(order, func(a, b *Entry) int {
-		return cmp.Or(cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Committed, b.Committed), cmp.Compare(a.UID, b.UID))
+		return cmp.Or(-cmp.Compare(score(a), score(b)), cmp.Compare(a.Committed, b.Committed), cmp.Compare(a.UID, b.UID))
 	})
 	place := 0
 	for i, e := range order {
-		first := i == 0 || order[i-1].Loss != e.Loss
-		last := i == len(order)-1 || order[i+1].Loss != e.Loss
+		first := i == 0 || score(order[i-1]) != score(e)
+		last := i == len(order)-1 || score(order[i+1]) != score(e)
 		switch {
+		case len(r.RankPoints) == 0:
+			e.Points, e.Reason = score(e), "paid by its drop in loss"
 		case first && (last || r.EarliestKeeps):
 			e.Reason = "beyond the paid ranks"
 			if place < len(r.RankPoints) {
@@ -59,6 +70,9 @@ func (r Rules) rank(baseline float64, entries []Entry) {
 		default:
 			e.Reason = "equals another submission"
 		}
+		e.Why = append(e.Why, Gate{Name: gateRank, Passed: e.Points > 0, Reason: e.Reason, Facts: []Fact{
+			fact("place", float64(i+1)), fact("of", float64(len(order))), fact("points", e.Points),
+		}})
 	}
 }
 
@@ -73,108 +87,33 @@ func (r Rules) delta(baseline, loss float64) float64 {
 	return 0 // also for NaN
 }
 
-// A Point is what a miner earned in one round.
-type Point struct {
-	Round uint64  `json:"round"` // its cycle
-	Score float64 `json:"score"`
-}
-
-// A History is the record of one uid. It begins anew when the uid changes hands.
-type History struct {
-	Hotkey subnet.Hotkey `json:"hotkey"`
-	Group  int           `json:"group"`
-	Points []Point       `json:"points"` // by round
-}
-
-// Scores holds the history of each miner. It is kept in score_aggregator.json.
-type Scores map[subnet.UID]*History
-
-// keepPoints is how many rounds a history holds: ten times upstream's window.
-const keepPoints = 80
-
-// add records what an entry earned in a round. A round counts once.
-func (s Scores) add(round uint64, e Entry) {
-	h := s[e.UID]
-	if h == nil || h.Hotkey != e.Hotkey || h.Group != e.Group {
-		h = &History{Hotkey: e.Hotkey, Group: e.Group}
-		s[e.UID] = h
-	}
-	h.Points = slices.DeleteFunc(h.Points, func(p Point) bool { return p.Round == round })
-	h.Points = append(h.Points, Point{round, e.Points})
-	h.Points = h.Points[max(0, len(h.Points)-keepPoints):]
-}
-
-// average is the mean of the last points in the window.
-func (h *History) average(window int) float64 {
-	last := h.Points[max(0, len(h.Points)-window):]
-	if len(last) == 0 {
-		return 0
-	}
+// valLoss is the loss of a submission on a round's batches, of which a
+// mixture's own part is not counted: the mean over the batches. A batch that is
+// not finite makes it the worst there is.
+//
+// Unlike upstream, which takes the mean of what is left, so that who spoils the
+// hardest batches looks good.
+func valLoss(losses, aux []float64) float64 {
 	var sum float64
-	for _, p := range last {
-		sum += p.Score
-	}
-	return sum / float64(len(last))
-}
-
-// scoredIn says whether the round paid the miner anything.
-func (h *History) scoredIn(round uint64) bool {
-	return slices.ContainsFunc(h.Points, func(p Point) bool { return p.Round == round && p.Score > 0 })
-}
-
-// weigh turns the scores after a round into weights, sorted by uid. Each group
-// has an equal part; in it each pool takes its share for the best averages that
-// qualify and were not in a pool before, in proportion to the averages. The
-// share of an empty first pool goes to uid 0, which burns it.
-func (r Rules) weigh(s Scores, groups int, round uint64) []subnet.Weight {
-	weights := make(map[subnet.UID]float64)
-	for group := range groups {
-		taken := make(map[subnet.UID]bool)
-		for i, pool := range r.Pools {
-			best := r.qualified(s, pool, group, round, taken)
-			var sum float64
-			for _, uid := range best {
-				sum += s[uid].average(r.ScoreWindow)
-				taken[uid] = true
-			}
-			for _, uid := range best {
-				weights[uid] += pool.Share / float64(groups) * s[uid].average(r.ScoreWindow) / sum
-			}
-			if i == 0 && len(best) == 0 {
-				weights[0] += pool.Share / float64(groups)
-			}
+	for i, loss := range losses {
+		sum += loss
+		if i < len(aux) {
+			sum -= aux[i]
 		}
 	}
-	list := make([]subnet.Weight, 0, len(weights))
-	var sum float64
-	for uid, w := range weights {
-		list = append(list, subnet.Weight{UID: uid, Value: w})
+	mean := sum / float64(len(losses))
+	if math.IsNaN(mean) || math.IsInf(mean, 0) {
+		return math.Inf(1)
 	}
-	slices.SortFunc(list, func(a, b subnet.Weight) int { return cmp.Compare(a.UID, b.UID) })
-	for _, w := range list {
-		sum += w.Value
-	}
-	for i := range list {
-		list[i].Value /= sum
-	}
-	return list
+	return mean
 }
 
-// qualified returns the uids of a group that a pool pays, the best average
-// first.
-func (r Rules) qualified(s Scores, pool Pool, group int, round uint64, taken map[subnet.UID]bool) []subnet.UID {
-	var uids []subnet.UID
-	for uid, h := range s {
-		if h.Group != group || taken[uid] || len(h.Points) < pool.Records || h.average(r.ScoreWindow) <= 0 {
-			continue
-		}
-		if pool.Recent && (round == 0 || !h.scoredIn(round) || !h.scoredIn(round-1)) {
-			continue
-		}
-		uids = append(uids, uid)
-	}
-	slices.SortFunc(uids, func(a, b subnet.UID) int {
-		return cmp.Or(-cmp.Compare(s[a].average(r.ScoreWindow), s[b].average(r.ScoreWindow)), cmp.Compare(a, b))
+// topMiners returns the entries to merge: those that were paid, the best first,
+// at most k.
+func topMiners(entries []Entry, k int) []Entry {
+	best := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return !(e.Points > 0) })
+	slices.SortFunc(best, func(a, b Entry) int {
+		return cmp.Or(-cmp.Compare(a.Points, b.Points), cmp.Compare(a.Loss, b.Loss), cmp.Compare(a.Committed, b.Committed), cmp.Compare(a.UID, b.UID))
 	})
-	return uids[:min(len(uids), pool.Size)]
+	return best[:min(len(best), k)]
 }

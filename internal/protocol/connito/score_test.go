@@ -37,12 +37,12 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// scored makes scores: points of uids by round, the first round first.
-func scored(group int, points map[subnet.UID][]float64) Scores {
+// scored makes scores: points of uids by cycle, the first cycle first.
+func scored(r Rules, group int, points map[subnet.UID][]float64) Scores {
 	s := make(Scores)
 	for uid, list := range points {
-		for round, p := range list {
-			s.add(uint64(round), Entry{UID: uid, Hotkey: "h", Group: group, Points: p})
+		for cycle, p := range list {
+			s.add(r.roundID(uint64(cycle)), "", Entry{UID: uid, Hotkey: "h", Group: group, Points: p})
 		}
 	}
 	return s
@@ -56,16 +56,16 @@ func TestWeigh(t *testing.T) {
 		round  uint64
 		want   string
 	}{
-		{"local pays the first round", Local, scored(0, map[subnet.UID][]float64{1: {2.25}, 2: {1.5}, 3: {0}}), 0, "1:0.600 2:0.400"},
-		{"local: the fourth is in the second pool", Local, scored(0, map[subnet.UID][]float64{1: {2}, 2: {2}, 3: {2}, 4: {1}}), 0, "1:0.327 2:0.327 3:0.327 4:0.020"},
-		{"nobody qualifies", Local, scored(0, map[subnet.UID][]float64{1: {0}}), 0, "0:1.000"},
-		{"g3 wants three records", G3, scored(0, map[subnet.UID][]float64{1: {2, 2}, 2: {2, 2, 2}}), 2, "1:0.020 2:0.980"},
-		{"g3 wants both last rounds", G3, scored(0, map[subnet.UID][]float64{1: {2, 2, 0}, 2: {0, 2, 2}}), 2, "1:0.020 2:0.980"},
-		{"g3 burns the empty pool", G3, scored(0, map[subnet.UID][]float64{1: {2, 2}}), 1, "0:0.980 1:0.020"},
-		{"the window forgets", G3, scored(0, map[subnet.UID][]float64{1: {9, 9, 0, 0, 0, 0, 0, 0, 1, 1}, 2: {0, 0, 0, 0, 0, 0, 0, 0, 1, 1}}), 9, "1:0.500 2:0.500"},
+		{"local pays the first round", Local, scored(Local, 0, map[subnet.UID][]float64{1: {2.25}, 2: {1.5}, 3: {0}}), 0, "1:0.600 2:0.400"},
+		{"local: the fourth is in the second pool", Local, scored(Local, 0, map[subnet.UID][]float64{1: {2}, 2: {2}, 3: {2}, 4: {1}}), 0, "1:0.327 2:0.327 3:0.327 4:0.020"},
+		{"nobody qualifies", Local, scored(Local, 0, map[subnet.UID][]float64{1: {0}}), 0, "0:1.000"},
+		{"g3 wants three records", G3, scored(G3, 0, map[subnet.UID][]float64{1: {2, 2}, 2: {2, 2, 2}}), 2, "1:0.020 2:0.980"},
+		{"g3 wants both last rounds", G3, scored(G3, 0, map[subnet.UID][]float64{1: {2, 2, 0}, 2: {0, 2, 2}}), 2, "1:0.020 2:0.980"},
+		{"g3 burns the empty pool", G3, scored(G3, 0, map[subnet.UID][]float64{1: {2, 2}}), 1, "0:0.980 1:0.020"},
+		{"the window forgets", G3, scored(G3, 0, map[subnet.UID][]float64{1: {9, 9, 0, 0, 0, 0, 0, 0, 1, 1}, 2: {0, 0, 0, 0, 0, 0, 0, 0, 1, 1}}), 9, "1:0.500 2:0.500"},
 	} {
 		got := ""
-		for _, w := range tt.rules.weigh(tt.scores, 1, tt.round) {
+		for _, w := range tt.rules.weigh(tt.scores, []int{0}, tt.rules.roundID(tt.round)) {
 			got += fmt.Sprintf(" %d:%.3f", w.UID, w.Value)
 		}
 		if got != " "+tt.want {
@@ -76,12 +76,12 @@ func TestWeigh(t *testing.T) {
 
 // TestWeighGroups checks that groups share equally, whoever scores higher.
 func TestWeighGroups(t *testing.T) {
-	s := scored(0, map[subnet.UID][]float64{1: {2.25}, 2: {1.5}})
-	for uid, h := range scored(1, map[subnet.UID][]float64{3: {2.25}}) {
+	s := scored(Local, 0, map[subnet.UID][]float64{1: {2.25}, 2: {1.5}})
+	for uid, h := range scored(Local, 1, map[subnet.UID][]float64{3: {2.25}}) {
 		s[uid] = h
 	}
 	got := ""
-	for _, w := range Local.weigh(s, 2, 0) {
+	for _, w := range Local.weigh(s, []int{0, 1}, Local.roundID(0)) {
 		got += fmt.Sprintf(" %d:%.2f", w.UID, w.Value)
 	}
 	if want := " 1:0.30 2:0.20 3:0.50"; got != want {
@@ -91,9 +91,9 @@ func TestWeighGroups(t *testing.T) {
 
 func TestScoresChangeHands(t *testing.T) {
 	s := make(Scores)
-	s.add(1, Entry{UID: 4, Hotkey: "old", Points: 2})
-	s.add(2, Entry{UID: 4, Hotkey: "new", Points: 1})
-	s.add(2, Entry{UID: 4, Hotkey: "new", Points: 1.5}) // the same round again, after a restart
+	s.add(1, "", Entry{UID: 4, Hotkey: "old", Points: 2})
+	s.add(2, "", Entry{UID: 4, Hotkey: "new", Points: 1})
+	s.add(2, "", Entry{UID: 4, Hotkey: "new", Points: 1.5}) // the same round again, after a restart
 	if h := s[4]; h.Hotkey != "new" || len(h.Points) != 1 || h.Points[0].Score != 1.5 {
 		t.Errorf("history = %+v, want one point of 1.5 for the new hotkey", h)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"adit/internal/subnet"
 	"adit/internal/tensor"
@@ -29,8 +31,8 @@ func validate(ctx context.Context, env subnet.Env) error {
 	if n.rules.OneGroup && len(n.cfg.Task.Groups) > 1 {
 		return subnet.WithHint(fmt.Errorf("rules %s: a validator has one expert group, not %d", n.rules.Name, len(n.cfg.Task.Groups)), "name one group under task.groups")
 	}
-	v := &validator{neuron: n, scores: make(Scores), outer: make(map[int]*Outer)}
-	if err := v.readJSON(scoresFile, &v.scores); err != nil && !errors.Is(err, subnet.ErrNotFound) {
+	v := &validator{neuron: n, outer: make(map[int]*Outer)}
+	if v.scores, err = v.loadScores(); err != nil {
 		return err
 	}
 	if v.model, err = n.Engine.Open(ctx); err != nil {
@@ -53,6 +55,24 @@ func validate(ctx context.Context, env subnet.Env) error {
 		}
 	}
 }
+
+// loadScores reads the scores of the rounds before, if there are any.
+func (v *validator) loadScores() (Scores, error) {
+	data, err := v.read(scoresFile)
+	if errors.Is(err, subnet.ErrNotFound) {
+		return make(Scores), nil
+	} else if err != nil {
+		return nil, err
+	}
+	scores, err := parseScores(data, v.cfg.Task.Groups[0].ID)
+	if err != nil {
+		return nil, subnet.WithHint(fmt.Errorf("read %s: %w", scoresFile, err), "move the file away to begin without the scores of earlier rounds")
+	}
+	return scores, nil
+}
+
+// isoTime is how the time of a score is written.
+const isoTime = "2006-01-02T15:04:05.000000+00:00"
 
 // round is one cycle of a validator, entered wherever it stands.
 func (v *validator) round(ctx context.Context, cycle uint64) error {
@@ -125,6 +145,7 @@ func (v *validator) evaluateAndMerge(ctx context.Context, cycle uint64, merged p
 		return fmt.Errorf("seed: %w", err)
 	}
 	next := make(map[int]tensor.Dict)
+	at := time.Now().UTC().Format(isoTime)
 	for _, e := range entries {
 		if e.Group < 0 { // nobody knows where it belongs
 			e.Reason = e.Refused
@@ -141,13 +162,20 @@ func (v *validator) evaluateAndMerge(ctx context.Context, cycle uint64, merged p
 			return fmt.Errorf("group %d: %w", g.ID, err)
 		}
 		for _, e := range own {
-			v.scores.add(cycle, e)
+			if !v.rules.leavesPoint(e.Why.Status()) {
+				continue
+			}
+			v.scores.add(v.rules.roundID(cycle), at, e)
 			h := v.scores[e.UID]
 			v.note("average", "average score", slog.Uint64("uid", uint64(e.UID)), slog.Float64("latest", e.Points),
 				slog.Float64("average", h.average(v.rules.ScoreWindow)), slog.Int("samples", min(len(h.Points), v.rules.ScoreWindow)))
 		}
 	}
-	if err := v.writeJSON(scoresFile, v.scores); err != nil {
+	v.rules.prune(v.scores, v.rules.roundID(cycle))
+	if err := v.write(scoresFile, func(w io.Writer) error {
+		_, err := w.Write(v.scores.encode(v.cfg.Task.Groups[0].ID))
+		return err
+	}); err != nil {
 		return fmt.Errorf("save scores: %w", err)
 	}
 	if !v.rules.LateWeights {
@@ -163,7 +191,11 @@ func (v *validator) setWeights(ctx context.Context, cycle, round uint64) {
 	if _, done := v.Journal.Result(key); done || len(v.scores) == 0 {
 		return
 	}
-	weights := v.rules.weigh(v.scores, len(v.cfg.Task.Groups), round)
+	var groups []int
+	for _, g := range v.cfg.Task.Groups {
+		groups = append(groups, g.ID)
+	}
+	weights := v.rules.weigh(v.scores, groups, v.rules.roundID(round))
 	_, err := v.Journal.Intend(key, toJSON(weights))
 	if err == nil {
 		_, err = v.Chain.SetWeights(ctx, weights)
