@@ -32,6 +32,9 @@ type CLI struct {
 	Weights    WeightsCommand    `cmd:"" aliases:"weight,wt" help:"Look at weights, set them, commit to them, reveal them."`
 	SetWeights WeightsSetCommand `cmd:"" name:"set_weights" hidden:"" help:"See weights set."`
 
+	Axon       AxonCommand       `cmd:"" help:"Show and publish where neurons serve."`
+	Commitment CommitmentCommand `cmd:"" aliases:"commitments" help:"Read and write what neurons commit on the chain."`
+
 	Stake   StakeCommand       `cmd:"" aliases:"st" help:"Stake and unstake, move stake, lend it to children."`
 	Unstake StakeRemoveCommand `cmd:"" hidden:"" help:"See stake remove."`
 

@@ -11,11 +11,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"adit/internal/keys"
 	"adit/internal/subnet"
 	"adit/internal/subtensor"
 	"adit/internal/tui"
-	"adit/internal/wallet"
 )
 
 // A listFlag is a list as old command lines have it: with commas or spaces in it,
@@ -198,62 +196,31 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// A weigherFlags says who weighs, where.
-type weigherFlags struct {
-	hotkeyFlags
-	networkFlags
-	netuidFlag
-}
-
-// A weigher is a neuron about to set weights.
+// A weigher is a neuron about to set weights of a mechanism.
 type weigher struct {
-	client *subtensor.Client
-	view   *subtensor.View
-	files  wallet.Files
-	netuid subnet.NetUID
-	who    subtensor.Account // the neuron's hotkey
+	*actor
 	*subtensor.WeightTerms
 	mechanism uint8
 }
 
 // weigher connects, and reads what is demanded of whom. The caller closes the
 // client.
-func (f weigherFlags) weigher(ctx context.Context, mechanism uint8, d dealFlags) (w *weigher, err error) {
-	w = &weigher{mechanism: mechanism}
-	if w.netuid, err = f.netuid(); err != nil {
-		return nil, err
-	}
-	if w.files, err = f.hotkey(); err != nil {
-		return nil, err
-	}
-	key, err := w.files.PublicKey()
+func (f actorFlags) weigher(ctx context.Context, mechanism uint8) (*weigher, error) {
+	a, err := f.open(ctx)
 	if err != nil {
-		return nil, lockedHint(err)
-	}
-	if w.who, err = d.actor(key.Public()); err != nil {
 		return nil, err
 	}
-	if w.client, err = f.dial(ctx); err != nil {
-		return nil, err
-	}
-	if err = w.refresh(ctx); err != nil {
+	w := &weigher{actor: a, mechanism: mechanism}
+	if err := w.terms(ctx); err != nil {
 		w.client.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
-// noSubnet says that there is no subnet of a number.
-func noSubnet(n subnet.NetUID) error {
-	return subnet.WithHint(fmt.Errorf("there is no subnet %d", n), "'adit subnet list' shows those that there are")
-}
-
-// refresh reads what is demanded after the newest block.
-func (w *weigher) refresh(ctx context.Context) (err error) {
-	if w.view, err = w.client.At(ctx, subnet.Latest); err != nil {
-		return err
-	}
-	if w.WeightTerms, err = w.view.WeightTerms(ctx, w.netuid, w.mechanism, w.who); errors.Is(err, subnet.ErrNotFound) {
+// terms reads what is demanded after the view's block.
+func (w *weigher) terms(ctx context.Context) (err error) {
+	if w.WeightTerms, err = w.View.WeightTerms(ctx, w.netuid, w.mechanism, w.who); errors.Is(err, subnet.ErrNotFound) {
 		return noSubnet(w.netuid)
 	} else if err != nil {
 		return err
@@ -264,15 +231,17 @@ func (w *weigher) refresh(ctx context.Context) (err error) {
 	return nil
 }
 
-// noNeuron says that a hotkey is not registered.
-func noNeuron(who subtensor.Account, n subnet.NetUID) error {
-	return subnet.WithHint(fmt.Errorf("%s is no neuron of subnet %d", keys.Address(who), n),
-		fmt.Sprintf("'adit subnet register --netuid %d' makes it one; --wallet-name and --hotkey choose another", n))
+// refresh reads it after the newest block.
+func (w *weigher) refresh(ctx context.Context) (err error) {
+	if w.View, err = w.client.At(ctx, subnet.Latest); err != nil {
+		return err
+	}
+	return w.terms(ctx)
 }
 
 // due returns an error if weights would be too fast, or waits until they are not.
 func (w *weigher) due(ctx context.Context, t terminal, wait bool) error {
-	left := w.Due() - min(w.Due(), w.Block)
+	left := w.Due() - min(w.Due(), w.View.Block)
 	switch {
 	case left == 0:
 		return nil

@@ -17,8 +17,7 @@ import (
 // WeightsCommitCommand commits to weights.
 type WeightsCommitCommand struct {
 	weighFlags
-	weigherFlags
-	dealFlags
+	actorFlags
 	Out  string   `short:"o" placeholder:"FILE" help:"Where to keep the weights and their salt until they are revealed (a file of its own in ~/.adit/commits)."`
 	Salt listFlag `placeholder:"N…" help:"The salt, numbers from 0 to 65535 (eight at random)."`
 	Wait bool     `help:"If the last weights are too recent, wait until others are taken."`
@@ -66,7 +65,7 @@ func (c WeightsCommitCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.weigher(ctx, c.Mechid, c.dealFlags)
+	w, err := c.weigher(ctx, c.Mechid)
 	if err != nil {
 		return err
 	}

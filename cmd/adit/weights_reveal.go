@@ -13,9 +13,8 @@ import (
 
 // WeightsRevealCommand reveals weights.
 type WeightsRevealCommand struct {
-	weigherFlags
+	actorFlags
 	mechanismFlag
-	dealFlags
 	File string `arg:"" optional:"" help:"The file that 'adit weights commit' has written. Without it, the one in ~/.adit/commits that is due."`
 	Wait bool   `help:"If it is too early, wait."`
 }
@@ -44,7 +43,7 @@ func (c WeightsRevealCommand) Run(ctx context.Context, t terminal) error {
 			c.Netuid, c.Mechid = &n, kept.Mechid
 		}
 	}
-	w, err := c.weigher(ctx, c.Mechid, c.dealFlags)
+	w, err := c.weigher(ctx, c.Mechid)
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,7 @@ func (k *keptWeights) belongs(like keptWeights) error {
 // revealable returns the weights to reveal, which are those of a file if there is
 // one, and the epoch in which they can be.
 func (w *weigher) revealable(ctx context.Context, kept *keptWeights, like keptWeights) (*keptWeights, uint64, error) {
-	all, err := w.view.WeightsCommits(ctx, w.netuid, like.Mechid)
+	all, err := w.View.WeightsCommits(ctx, w.netuid, like.Mechid)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -147,13 +146,13 @@ func (w *weigher) revealDue(ctx context.Context, t terminal, epoch uint64, wait 
 	if epoch > w.Epoch && !wait {
 		at := w.EpochBlock(epoch)
 		return subnet.WithHint(fmt.Errorf("it is too early: these weights can be revealed from about block %d on", at),
-			fmt.Sprintf("%s are left; --wait waits for them", counted(int(at-min(at, w.Block)), "block")))
+			fmt.Sprintf("%s are left; --wait waits for them", counted(int(at-min(at, w.View.Block)), "block")))
 	}
 	for told := false; epoch > w.Epoch; told = true {
 		if at := w.EpochBlock(epoch); !told {
-			fmt.Fprintf(t.err, "adit: waiting for about block %d, %s from now\n", at, counted(int(at-min(at, w.Block)), "block"))
+			fmt.Fprintf(t.err, "adit: waiting for about block %d, %s from now\n", at, counted(int(at-min(at, w.View.Block)), "block"))
 		}
-		if err := w.client.Wait(ctx, max(w.Block+1, w.EpochBlock(epoch))); err != nil {
+		if err := w.client.Wait(ctx, max(w.View.Block+1, w.EpochBlock(epoch))); err != nil {
 			return err
 		}
 		if err := w.refresh(ctx); err != nil {

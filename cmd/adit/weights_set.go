@@ -13,8 +13,7 @@ import (
 // WeightsSetCommand sets weights.
 type WeightsSetCommand struct {
 	weighFlags
-	weigherFlags
-	dealFlags
+	actorFlags
 	Wait bool `help:"If the last weights are too recent, wait until others are taken."`
 }
 
@@ -74,7 +73,7 @@ func (c WeightsSetCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.weigher(ctx, c.Mechid, c.dealFlags)
+	w, err := c.weigher(ctx, c.Mechid)
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,7 @@ func (c WeightsSetCommand) Run(ctx context.Context, t terminal) error {
 	if err := w.due(ctx, t, c.Wait && !c.DryRun); err != nil {
 		return err
 	}
-	call, how, err := w.view.WeightsCall(ctx, w.who, weights.Weights)
+	call, how, err := w.View.WeightsCall(ctx, w.who, weights.Weights)
 	if err != nil {
 		return err
 	}
