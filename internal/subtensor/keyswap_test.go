@@ -1,6 +1,7 @@
 package subtensor_test
 
 import (
+	"errors"
 	"testing"
 
 	"adit/internal/scale"
@@ -31,39 +32,28 @@ func TestKeySwaps(t *testing.T) {
 		}
 		return before.Free - after.Free - fee
 	}
-	c.wait(7300) // the chain lets nobody swap within a day of its birth
 	c.do(c.alice, subtensor.AddStake(c.owner.Public(), c.netuid, 10*tao))
-	next, last := key(t, "//Alice/next").Public(), key(t, "//Alice/last").Public()
-	cost, err := c.view().HotkeySwapCost(false)
+	next := key(t, "//Alice/next").Public()
+	cost, err := c.view().HotkeySwapCost(true)
 	if err != nil || cost == 0 {
 		t.Fatalf("cost %d, %v", cost, err)
 	}
-	if got := spent(subtensor.SwapHotkeyOnly(c.owner.Public(), next, scale.SomeOf(c.netuid))); got != cost {
+	if got := spent(subtensor.SwapHotkey(c.owner.Public(), next, scale.Option[subnet.NetUID]{})); got != cost {
 		t.Errorf("it costs %d, not %d", got, cost)
 	}
 	if uid, is, err := c.view().UID(ctx, c.netuid, next); err != nil || !is || uid != 0 {
 		t.Errorf("uid %d, %v, %v", uid, is, err)
 	}
-	stake := func(hotkey subtensor.Account) uint64 {
-		t.Helper()
-		s, err := c.view().Stake(ctx, hotkey, c.alice.Public(), c.netuid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s.Amount
+	if s, err := c.view().Stake(ctx, next, c.alice.Public(), c.netuid); err != nil || s.Amount == 0 {
+		t.Errorf("the stake did not go along: %+v, %v", s, err)
 	}
-	if stake(c.owner.Public()) == 0 || stake(next) != 0 {
-		t.Error("the stake went along")
+	// On one subnet it may be done once a day, which a test does not wait for.
+	if one, err := c.view().HotkeySwapCost(false); err != nil || one == 0 || one >= cost {
+		t.Errorf("one subnet costs %d, %v", one, err)
 	}
-	if cost, err = c.view().HotkeySwapCost(true); err != nil {
-		t.Fatal(err)
-	}
-	c.wait(c.view().Block + 1001)
-	if got := spent(subtensor.SwapHotkey(c.owner.Public(), last, scale.Option[subnet.NetUID]{})); got != cost {
-		t.Errorf("it costs %d, not %d", got, cost)
-	}
-	if stake(last) == 0 {
-		t.Error("the stake did not go along")
+	_, err = c.Do(ctx, c.alice, subtensor.SwapHotkeyOnly(next, c.hot.Public(), scale.SomeOf(c.netuid)), subtensor.SubmitOptions{})
+	if wrong, is := errors.AsType[*scale.ModuleError](err); !is || wrong.Name != "HotKeySetTxRateLimitExceeded" {
+		t.Errorf("swapped again at once: %v", err)
 	}
 
 	if s, err := c.view().ColdkeySwap(ctx, c.alice.Public()); err != nil || s.Announced || s.Disputed || s.Delay == 0 {
