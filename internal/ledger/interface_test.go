@@ -107,6 +107,8 @@ func typeName(m *scale.Metadata, id scale.TypeID) string {
 	switch d := ty.Def; {
 	case ty.Name() == "AccountId32" || ty.Name() == "H256":
 		return ty.Name()
+	case ty.Name() == "BTreeMap":
+		return typeName(m, d.Composite.Fields[0].Type)
 	case d.Primitive != nil:
 		return primitiveNames[*d.Primitive]
 	case d.Sequence != nil:

@@ -187,7 +187,7 @@ func conserved(t interface{ Errorf(string, ...any) }, l *Ledger) {
 		t.Errorf("root has %d TAO and %d shares, %d are staked", tao, out, staked[rootNetuid])
 	}
 	owed := map[uint16]uint64{}
-	sub.RootClaimable.each(l.s, func(hotkey AccountID, rates []claimRate) {
+	sub.RootClaimable.each(l.s, func(hotkey AccountID, rates claimRates) {
 		for _, coldkey := range l.stakers(hotkey, rootNetuid) {
 			for _, r := range rates {
 				owed[r.F0] += l.owed(hotkey, coldkey, r)
@@ -211,7 +211,7 @@ func conserved(t interface{ Errorf(string, ...any) }, l *Ledger) {
 // noClaims reports whether no hotkey has ever earned a subnet's alpha in root.
 func (l *Ledger) noClaims(netuid uint16) bool {
 	none := true
-	sub.RootClaimable.each(l.s, func(_ AccountID, rates []claimRate) {
+	sub.RootClaimable.each(l.s, func(_ AccountID, rates claimRates) {
 		for _, r := range rates {
 			none = none && r.F0 != netuid
 		}

@@ -106,7 +106,7 @@ type subtensorStorage struct {
 	TxChildkeyTakeRateLimit  value[uint64]         `default:"216000"`
 
 	// What stakers of root have earned, and been paid.
-	RootClaimable          table[AccountID, []claimRate]                    `hash:"blake2_128_concat"`
+	RootClaimable          table[AccountID, claimRates]                     `hash:"blake2_128_concat"`
 	RootClaimed            table3[uint16, AccountID, AccountID, scale.U128] `hash:"identity,blake2_128_concat,blake2_128_concat"`
 	RootClaimType          table[AccountID, RootClaimType]                  `hash:"blake2_128_concat" default:"0x00"`
 	RootClaimableThreshold table[uint16, FixedI128]                         `hash:"blake2_128_concat" default:"0x0000000020a107000000000000000000"` // 500,000 in I96F32
@@ -115,10 +115,16 @@ type subtensorStorage struct {
 	StakingColdkeys        table[AccountID, uint64]                         `hash:"identity" optional:"true"`
 	NumStakingColdkeys     value[uint64]
 
-	// Lock and DecayingLock are empty: nothing here locks stake. Keys are a coldkey,
-	// a netuid and, of a lock, the hotkey it is for.
-	Lock         table3[AccountID, uint16, AccountID, LockState] `hash:"blake2_128_concat,identity,blake2_128_concat" optional:"true"`
-	DecayingLock table2[AccountID, uint16, bool]                 `hash:"blake2_128_concat,identity" optional:"true"`
+	// What is locked: nothing, so that all but the rates are empty. Keys are a
+	// coldkey, a netuid and, of a lock, the hotkey it is for.
+	Lock               table3[AccountID, uint16, AccountID, LockState] `hash:"blake2_128_concat,identity,blake2_128_concat" optional:"true"`
+	HotkeyLock         table2[uint16, AccountID, LockState]            `hash:"identity,blake2_128_concat" optional:"true"`
+	DecayingHotkeyLock table2[uint16, AccountID, LockState]            `hash:"identity,blake2_128_concat" optional:"true"`
+	OwnerLock          table[uint16, LockState]                        `hash:"identity" optional:"true"`
+	DecayingOwnerLock  table[uint16, LockState]                        `hash:"identity" optional:"true"`
+	DecayingLock       table2[AccountID, uint16, bool]                 `hash:"blake2_128_concat,identity" optional:"true"`
+	MaturityRate       value[uint64]                                   `default:"934866"`
+	UnlockRate         value[uint64]                                   `default:"934866"`
 
 	// Each subnet's pool and emission.
 	SubnetTAO           table[uint16, uint64]     `hash:"identity"`
@@ -184,20 +190,21 @@ type subtensorStorage struct {
 	TimelockedWeightCommits table2[uint16, uint64, []lockedCommit]    `hash:"twox_64_concat,twox_64_concat"`
 
 	// What clients show and the rules here do not use.
-	MinDifficulty                  table[uint16, uint64] `hash:"identity" default:"10000000"`
-	MaxDifficulty                  table[uint16, uint64] `hash:"identity" default:"4611686018427387903"`
-	Difficulty                     table[uint16, uint64] `hash:"identity" default:"10000000"`
-	AdjustmentInterval             table[uint16, uint16] `hash:"identity" default:"100"`
-	AdjustmentAlpha                table[uint16, uint64] `hash:"identity"`
-	NetworkPowRegistrationAllowed  table[uint16, bool]   `hash:"identity"`
-	TargetRegistrationsPerInterval table[uint16, uint16] `hash:"identity" default:"2"`
-	MaxRegistrationsPerBlock       table[uint16, uint16] `hash:"identity" default:"1"`
-	ImmuneOwnerUidsLimit           table[uint16, uint16] `hash:"identity" default:"1"`
-	MinAllowedUids                 table[uint16, uint16] `hash:"identity" default:"64"`
-	MinNonImmuneUids               table[uint16, uint16] `hash:"identity" default:"10"`
-	RegistrationsThisInterval      table[uint16, uint16] `hash:"identity"`
-	LastAdjustmentBlock            table[uint16, uint64] `hash:"identity"`
-	NetworkImmunityPeriod          value[uint64]         `default:"1296000"`
+	MinDifficulty                  table[uint16, uint64]                `hash:"identity" default:"10000000"`
+	MaxDifficulty                  table[uint16, uint64]                `hash:"identity" default:"4611686018427387903"`
+	Difficulty                     table[uint16, uint64]                `hash:"identity" default:"10000000"`
+	AdjustmentInterval             table[uint16, uint16]                `hash:"identity" default:"100"`
+	AdjustmentAlpha                table[uint16, uint64]                `hash:"identity"`
+	NetworkPowRegistrationAllowed  table[uint16, bool]                  `hash:"identity"`
+	TargetRegistrationsPerInterval table[uint16, uint16]                `hash:"identity" default:"2"`
+	MaxRegistrationsPerBlock       table[uint16, uint16]                `hash:"identity" default:"1"`
+	ImmuneOwnerUidsLimit           table[uint16, uint16]                `hash:"identity" default:"1"`
+	MinAllowedUids                 table[uint16, uint16]                `hash:"identity" default:"64"`
+	MinNonImmuneUids               table[uint16, uint16]                `hash:"identity" default:"10"`
+	RegistrationsThisInterval      table[uint16, uint16]                `hash:"identity"`
+	LastAdjustmentBlock            table[uint16, uint64]                `hash:"identity"`
+	NetworkImmunityPeriod          value[uint64]                        `default:"1296000"`
+	AutoStakeDestination           table2[AccountID, uint16, AccountID] `hash:"blake2_128_concat,identity" optional:"true"`
 	NominatorMinRequiredStake      value[uint64]
 	OwnerHyperparamRateLimit       value[uint16] `default:"2"`
 

@@ -67,6 +67,12 @@ func (c *RootRegister) dispatch(l *Ledger, o origin) error {
 // earned, in I96F32.
 type claimRate = scale.Tuple2[uint16, FixedI128]
 
+// claimRates are the rates of a hotkey, in order of the subnets: a map.
+type claimRates []claimRate
+
+// ScaleName implements [scale.Named].
+func (claimRates) ScaleName() string { return "BTreeMap" }
+
 // RootClaimType says what a claim does: sell the alpha for TAO that are staked
 // in root, keep it, or keep that of some subnets.
 type RootClaimType struct {

@@ -1,11 +1,14 @@
 package chainnode
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"adit/internal/ledger"
@@ -28,8 +31,9 @@ import (
 //	  stake                StakeInfo get_stake_info_for_hotkey_coldkey_netuid
 //	  create a subnet      SubnetRegistration get_network_registration_cost
 //	  subnets, settings    SubnetInfo get_all_dynamic_info, get_subnet_hyperparams_v3
-//	bittensor-cli 9.23     as the SDK; stakes SwapRuntimeApi sim_swap_*, stake list
-//	                       StakeInfo get_coldkey_lock, which is not answered
+//	  encrypted            MevShield.NextKey
+//	bittensor-cli 9.23     as the SDK; stakes SwapRuntimeApi sim_swap_*, and stakes
+//	                       encrypted; stake list StakeInfo get_coldkey_lock
 //
 // Over JSON-RPC the Python clients use chain_getHead, _getFinalizedHead, _getHeader,
 // _getBlock, _getBlockHash, state_call, _getRuntimeVersion, _getStorageAt,
@@ -87,6 +91,7 @@ func (n *Node) describe() (err error) {
 		return err
 	}
 	describeErrors(m)
+	describeClock(m, n.opts.BlockTime)
 	n.metadata = make(map[uint8][]byte)
 	for _, v := range scale.MetadataVersions() {
 		if n.metadata[v], err = m.EncodeVersion(v); err != nil {
@@ -94,6 +99,19 @@ func (n *Node) describe() (err error) {
 		}
 	}
 	return nil
+}
+
+// describeClock adds the constant by which clients tell how fast blocks come.
+// Blocks on demand claim upstream's pace.
+func describeClock(m *scale.Metadata, blockTime time.Duration) {
+	const aura, usual = 3, 12 * time.Second
+	if blockTime <= 0 {
+		blockTime = usual
+	}
+	u64 := slices.IndexFunc(m.Types, func(t scale.Type) bool { return t.Def.Primitive != nil && *t.Def.Primitive == scale.U64 })
+	slot := scale.Constant{Name: "SlotDuration", Type: scale.TypeID(u64), Value: binary.LittleEndian.AppendUint64(nil, uint64(blockTime.Milliseconds()))}
+	m.Pallets = append(m.Pallets, scale.Pallet{Name: "Aura", Index: aura, Constants: []scale.Constant{slot}})
+	slices.SortFunc(m.Pallets, func(a, b scale.Pallet) int { return cmp.Compare(a.Index, b.Index) })
 }
 
 // describeErrors makes the errors of each pallet readable to the SDK, which
