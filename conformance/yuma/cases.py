@@ -4,8 +4,8 @@
   python3 conformance/yuma/cases.py DIR --only y3  those with y3 in their names
   python3 conformance/yuma/cases.py DIR --list     their names, nothing written
   python3 conformance/yuma/cases.py --noise DIR    see below
-  python3 conformance/yuma/cases.py --small        makes small-*.json and
-                                                   emission.json here anew
+  python3 conformance/yuma/cases.py --small        makes the cases anew that the
+                                                   ledger's tests keep
 
   --choose NAME=VALUE   another choice where the description leaves one; model.py
                         has the list, and the format
@@ -15,20 +15,21 @@ show what it is there for, such as one with commits in which no weight was ever
 dropped for its commit, is not written: the run ends with the reason.
 
 --noise reads the cases in DIR and prints for each output how far floating point
-and 32 bits after the point are apart, at most, in u16: once where each epoch
-starts from the file, and once where permits and bonds are handed on.
+and 32 bits after the point are apart, at most, in u16: noise where each epoch
+starts from the file, and drift where permits and bonds are handed on.
 """
 
 import argparse
 import json
 import sys
 from dataclasses import replace
+from multiprocessing import Pool
 from pathlib import Path
 
 from emission import emission_cases
-from model import ALLOWED, U16, Choices, fixed, play
-from subnets import TAO, committed, edges, late, poor_owner, silent
-from trials import apart, build, check
+from model import ALLOWED, U16, Choices
+from subnets import TAO, committed, edges, late, poor_owner, resets, silent
+from trials import Refused, build, check
 
 KINDS = {
     "y2": {},
@@ -83,6 +84,7 @@ def plan():
     add("kappa-low", "consensus of a quarter of the stake", {"kappa": 16383}, {}, some)
     add("kappa-high", "consensus of nine tenths of the stake", {"kappa": 58981}, {"targets": 0}, some)
     add("kappa-all", "consensus of all stake", {"kappa": U16}, {"targets": 0}, some)
+    add("kappa-none", "consensus of no stake, the greatest weight", {"kappa": 0}, {}, ("paid",))
     add("penalty-none", "bonds follow the weights as they were set", {"bonds_penalty": 0}, {}, some)
     add("penalty-half", "bonds follow the middle of weight and clipped weight", {"bonds_penalty": 32768}, {}, some)
     add("bonds-fast", "bonds forget half in an epoch", {"bonds_moving_avg": 500000}, {}, some)
@@ -125,28 +127,54 @@ def plan():
         some + ("masked", "dropped", "inactive", "poor", "A3"), touch=edges)
     add("late", "epochs one block later than the tempo, as runtime 293 has them", {}, {}, some + ("masked", "A3"),
         late=1, touch=late)
+    add("put-off", "epochs that come fifty blocks after their tempo", {}, {"replace": 0.6}, some + ("masked", "A3"), late=50,
+        touch=late)
+    add("triggered", "epochs that come long before their tempo", {}, {"replace": 0.6}, some + ("masked", "A3"), late=-250)
+    add("reset", "neurons ask for a reset of the bonds to them", {"bonds_reset": True}, {"weigh": 0.6}, some + ("reset",),
+        touch=resets)
+    add("reset-refused", "neurons ask for a reset of bonds where it is off", {}, {"weigh": 0.6}, some, touch=resets)
     return cases
 
 
+# Those of eight neurons: about, parameters, what the subnet is like, the rest.
+Y2, Y3 = {}, {"yuma3": True}
+LIQUID = {"yuma3": True, "liquid_alpha": True, "alpha_low": 19661}
 SMALL = {
-    "small-yuma2": ("eight neurons, Yuma 2 as runtime 293 runs it", {"owner": "validator"}),
-    "small-yuma3-liquid": ("eight neurons, Yuma 3 with liquid alpha",
-                           {"yuma3": True, "liquid_alpha": True, "alpha_low": 19661}),
+    "small-yuma2": ("eight neurons, Yuma 2", {**Y2, "owner": "validator"}, {}, {}),
+    "small-yuma3": ("eight neurons, Yuma 3", {**Y3, "owner": "validator"}, {}, {}),
+    "small-yuma3-liquid": ("eight neurons, Yuma 3 with liquid alpha", LIQUID, {}, {}),
+    "small-penalty": ("bonds follow the middle of weight and clipped weight",
+                      {**LIQUID, "bonds_penalty": 32768}, {}, {}),
+    "small-commit-reveal": ("weights are dropped that were committed before a miner registered",
+                            {**Y3, "commit_reveal": True}, {"commits": 0.8}, {"touch": committed}),
+    "small-reset": ("neurons ask for a reset of the bonds to them", {**Y2, "bonds_reset": True}, {"weigh": 0.9},
+                    {"touch": resets}),
+    "small-triggered": ("epochs come before their tempo", {**Y3, "tempo": 360, "activity_cutoff": 5000},
+                        {"replace": 0.9}, {"late": -250}),
+    "small-permits": ("a threshold and fewer permits than stakers",
+                      {**Y2, "max_validators": 2, "stake_threshold": 2000 * TAO}, {"validators": 5}, {}),
+    "small-ties": ("equal stakes, of which half have no permit", {**Y3, "max_validators": 2},
+                   {"stakes": "equal", "validators": 4, "restake": 0}, {}),
+    "small-silent": ("nobody sets weights", Y3, {}, {"touch": silent}),
+}
+SMALL_NEED = {
+    "small-commit-reveal": ("committed",), "small-reset": ("reset",), "small-triggered": ("A3",),
+    "small-ties": ("A1",), "small-silent": ("unweighed", "A7"),
 }
 SMALL_LOOK = {"n": 8, "validators": 3, "targets": 3, "replace": 0.5, "restake": 0.3, "weigh": 0.5}
 
 
 def noise(folder):
     """Prints how far floating point and fixed point are apart, case by case."""
-    worst = {"anew": {}, "handed on": {}}
+    worst = {"noise": {}, "drift": {}}
     for path in sorted(Path(folder).glob("*.json")):
         case = json.loads(path.read_text())
         if case["format"] != "adit-yuma-1":
             continue
-        line = {"anew": {}, "handed on": {}}
-        for epoch, one, two in zip(case["epochs"], play(case), play(case, cut=fixed)):
-            for how, off in (("anew", epoch["want"]["noise"]), ("handed on", apart(one, two))):
-                for key, x in off.items():
+        line = {"noise": {}, "drift": {}}
+        for epoch in case["epochs"]:
+            for how in line:
+                for key, x in epoch["want"][how].items():
                     line[how][key] = max(line[how].get(key, 0), x)
                     worst[how][key] = max(worst[how].get(key, 0), x)
         print(case["name"], line)
@@ -177,13 +205,13 @@ def main():
         choices = replace(choices, **{key: value})
 
     if args.small:
-        here = Path(__file__).parent
-        for name, (about, params) in SMALL.items():
+        kept = Path(__file__).parent / "../../internal/ledger/testdata/yuma"
+        for name, (about, params, look, rest) in SMALL.items():
             params = {"tempo": 10, "activity_cutoff": 138, **params}
-            case, seen = build(name, about, params, SMALL_LOOK, epochs=8, choices=choices)
-            check(case, seen, ("paid", "clipped"))
-            dump(here, name, case)
-        dump(here, "emission", emission_cases())
+            case, seen = build(name, about, params, {**SMALL_LOOK, **look}, epochs=8, choices=choices, **rest)
+            check(case, seen, SMALL_NEED.get(name, ("clipped",)))
+            dump(kept, name, case)
+        dump(kept, "emission", emission_cases())
         return
     if not args.folder:
         parser.error("want a directory")
@@ -195,15 +223,23 @@ def main():
         print("\n".join(wanted))
         return
     Path(args.folder).mkdir(parents=True, exist_ok=True)
-    size = 0
-    for name, (about, rest, need) in wanted.items():
-        case, seen = build(name, about, choices=choices, **rest)
-        check(case, seen, need)
-        size += dump(args.folder, name, case)
+    with Pool() as pool:
+        size = sum(pool.starmap(make, [(args.folder, name, choices) for name in wanted]))
     if args.only in "emission":
         size += dump(args.folder, "emission", emission_cases())
     print(f"{len(wanted)} cases, {size / 1e6:.0f} MB", file=sys.stderr)
 
 
+def make(folder, name, choices):
+    """Makes one case, in a process of its own; returns its size."""
+    about, rest, need = plan()[name]
+    case, seen = build(name, about, choices=choices, **rest)
+    check(case, seen, need)
+    return dump(folder, name, case)
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Refused as why:
+        sys.exit(str(why))

@@ -65,10 +65,10 @@ def payout(e):
     total = e["alpha_out"] * e["blocks"]
     owner = total * e["owner_cut"] / U16
     miners = validators = (total - owner) / 2
-    if sum(e["incentive"]) == 0:
-        miners, validators = 0.0, miners + validators
     root = validators * e["root_prop"]
     validators -= root
+    if sum(e["incentive"]) == 0:
+        miners, validators = 0.0, miners + validators
     weight = e["tao_weight"] / 2**64
     local, from_root = [], []
     for d, a, t in zip(e["dividends"], e["alpha"], e["tao"]):
@@ -98,7 +98,7 @@ def recorded():
         "tempo": 10, "kappa": 32767, "max_validators": 64, "activity_cutoff": 5000,
         "stake_threshold": 0, "tao_weight": TAO_WEIGHT, "owner": 0,
         "bonds_moving_avg": 900000, "bonds_penalty": U16, "yuma3": False, "liquid_alpha": False,
-        "alpha_low": 45875, "alpha_high": 58982, "alpha_steepness": 1000, "commit_reveal": False,
+        "alpha_low": 45875, "alpha_high": 58982, "alpha_steepness": 1000, "commit_reveal": False, "bonds_reset": False,
     }
     still = {"alpha": [10**12, 0, 0], "tao": [0, 0, 0], "registered_at": [1, 2, 3]}
     return {
@@ -150,6 +150,8 @@ def emission_cases():
         "root stakers earn a share": {"root_prop": 0.25, "tao": [0, 10**14, 0, 0, 0]},
         "the root's share is recycled": {"root_prop": 0.25, "tao": [10**13, 10**14, 0, 0, 0], "recycle_root": True},
         "no miner earns, validators get both halves": {"incentive": [0.0] * 5},
+        "no miner earns, the root has its share of the validators' half": {
+            "incentive": [0.0] * 5, "root_prop": 0.25, "tao": [0, 10**14, 0, 0, 0]},
         "no owner's cut and half the block's alpha": {"owner_cut": 0, "alpha_out": 5e8},
         "a take of nothing": {"take": 0, "root_prop": 0.1, "tao": [10**13, 0, 0, 0, 0]},
         "a validator on root alone": {"root_prop": 0.5, "alpha": [5 * 10**12, 0, 0, 0, 0], "tao": [0, 10**14, 0, 0, 0]},

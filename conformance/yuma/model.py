@@ -35,6 +35,8 @@ A vector has n entries, entry i for uid i.  An epoch holds
   registered_at  vector: the block in which i registered
   commit         vector, only while params.commit_reveal: the block of i's
                  earliest commit that is neither revealed nor expired, or null
+  reset          uids that asked for a reset of the bonds to them since the epoch
+                 before; left out where nobody did
   weights        object uid -> [[to, weight u16], ...]: the rows that were set
                  since the epoch before.  Others are as they were; all rows are
                  empty before the first epoch.  The greatest weight of a row is
@@ -63,6 +65,7 @@ params:
   alpha_high          u16, of 65535
   alpha_steepness     1000 makes a sigmoid of steepness 10
   commit_reveal       bool
+  bonds_reset         bool: whether a neuron that asks for it loses all bonds to it
 
 want: what the chain keeps as a u16 is here x*65535 in floating point, before
 the chain cuts the fraction off.
@@ -85,12 +88,15 @@ the chain cuts the fraction off.
   noise        object: how far consensus, incentive, dividends, vtrust and bonds
                move, at most, when the model computes this one epoch with 32 bits
                after the point, as a chain does, and not in floating point
+  drift        object: the same, where the model has computed all epochs up to
+               this one with 32 bits, and handed its own permits and bonds on
 
-How near to be: a u16 of the chain may be one off, and twice the noise.  That
-holds where each epoch starts from the permits and bonds in the file.  Handed on
-from epoch to epoch, the bonds of Yuma 2 drift apart, by about one u16 an epoch
-in columns that nobody weighs any more, because each epoch cuts them to whole
-numbers anew; hundreds after a hundred epochs (`cases.py --noise`).
+How near to be: a u16 of the chain may be one off, and twice the noise where each
+epoch starts from the permits and bonds in the file, twice the drift where a test
+hands on its own.  Handed on, the bonds of Yuma 2 drift apart, by about one u16
+an epoch in columns that nobody weighs any more, because each epoch cuts them to
+whole numbers anew; hundreds after a hundred epochs (`cases.py --noise`).  Those
+of Yuma 3 do not.
 
 
 Assumptions
@@ -98,43 +104,59 @@ Assumptions
 
 Where the description leaves a choice, this is what was chosen.  "2.10:4" is
 the fourth line of its section on the epoch, 2.11 is the one on emission.  Names
-in brackets are fields of Choices: `cases.py --choose NAME=VALUE`.
+in brackets are fields of Choices: `cases.py --choose NAME=VALUE`.  "Confirmed"
+says that the public source of Subtensor, read after the model was written, does
+so at spec version 429; what else it showed says so too.
 
   A1  2.10:3   Of equal stakes the higher uid has the permit.  [permit_tie=high]
+               Confirmed: stakes are sorted upwards, equals stay in order, and
+               those in front go without.
   A2  2.10:3   "+ owner in 425": the owner has a permit whatever its stake, and
                takes no place of the max_validators.  [owner_permit=always]
-               "never" is runtime 293.
-  A3  2.10:10  "masking j registered since last tempo": registered_at >= block -
-               tempo.  [recent=tempo]  "epoch" is registered_at >= previous,
-               "after" is registered_at > block - tempo.
+               "never" is runtime 293.  Confirmed; the source showed that it has
+               the old permit as well, from the first epoch on.
+  A3  2.10:10  "masking j registered since last tempo": registered_at > previous,
+               whatever the tempo.  [recent=after]  "tempo" is registered_at >=
+               block - tempo: the same on runtime 293, whose epochs are tempo + 1
+               blocks apart, and other where an epoch is triggered or put off.
+               "epoch" is registered_at >= previous.  From the source; the first
+               choice had been "tempo".
   A4  2.10:9   "a ... liquid alpha" stands under Yuma 3 only; Yuma 2 leaves the
-               switch aside.  [yuma2_liquid=no]
+               switch aside.  [yuma2_liquid=no]  Confirmed.
   A5  2.10:13  "w" of liquid alpha is Wb, which the bonds are drawn to, not the
                row as it was set.  [liquid_weight=clipped]  "set" is W.
+               Confirmed.
   A6  2.10:14  "absent from the new weight row": Wb is zero there, for whatever
                reason.  [liquid_absent=clipped]  "set" is: no weight in W;
-               "decay" is runtime 293, which drops nothing.
+               "decay" is runtime 293, which drops nothing.  Confirmed, but for
+               weights that were set to zero: the source takes them for present
+               if the penalty is all or nothing.  No case has one.
   A7  2.10:15  "if both zero, stake share": the share of active stake, and only
                if nobody is active that of all stake; paid to validators.
-               [no_weights=active]  "all" takes all stake at once.
+               [no_weights=active]  "all" takes all stake at once.  Confirmed.
   A8  2.10:11  Yuma 2 divides by the column's maximum over all rows, also over
                those of validators who lose their permit in this epoch.
-               [column_max=all]  "kept" leaves those out.
-  A9  2.10:7   A quantile that no cumulated stake exceeds (kappa = 0, or nobody
-               active) is zero.  No case has kappa = 0.
+               [column_max=all]  "kept" leaves those out.  Confirmed.
+  A9  2.10:7   A quantile that no cumulated stake exceeds is the greatest weight
+               (kappa = 0), or zero if nobody is active.  From the source; the
+               first choice had been zero.
   A10 2.10:6   A commit that counts for "earliest active commit" is given as an
-               input; without one, only last_update counts.
+               input; without one, only last_update counts.  Confirmed.
   A11 2.10:4   Active as the chain lists it is last_update + cutoff >= b alone,
-               the permit left aside.
+               the permit left aside.  Confirmed.
   A12 2.10:2   stake_threshold is compared with alpha + tao_weight*tao, in rao,
-               before it is made a share.
+               before it is made a share.  Confirmed.
   A13 2.11:6   The root's and the local part of the validators' half are pools:
                each is shared by the validators' parts of that kind.
   A14 2.11:4   The 18% are 11796/65535, the greatest u16 not above 18%.
   A15 2.11:3   The excess that buys alpha is tao_i - alpha_in*price.
   A16 2.11:7   The validator takes its 18% of both parts, local and root.
   A17 2.11:8   "incentive sum 0": the validators' half grows by the miners' half
-               before the root's share of it is taken.
+               after the root's share of it was taken, block by block.  From the
+               source; the first choice had been before.
+  A18 2.4      A reset of bonds takes effect before the epoch, on all bonds to the
+               neuron, and only where bonds_reset is on.  From the source; the
+               description names the flag alone.
 """
 
 from dataclasses import dataclass
@@ -149,7 +171,7 @@ class Choices:
 
     permit_tie: str = "high"
     owner_permit: str = "always"
-    recent: str = "tempo"
+    recent: str = "after"
     yuma2_liquid: str = "no"
     liquid_weight: str = "clipped"
     liquid_absent: str = "clipped"
@@ -160,7 +182,7 @@ class Choices:
 ALLOWED = {
     "permit_tie": ("high", "low"),
     "owner_permit": ("always", "never"),
-    "recent": ("tempo", "epoch", "after"),
+    "recent": ("after", "tempo", "epoch"),
     "yuma2_liquid": ("no", "yes"),
     "liquid_weight": ("clipped", "set"),
     "liquid_absent": ("clipped", "set", "decay"),
@@ -188,6 +210,8 @@ class Epoch:
 
     def __init__(self, p, state, permit, bonds, choices=Choices(), cut=exact):
         self.p, self.s, self.old, self.bonds = p, state, permit, bonds
+        if p["owner"] is not None and choices.owner_permit == "always":
+            self.old = permit | {p["owner"]}
         self.pick, self.cut = choices, cut
         self.n = len(state["alpha"])
         self.margin = 1.0
@@ -279,20 +303,25 @@ class Epoch:
                 found = w
             if k + 1 < len(column) and column[k + 1][0] > w:
                 self.margin = min(self.margin, abs(below - level))
+        if found is None and column:
+            return column[-1][0]
         return found or 0.0
 
     # Bonds and dividends.
 
     def old_bonds(self, weights):
         """The old bonds as shares of 65535, none to those just registered."""
-        since = self.s["previous"] if self.pick.recent == "epoch" else self.s["block"] - self.p["tempo"]
-        if self.pick.recent == "after":
-            since += 1
+        since = {
+            "after": self.s["previous"] + 1,
+            "tempo": self.s["block"] - self.p["tempo"],
+            "epoch": self.s["previous"],
+        }[self.pick.recent]
+        reset = self.s.get("reset", ()) if self.p["bonds_reset"] else ()
         rows = {}
         for i in weights:
             row = [0.0] * self.n
             for j, b in self.bonds.get(i, {}).items():
-                if self.s["registered_at"][j] < since:
+                if self.s["registered_at"][j] < since and j not in reset:
                     row[j] = self.cut(b / U16)
             rows[i] = row
         return rows
@@ -392,7 +421,12 @@ def kept(bonds):
 
     Rounding to the digits of the format first keeps 28.9999999999 from being 28.
     """
-    return {i: {j: min(int(round(x, 4)), U16) for j, x in enumerate(row) if x > 0} for i, row in bonds.items()}
+    return chopped({i: [round(x, 4) for x in row] for i, row in bonds.items()})
+
+
+def chopped(bonds):
+    """The same as a chain does it, which has 32 bits and makes 28 of 28.9999999999."""
+    return {i: {j: min(int(x), U16) for j, x in enumerate(row) if x > 0} for i, row in bonds.items()}
 
 
 def play(case, choices=Choices(), cut=exact):

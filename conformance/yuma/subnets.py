@@ -15,7 +15,7 @@ PARAMS = {
     "tempo": 360, "kappa": 32767, "max_validators": 64, "activity_cutoff": 5000,
     "stake_threshold": 0, "tao_weight": TAO_WEIGHT, "owner": None,
     "bonds_moving_avg": 900000, "bonds_penalty": U16, "yuma3": False, "liquid_alpha": False,
-    "alpha_low": 45875, "alpha_high": 58982, "alpha_steepness": 1000, "commit_reveal": False,
+    "alpha_low": 45875, "alpha_high": 58982, "alpha_steepness": 1000, "commit_reveal": False, "bonds_reset": False,
 }
 
 
@@ -154,7 +154,7 @@ def edges(k, epoch, permit):
         i = min(epoch["weights"])
         registered[used[0]] = updated[i] - (k % 2)
     for d, j in zip((-1, 0, 1), [j for j in used[1:]]):
-        registered[j] = previous + d  # known, just registered, just registered
+        registered[j] = previous + d  # known, known, just registered
     for d, i in zip((-1, 0, 1), who[k % 5:]):
         if i not in epoch["weights"]:
             updated[i] = block - 720 + d  # asleep, still awake, awake
@@ -169,6 +169,13 @@ def committed(k, epoch, permit):
         for j, _ in epoch["weights"][i]:
             if epoch["commit"][i] is not None and j not in permit:
                 epoch["commit"][i] = epoch["registered_at"][j] - k % 2
+
+
+def resets(k, epoch, permit):
+    """Lets two neurons that are weighed ask for a reset in every third epoch."""
+    weighed = sorted({j for row in epoch["weights"].values() for j, _ in row if j not in permit})
+    if k % 3 == 2 and weighed:
+        epoch["reset"] = [weighed[0], weighed[-1]]
 
 
 def late(k, epoch, permit):

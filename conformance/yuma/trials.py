@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from model import Choices, Epoch, fixed, kept, play, scaled
+from model import Choices, Epoch, chopped, fixed, kept, play, scaled
 from subnets import PARAMS, Subnet
 
 NOISY = ("consensus", "incentive", "dividends", "vtrust")
@@ -11,6 +11,10 @@ TRUTH = ("stake", "consensus", "incentive", "dividends", "vtrust", "server", "va
 # A step of an epoch's results that lies nearer than this to another result is
 # not for arithmetic of 32 bits to decide.
 NEAR = 1e-8
+
+
+class Refused(Exception):
+    """A case that does not come out as it must, and why."""
 
 
 def build(name, about, params, look, epochs=100, late=0, later=None, touch=None, choices=Choices()):
@@ -27,6 +31,7 @@ def build(name, about, params, look, epochs=100, late=0, later=None, touch=None,
     case = {"format": "adit-yuma-1", "name": name, "about": about, "leans_on": [],
             "netuid": 1, "n": net.look["n"], "epochs": []}
     rows, permit, bonds, seen = {}, set(), {}, Seen()
+    own = set(), {}  # permits and bonds of the model with 32 bits
     for k in range(epochs):
         previous = 1000 + (k - 1) * (p["tempo"] + late)
         block = previous + p["tempo"] + (late if k > 0 else 0)
@@ -46,8 +51,11 @@ def build(name, about, params, look, epochs=100, late=0, later=None, touch=None,
         seen.look(run, plain, permit)
         got = scaled(plain)
         coarse = scaled(Epoch(p, inputs, permit, bonds, choices, fixed).run())
+        drifted = scaled(Epoch(p, inputs, *own, choices, fixed).run())
+        own = set(drifted["permit"]), chopped(drifted["bonds"])
         epoch["weights"] = {str(i): row for i, row in epoch["weights"].items()}
-        epoch["want"] = {**written(got), "margin": got["margin"], "noise": apart(got, coarse)}
+        epoch["want"] = {
+            **written(got), "margin": got["margin"], "noise": apart(got, coarse), "drift": apart(got, drifted)}
         case["epochs"].append(epoch)
         permit, bonds = set(got["permit"]), kept(got["bonds"])
     case["leans_on"] = leans(case, choices)
@@ -59,7 +67,7 @@ def build(name, about, params, look, epochs=100, late=0, later=None, touch=None,
 OTHERS = (
     ("A1", {"permit_tie": "low"}, lambda p, e: e["want"]["margin"] == 0),
     ("A2", {"owner_permit": "never"}, lambda p, e: p["owner"] is not None),
-    ("A3", {"recent": "after"}, lambda p, e: e["block"] - p["tempo"] in e["registered_at"]),
+    ("A3", {"recent": "tempo"}, lambda p, e: between(e["registered_at"], e["block"] - p["tempo"], e["previous"] + 1)),
     ("A3", {"recent": "epoch"}, lambda p, e: e["previous"] in e["registered_at"]),
     ("A4", {"yuma2_liquid": "yes"}, lambda p, e: p["liquid_alpha"] and not p["yuma3"]),
     ("A5", {"liquid_weight": "set"}, lambda p, e: p["liquid_alpha"] and p["bonds_penalty"] > 0),
@@ -69,10 +77,15 @@ OTHERS = (
 )
 
 
+def between(blocks, a, b):
+    """Whether one of blocks is the lesser of a and b, or above it and below the other."""
+    return any(min(a, b) <= x < max(a, b) for x in blocks)
+
+
 def leans(case, choices):
     """The assumptions that a case's numbers depend on."""
     if changes(case, choices):
-        raise SystemExit(f"{case['name']} gives something else when it is read again")
+        raise Refused(f"{case['name']} gives something else when it is read again")
     found = []
     params, every = None, []
     for epoch in case["epochs"]:
@@ -132,7 +145,7 @@ class Seen:
     def __init__(self):
         self.count = dict.fromkeys(
             ("paid", "clipped", "inactive", "masked", "dropped", "committed", "lost", "poor", "owned", "decayed",
-             "unweighed", "stayed"), 0)
+             "unweighed", "stayed", "reset"), 0)
         self.margin = 1.0
 
     def look(self, run, got, old):
@@ -141,7 +154,7 @@ class Seen:
         weights = run.rows()
         rough = Epoch({**p, "commit_reveal": False}, s, run.old, run.bonds, run.pick).rows()
         late = set(range(n)) - set(got["active"])
-        recent = {j for j in range(n) if s["registered_at"][j] >= s["block"] - p["tempo"]}
+        recent = {j for j in range(n) if s["registered_at"][j] > s["previous"]}
         sent = sum(1 for i in old for j, _ in s["weights"].get(i, ()) if i != j)
         c["paid"] += sum(got["incentive"]) > 0
         c["clipped"] += any(w > k + 1e-6 for row in weights.values() for w, k in zip(row, got["consensus"]))
@@ -152,6 +165,7 @@ class Seen:
         c["lost"] += bool(set(old) - set(got["permit"]))
         c["poor"] += any(t == 0 and a > 0 for a, t in zip(s["alpha"], got["stake"]))
         c["owned"] += p["owner"] is not None and weights.get(p["owner"], [0.0] * n)[p["owner"]] > 0
+        c["reset"] += p["bonds_reset"] and any(run.bonds.get(i, {}).get(j) for i in old for j in s.get("reset", ()))
         c["unweighed"] += sum(got["incentive"]) == 0
         for i, row in got["bonds"].items():
             if p["yuma3"]:
@@ -167,6 +181,6 @@ def check(case, seen, need):
     if "paid" in need and seen.count["paid"] < 5:
         missing.append("paid in five epochs")
     if missing:
-        raise SystemExit(f"{name} shows nothing of: {', '.join(missing)}; it has {seen.count}")
+        raise Refused(f"{name} shows nothing of: {', '.join(missing)}; it has {seen.count}")
     if seen.margin < NEAR and not name.endswith("-ties"):
-        raise SystemExit(f"{name} comes within {seen.margin} of another result; give it another seed")
+        raise Refused(f"{name} comes within {seen.margin} of another result; give it another seed")

@@ -1,10 +1,9 @@
 package ledger
 
 // oldBonds returns the stored bonds by row, without those to neurons that
-// registered since the last tempo: they belong to whoever had the uid before.
+// registered since the last epoch: they belong to whoever had the uid before.
 func (e *epoch) oldBonds() [][]fixed {
 	n := len(e.stake)
-	lastTempo := satSub(e.block, e.tempo)
 	rows := make([][]fixed, n)
 	for i, row := range e.bonds {
 		if len(row) == 0 {
@@ -12,7 +11,7 @@ func (e *epoch) oldBonds() [][]fixed {
 		}
 		rows[i] = make([]fixed, n)
 		for _, p := range row {
-			if j := int(p.F0); j < n && e.registered[j] < lastTempo {
+			if j := int(p.F0); j < n && e.registered[j] < e.since {
 				rows[i][j] = fromU16(p.F1)
 			}
 		}
@@ -26,7 +25,8 @@ func (e *epoch) rate() fixed {
 }
 
 // bonds2 is Yuma 2: bonds are shares of a column. They are stored relative to
-// the largest of their column.
+// the largest of their column, whether or not its owner keeps the permit. Liquid
+// alpha is a matter of Yuma 3 alone.
 func (e *epoch) bonds2(w [][]fixed, stake, incentive []fixed) (bonds [][]fixed, dividends []fixed) {
 	n := len(stake)
 	old := e.oldBonds()
@@ -88,7 +88,12 @@ func (e *epoch) bonds3(w [][]fixed, stake, consensus, incentive []fixed) (bonds 
 			x, b := at(w[i], j), at(old[i], j)
 			if liquid {
 				if x == 0 {
-					continue // a bond to a neuron the new weights leave out is dropped
+					// A bond to a neuron the new weights leave out is dropped, and so
+					// is one whose weight is clipped away in whole. Unlike upstream,
+					// which tells a weight that was set to zero from one that was not
+					// set where the penalty is all or nothing, both are none here:
+					// clients leave zeros out.
+					continue
 				}
 				a = e.liquidRate(x, b, consensus[j])
 			}
@@ -117,7 +122,7 @@ func (e *epoch) bonds3(w [][]fixed, stake, consensus, incentive []fixed) (bonds 
 
 // liquidRate returns how fast a bond b follows weight w where the consensus is
 // c: a sigmoid between the subnet's two alpha values, faster for those ahead of
-// the consensus.
+// the consensus. w is the weight that bonds are drawn to, after the penalty.
 func (e *epoch) liquidRate(w, b, c fixed) fixed {
 	d := w.sub(c)
 	if w < b {

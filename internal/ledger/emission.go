@@ -181,21 +181,21 @@ func take(l *Ledger, d *table[uint16, uint64], netuid uint16) uint64 {
 
 // distribute pays out what is pending, by the verdict of an epoch. It returns
 // each neuron's emission, as miner and validator together.
-func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64, v *verdict) []uint64 {
+func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, v *verdict) []uint64 {
 	s := l.s
 	miners := take(l, &sub.PendingServerEmission, netuid)
 	validators := take(l, &sub.PendingValidatorEmission, netuid)
 	root := take(l, &sub.PendingRootAlphaDivs, netuid)
 	owner, ownerHotkey := sub.SubnetOwner.get(s, netuid), sub.SubnetOwnerHotkey.get(s, netuid)
 
-	incentive, dividends := amounts(v.incentive), amounts(v.dividends)
+	incentive, dividends := amounts(v.incentive), amounts(v.earning)
+	emission, whole := make([]uint64, len(hotkeys)), satAdd(sum(incentive), sum(dividends))
+	for i := range hotkeys {
+		emission[i] = mulDiv(miners+validators+root, incentive[i]+dividends[i], whole)
+	}
 	if sum(incentive) == 0 {
 		validators, miners = validators+miners, 0
 	}
-	if sum(incentive) == 0 && sum(dividends) == 0 {
-		dividends = stakes // nobody judged: stake decides
-	}
-	emission := make([]uint64, len(hotkeys))
 	plan := l.planDividends(netuid, hotkeys, dividends) // by stakes before anything is paid
 	if cut := take(l, &sub.PendingOwnerCut, netuid); cut > 0 {
 		l.grow(ownerHotkey, owner, netuid, cut)
@@ -208,7 +208,6 @@ func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64,
 		if n == 0 {
 			continue
 		}
-		emission[i] = n
 		paid += n
 		if hotkey == ownerHotkey {
 			burned += n // an owner earns the cut, not as a miner
@@ -226,9 +225,6 @@ func (l *Ledger) distribute(netuid uint16, hotkeys []AccountID, stakes []uint64,
 		sub.MinerBurned.set(s, netuid, now)
 	}
 
-	for i := range hotkeys {
-		emission[i] = satAdd(emission[i], mulDiv(validators+root, dividends[i], sum(dividends)))
-	}
 	left := l.payDividends(netuid, plan, validators, root)
 	// What rounding leaves over nobody has.
 	l.burn(netuid, minersLeft+left)

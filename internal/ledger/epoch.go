@@ -64,7 +64,7 @@ func (l *Ledger) runEpoch(netuid uint16) {
 	s := l.s
 	e, hotkeys := l.gather(netuid)
 	v := e.run()
-	emission := l.distribute(netuid, hotkeys, e.stake, &v)
+	emission := l.distribute(netuid, hotkeys, &v)
 
 	sub.Active.set(s, netuid, v.active)
 	sub.ValidatorPermit.set(s, netuid, v.permit)
@@ -72,7 +72,7 @@ func (l *Ledger) runEpoch(netuid uint16) {
 	sub.ValidatorTrust.set(s, netuid, u16s(v.trust))
 	sub.Incentive.set(s, netuid, u16s(v.incentive))
 	sub.Dividends.set(s, netuid, u16s(v.dividends))
-	sub.StakeWeight.set(s, netuid, relative(v.stake))
+	sub.StakeWeight.set(s, netuid, u16s(v.stake))
 	sub.Emission.set(s, netuid, emission)
 	for i, row := range v.bonds {
 		uid := uint16(i)
@@ -106,10 +106,9 @@ func (l *Ledger) revealWeightsOf(all []uint16) {
 func (l *Ledger) gather(netuid uint16) (*epoch, []AccountID) {
 	s := l.s
 	n := int(sub.SubnetworkN.get(s, netuid))
-	tempo := uint64(sub.Tempo.get(s, netuid))
 	e := &epoch{
 		block:         l.number,
-		tempo:         tempo,
+		since:         satSub(l.number, uint64(sub.Tempo.get(s, netuid))),
 		cutoff:        l.cutoff(netuid),
 		kappa:         sub.Kappa.get(s, netuid),
 		maxValidators: int(sub.MaxAllowedValidators.get(s, netuid)),
@@ -128,6 +127,12 @@ func (l *Ledger) gather(netuid uint16) (*epoch, []AccountID) {
 		liquidAlpha:        sub.LiquidAlphaOn.get(s, netuid),
 		steepness:          sub.AlphaSigmoidSteepness.get(s, netuid),
 	}
+	// Who registered after the last epoch has no bonds yet, be it a tempo ago or
+	// not: an epoch may have been triggered or put off. One that registered in
+	// the very block of that epoch counts as known, as on the chain.
+	if last := sub.LastMechansimStepBlock.get(s, netuid); last > 0 {
+		e.since = last + 1
+	}
 	if sub.CommitRevealWeightsEnabled.get(s, netuid) {
 		e.committed = l.earliestCommits(netuid, n)
 	}
@@ -139,13 +144,14 @@ func (l *Ledger) gather(netuid uint16) (*epoch, []AccountID) {
 		hotkeys[i] = sub.Keys.get(s, netuid, uid)
 		e.stake[i] = l.weightOf(hotkeys[i], netuid)
 		e.registered[i] = sub.BlockAtRegistration.get(s, netuid, uid)
+		// The owner has a permit from the first epoch on.
+		if l.isOwnerHotkey(netuid, hotkeys[i]) {
+			e.owner, e.permit[i] = i, true
+		}
 		if e.permit[i] {
 			e.weights[i], _ = sub.Weights.lookup(s, netuid, uid)
 		}
 		e.bonds[i], _ = sub.Bonds.lookup(s, netuid, uid)
-		if l.isOwnerHotkey(netuid, hotkeys[i]) {
-			e.owner = i
-		}
 	}
 	return e, hotkeys
 }
@@ -162,19 +168,6 @@ func u16s(v []fixed) []uint16 {
 	out := make([]uint16, len(v))
 	for i, x := range v {
 		out[i] = x.u16()
-	}
-	return out
-}
-
-// relative scales the largest to 65535.
-func relative(v []fixed) []uint16 {
-	var most fixed
-	for _, x := range v {
-		most = max(most, x)
-	}
-	out := make([]uint16, len(v))
-	for i, x := range v {
-		out[i] = x.div(most).u16()
 	}
 	return out
 }

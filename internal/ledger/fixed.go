@@ -92,6 +92,16 @@ func normalise(v []fixed) {
 	}
 }
 
+// nonzero reports whether v has anything but zeros.
+func nonzero(v []fixed) bool {
+	for _, x := range v {
+		if x != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // expNeg returns exp(-x). It halves x until the series converges quickly and
 // squares the result back, in 60 fractional bits.
 func expNeg(x fixed) fixed {

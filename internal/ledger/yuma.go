@@ -15,14 +15,14 @@ type pair = scale.Tuple2[uint16, uint16]
 // Slices are indexed by uid.
 type epoch struct {
 	block         uint64
-	tempo         uint64
+	since         uint64 // bonds to neurons that registered in this block or later are not theirs
 	cutoff        uint64 // blocks after which a validator that set no weights is inactive
 	kappa         uint16 // of 65535
 	maxValidators int
 	owner         int      // uid of the subnet's owner, -1 if it has none
 	stake         []uint64 // rao: alpha plus weighted root TAO
 	threshold     uint64   // stake below which a neuron has none, rao
-	permit        []bool   // of the last epoch
+	permit        []bool   // of the last epoch, and the owner's
 	registered    []uint64 // block
 	lastUpdate    []uint64 // block of the last weights
 	weights       [][]pair // rows of validators
@@ -50,6 +50,7 @@ type verdict struct {
 	trust     []fixed // of validators
 	incentive []fixed
 	dividends []fixed
+	earning   []fixed  // what validators are paid by: dividends, or stake if nobody weighs
 	bonds     [][]pair // nil for those without a new permit
 }
 
@@ -72,7 +73,7 @@ func (e *epoch) run() verdict {
 	normalise(activeStake)
 
 	w := e.weightRows() // (n, n) by row, nil rows for neurons without permit
-	v.consensus = consensus(activeStake, w, one-fromU16(e.kappa))
+	v.consensus = consensus(activeStake, w, fromU16(e.kappa))
 
 	v.trust = make([]fixed, n)
 	v.incentive = make([]fixed, n)
@@ -97,6 +98,13 @@ func (e *epoch) run() verdict {
 		bonds, v.dividends = e.bonds3(forBonds, activeStake, v.consensus, v.incentive)
 	} else {
 		bonds, v.dividends = e.bonds2(forBonds, activeStake, v.incentive)
+	}
+	switch v.earning = v.dividends; {
+	case nonzero(v.incentive) || nonzero(v.dividends):
+	case nonzero(activeStake):
+		v.earning = activeStake
+	default:
+		v.earning = v.stake
 	}
 	v.bonds = make([][]pair, n)
 	for i, row := range bonds {
@@ -132,7 +140,8 @@ func (e *epoch) stakeShares() []fixed {
 }
 
 // permits gives a validator permit to the owner and to those with the most
-// stake; of equals the lower uid goes first.
+// stake. Of equal shares, to 32 bits, the higher uid has it: the chain sorts
+// upwards, keeps the order of equals, and drops from the front.
 func (e *epoch) permits(stake []fixed) []bool {
 	permit := make([]bool, len(stake))
 	order := make([]int, 0, len(stake))
@@ -142,7 +151,7 @@ func (e *epoch) permits(stake []fixed) []bool {
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(e.stake[b], e.stake[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(stake[b], stake[a]), cmp.Compare(b, a))
 	})
 	for _, i := range order[:min(len(order), e.maxValidators)] {
 		permit[i] = true
@@ -179,23 +188,26 @@ func (e *epoch) weightRows() [][]fixed {
 }
 
 // consensus returns for each column the weight that the stake above majority
-// agrees on: the stake-weighted quantile at 1-kappa, zeros included.
-func consensus(stake []fixed, w [][]fixed, quantile fixed) []fixed {
+// agrees on: the stake-weighted quantile at 1-kappa, zeros included. Where no
+// sum exceeds that, as with a kappa of zero, it is the largest weight.
+func consensus(stake []fixed, w [][]fixed, kappa fixed) []fixed {
 	n := len(stake)
 	c := make([]fixed, n)
 	voters := make([]int, 0, n)
+	var whole fixed // one, but for what rounding took
 	for i := range n {
 		if stake[i] > 0 && w[i] != nil {
 			voters = append(voters, i)
+			whole = whole.add(stake[i])
 		}
 	}
+	quantile := whole.sub(kappa)
 	order := make([]int, len(voters))
 	for j := range n {
 		copy(order, voters)
 		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(w[a][j], w[b][j]) })
 		var sum fixed
 		for _, i := range order {
-			// The largest value stands where rounding keeps the sum below.
 			c[j] = w[i][j]
 			if sum = sum.add(stake[i]); sum > quantile {
 				break
