@@ -130,7 +130,6 @@ func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, e
 		signed[c.Hotkey] = c.Fields
 	}
 	var candidates []baseline
-	stake := make(map[string]uint64)
 	for _, c := range second {
 		v, ok := meta.ByHotkey(c.Hotkey)
 		if !ok || !n.validator(v) {
@@ -144,16 +143,12 @@ func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, e
 				continue
 			}
 			candidates = append(candidates, baseline{v, commit})
-			stake[commit.Hash] += v.Stake
 		}
 	}
-	var best baseline
-	for _, b := range candidates {
-		if best.Hash == "" || stake[b.Hash] > stake[best.Hash] {
-			best = b
-		}
+	if best := majority(candidates); len(best) > 0 {
+		return best[0], nil
 	}
-	return best, nil
+	return baseline{}, nil
 }
 
 // validator says whether the neuron's baselines count.

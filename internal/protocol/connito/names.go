@@ -37,6 +37,42 @@ func baselineName(uid subnet.UID, who subnet.Hotkey, version uint64) string {
 	return fmt.Sprintf("%s/uid_%d_hotkey_%s_globalver_%d", baselineDir, uid, who, version)
 }
 
+// submissionName is the name of a miner's model at a validator: the block is that
+// at which it came.
+func submissionName(who subnet.Hotkey, at subnet.Block, f subnet.Format) string {
+	return fmt.Sprintf("%s/hotkey_%s_block_%d.%s", submissionDir, who, at, f)
+}
+
+// parseSubmission reads such a name, with or without its directory.
+func parseSubmission(name string) (who subnet.Hotkey, at subnet.Block, ok bool) {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	rest, found := strings.CutPrefix(base, "hotkey_")
+	hotkey, rest, cut := strings.Cut(rest, "_block_")
+	number, _, _ := strings.Cut(rest, ".")
+	block, err := strconv.ParseUint(number, 10, 63)
+	if !found || !cut || err != nil || hotkey == "" {
+		return "", 0, false
+	}
+	return subnet.Hotkey(hotkey), subnet.Block(block), true
+}
+
+// submittedIn returns the block of a miner's file among names that came in the
+// span of a phase, or 0.
+func submittedIn(names []string, who subnet.Hotkey, from, to subnet.Block) subnet.Block {
+	for _, name := range names {
+		if hotkey, at, ok := parseSubmission(name); ok && hotkey == who && at >= from && at <= to {
+			return at
+		}
+	}
+	return 0
+}
+
+// podiumName is where the live generation archives the best of a round, rank 1
+// first, beside a manifest.json.
+func podiumName(cycle uint64, rank int, uid subnet.UID) string {
+	return fmt.Sprintf("cycle_%d/rank%d_uid%d.safetensors", cycle, rank, uid)
+}
+
 // parsePlace reads the numbers in a checkpoint directory's name: pairs of key
 // and value, split on "_". What has no globalver is no checkpoint.
 func parsePlace(name string) (place, bool) {
