@@ -30,6 +30,7 @@ type chain struct {
 	alice, bob signer // owner and validator
 	owner, hot signer // their hotkeys
 	netuid     subnet.NetUID
+	endpoint   string
 }
 
 func newChain(t *testing.T) *chain {
@@ -79,12 +80,13 @@ func newChain(t *testing.T) *chain {
 			t.Error(err)
 		}
 	})
-	c, err := subtensor.Dial(t.Context(), subtensor.Options{Endpoints: []string{"ws://" + l.Addr().String()}})
+	endpoint := "ws://" + l.Addr().String()
+	c, err := subtensor.Dial(t.Context(), subtensor.Options{Endpoints: []string{endpoint}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &chain{Client: c, node: n, t: t, alice: key(t, "//Alice"), bob: key(t, "//Bob"), owner: key(t, "//Alice/hot"), hot: key(t, "//Bob/hot")}
+	return &chain{Client: c, node: n, t: t, alice: key(t, "//Alice"), bob: key(t, "//Bob"), owner: key(t, "//Alice/hot"), hot: key(t, "//Bob/hot"), endpoint: endpoint}
 }
 
 func (c *chain) do(s subtensor.Signer, k subtensor.Call) subtensor.Inclusion {
@@ -360,6 +362,10 @@ func TestViews(t *testing.T) {
 	}
 	if x, err := v.MetagraphExtras(ctx, c.netuid); err != nil || x.Mechanisms != 1 || x.Difficulty == 0 || x.Issuance == 0 || len(x.ValidatorTrust) > 2 {
 		t.Errorf("%+v, %v", x, err)
+	}
+	c.do(c.alice, c.admin("sudo_set_mechanism_count", scale.Args{"netuid": c.netuid, "mechanism_count": 2}))
+	if ms, err := c.view().Mechanisms(ctx); err != nil || ms[c.netuid] != 2 {
+		t.Errorf("mechanisms %v, %v", ms, err)
 	}
 	if hs, err := v.Hyperparameters(ctx, c.netuid); answered("hyperparameters", err) && len(hs) < 20 {
 		t.Errorf("hyperparameters %+v", hs)
