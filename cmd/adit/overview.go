@@ -213,7 +213,7 @@ func (c OverviewCommand) subnets(ctx context.Context, v *subtensor.View, own key
 		}
 		slices.SortStableFunc(s.Neurons, func(a, b overviewNeuron) int { return cmp.Compare(a.Coldkey, b.Coldkey) })
 		if c.SortBy != "" {
-			table := s.table()
+			table := s.table(c.All)
 			if err := sortRows(&table, s.Neurons, c.SortBy, strings.ContainsAny(c.SortOrder[:1], "dr")); err != nil {
 				return nil, err
 			}
@@ -229,14 +229,19 @@ func (g graph) overview(uid int, name keyName) overviewNeuron {
 		Updated: s.Updated, Axon: s.Axon, HotkeySS: s.Hotkey, shown: s}
 }
 
-// table has a row for each neuron.
-func (s overviewSubnet) table() tui.Table {
+// table has a row for each neuron. Whose it is must be seen where it may be more
+// than one wallet's.
+func (s overviewSubnet) table(all bool) tui.Table {
+	coldkey := tui.Column{Head: "COLDKEY", Brief: 8, Drop: 13}
+	if all {
+		coldkey.Drop = 0
+	}
 	unit := s.Symbol
 	if unit == "" {
 		unit = "α"
 	}
 	table := tui.Table{Columns: []tui.Column{
-		{Head: "COLDKEY", Drop: 13}, {Head: "HOTKEY", Brief: 8}, {Head: "UID", Right: true}, {Head: "ACTIVE", Short: "ACT", Drop: 5},
+		coldkey, {Head: "HOTKEY", Brief: 8}, {Head: "UID", Right: true}, {Head: "ACTIVE", Short: "ACT", Drop: 5},
 		{Head: "STAKE(" + plainText(unit) + ")", Short: "STAKE", Right: true},
 	}}
 	table.Columns = append(table.Columns, shareColumns...)
@@ -280,7 +285,7 @@ func (c OverviewCommand) print(t terminal, out shownOverview) error {
 	for _, s := range out.Subnets {
 		name := strings.TrimSpace(fmt.Sprintf("Subnet %d: %s %s", s.NetUID, s.Name, s.Symbol))
 		fmt.Fprintf(t.out, "\n%s\n", plainText(name))
-		table := s.table()
+		table := s.table(c.All)
 		table.Rows = append(table.Rows, s.total())
 		heads, err := printRows(t, table)
 		if err != nil {

@@ -127,26 +127,21 @@ func (f coldkeyFlags) names() map[string]string {
 
 func (c StakeListCommand) print(t terminal, out shownStakes, hotkeys []string, value jsonTAO) error {
 	names := c.names()
+	table := tui.Table{Columns: []tui.Column{{Head: "HOTKEY", Brief: 8}, {Head: "HOTKEY_SS58", Brief: 11}, {Head: "NETUID", Right: true},
+		{Head: "NAME", Brief: 8, Drop: 1}, {Head: "STAKE", Right: true}, {Head: "PRICE", Right: true, Drop: 2}, {Head: "VALUE(TAO)", Short: "TAO", Right: true},
+		{Head: "LOCKED", Right: true, Drop: 3}, {Head: "EMISSION", Short: "EMIT", Right: true, Drop: 5}, {Head: "REGISTERED", Short: "REG", Drop: 4}}}
 	for _, hotkey := range hotkeys {
-		title := "Hotkey " + hotkey
-		if name := names[hotkey]; name != "" {
-			title += " (" + plainText(name) + ")"
-		}
-		fmt.Fprintln(t.out, title)
-		table := tui.Table{Columns: []tui.Column{{Head: "NETUID", Right: true}, {Head: "NAME", Brief: 8, Drop: 1}, {Head: "STAKE", Right: true},
-			{Head: "PRICE", Right: true, Drop: 2}, {Head: "VALUE(TAO)", Right: true}, {Head: "LOCKED", Right: true, Drop: 3},
-			{Head: "EMISSION", Right: true, Drop: 5}, {Head: "REGISTERED", Short: "REG", Drop: 4}}}
 		for _, s := range out.Info[hotkey] {
-			table.Rows = append(table.Rows, []string{strconv.Itoa(int(s.NetUID)), s.Name, taoCell(uint64(s.Stake)), formatTAO(uint64(s.Rate)),
-				taoCell(uint64(s.Value)), taoCell(s.LockedRAO), emissionCell(uint64(s.Emission.Alpha)), yesNo(s.Registered)})
+			table.Rows = append(table.Rows, []string{names[hotkey], hotkey, strconv.Itoa(int(s.NetUID)), s.Name, taoCell(uint64(s.Stake)),
+				emissionCell(uint64(s.Rate)), taoCell(uint64(s.Value)), taoCell(s.LockedRAO), emissionCell(uint64(s.Emission.Alpha)), yesNo(s.Registered)})
 		}
-		if err := printTable(t, table); err != nil {
-			return err
-		}
-		fmt.Fprintln(t.out)
 	}
-	if len(hotkeys) == 0 {
+	if table.Rows == nil {
 		fmt.Fprintf(t.err, "adit: nothing is staked there\nhint: 'adit stake add' stakes\n")
+	} else if err := printTable(t, table); err != nil {
+		return err
+	} else {
+		fmt.Fprintln(t.out)
 	}
 	return printPairs(t, "", [][2]string{{"coldkey", out.Coldkey}, {"staked", formatTAO(uint64(value)) + " TAO"},
 		{"free", formatTAO(uint64(out.Free)) + " TAO"}, {"total", formatTAO(uint64(out.Total)) + " TAO"}})

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"adit/internal/scale"
 	"adit/internal/subnet"
 	"adit/internal/subtensor"
 	"adit/internal/tui"
@@ -78,7 +77,7 @@ func (c SubnetListCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	mechanisms, err := v.Pairs(ctx, "SubtensorModule", "MechanismCountCurrent")
+	mechanisms, err := v.Mechanisms(ctx)
 	if err != nil {
 		return err
 	}
@@ -89,13 +88,8 @@ func (c SubnetListCommand) Run(ctx context.Context, t terminal) error {
 			continue
 		}
 		x := listedSubnet(s, prices[s.NetUID])
-		for _, p := range mechanisms {
-			var n subnet.NetUID
-			if scale.Assign(&n, p.Keys[0]) == nil && n == s.NetUID {
-				if err := scale.Assign(&x.Mechanisms, p.Value); err != nil {
-					return err
-				}
-			}
+		if count, is := mechanisms[s.NetUID]; is {
+			x.Mechanisms = count
 		}
 		out.Emitted = jsonTAO(plus(s.TaoIn, out.Emitted))
 		out.Emissions, out.Rate = jsonTAO(plus(uint64(x.Emission), out.Emissions)), jsonTAO(plus(uint64(x.Price), out.Rate))

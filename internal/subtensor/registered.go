@@ -85,3 +85,25 @@ func (v *View) MetagraphExtras(ctx context.Context, n subnet.NetUID) (MetagraphE
 	m.Mechanisms = max(m.Mechanisms, 1)
 	return m, nil
 }
+
+// Mechanisms reads how many mechanisms subnets have. Those that are not among them
+// have one.
+func (v *View) Mechanisms(ctx context.Context) (map[subnet.NetUID]uint8, error) {
+	out := map[subnet.NetUID]uint8{}
+	if !v.has(module, "MechanismCountCurrent") {
+		return out, nil
+	}
+	pairs, err := v.Pairs(ctx, module, "MechanismCountCurrent")
+	for i := 0; i < len(pairs) && err == nil; i++ {
+		var n subnet.NetUID
+		var count uint8
+		if err = scale.Assign(&n, pairs[i].Keys[0]); err == nil {
+			err = scale.Assign(&count, pairs[i].Value)
+		}
+		out[n] = count
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read mechanisms: %w", err)
+	}
+	return out, nil
+}
