@@ -13,11 +13,14 @@ import (
 
 // StakeCommand is about what lies with hotkeys.
 type StakeCommand struct {
+	List     StakeListCommand     `cmd:"" help:"Show what a coldkey has staked."`
 	Add      StakeAddCommand      `cmd:"" default:"withargs" help:"Stake: buy a subnet's alpha for TAO, for a hotkey to hold."`
 	Remove   StakeRemoveCommand   `cmd:"" help:"Unstake: sell alpha for TAO."`
 	Move     StakeMoveCommand     `cmd:"" help:"Move stake to another hotkey."`
 	Swap     StakeSwapCommand     `cmd:"" help:"Move stake to another subnet."`
 	Transfer StakeTransferCommand `cmd:"" help:"Give stake to another coldkey."`
+	Child    StakeChildCommand    `cmd:"" help:"Let other hotkeys work with a hotkey's stake."`
+	Take     StakeTakeCommand     `cmd:"" help:"Show or set what a hotkey keeps of its nominators' rewards."`
 }
 
 // A tradeFlags says at which price a subnet's alpha is bought and sold.

@@ -15,23 +15,27 @@ import (
 
 // WalletCommand is about keys and the files they are in.
 type WalletCommand struct {
-	List          WalletListCommand            `cmd:"" help:"List wallets and their keys."`
-	Create        WalletCreateCommand          `cmd:"" help:"Make a wallet: a coldkey and a hotkey."`
-	NewColdkey    WalletNewColdkeyCommand      `cmd:"" help:"Make a coldkey."`
-	NewHotkey     WalletNewHotkeyCommand       `cmd:"" help:"Make a hotkey."`
-	RegenColdkey  WalletRegenColdkeyCommand    `cmd:"" help:"Restore a coldkey from its words, a seed or a JSON file."`
-	RegenHotkey   WalletRegenHotkeyCommand     `cmd:"" help:"Restore a hotkey from its words, a seed or a JSON file."`
-	RegenColdkeyp WalletRegenColdkeypubCommand `cmd:"" name:"regen-coldkeypub" help:"Write a coldkey's public half, to watch it."`
-	RegenHotkeyp  WalletRegenHotkeypubCommand  `cmd:"" name:"regen-hotkeypub" help:"Write a hotkey's public half, to watch it."`
-	Balance       WalletBalanceCommand         `cmd:"" help:"Show what coldkeys have."`
-	Inspect       InspectCommand               `cmd:"" help:"Tell of a wallet what it has and where it is registered."`
-	Overview      OverviewCommand              `cmd:"" help:"Show a wallet's neurons."`
-	Transfer      TransferCommand              `cmd:"" help:"Send TAO."`
-	ExportJSON    WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
-	Reencrypt     WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`
-	Update        WalletUpdateCommand          `cmd:"" hidden:"" help:"Give a key file a new password, in today's form."`
-	Sign          WalletSignCommand            `cmd:"" help:"Sign a message."`
-	Verify        WalletVerifyCommand          `cmd:"" help:"Check who signed a message."`
+	List            WalletListCommand            `cmd:"" help:"List wallets and their keys."`
+	Create          WalletCreateCommand          `cmd:"" help:"Make a wallet: a coldkey and a hotkey."`
+	NewColdkey      WalletNewColdkeyCommand      `cmd:"" help:"Make a coldkey."`
+	NewHotkey       WalletNewHotkeyCommand       `cmd:"" help:"Make a hotkey."`
+	RegenColdkey    WalletRegenColdkeyCommand    `cmd:"" help:"Restore a coldkey from its words, a seed or a JSON file."`
+	RegenHotkey     WalletRegenHotkeyCommand     `cmd:"" help:"Restore a hotkey from its words, a seed or a JSON file."`
+	RegenColdkeyp   WalletRegenColdkeypubCommand `cmd:"" name:"regen-coldkeypub" help:"Write a coldkey's public half, to watch it."`
+	RegenHotkeyp    WalletRegenHotkeypubCommand  `cmd:"" name:"regen-hotkeypub" help:"Write a hotkey's public half, to watch it."`
+	Balance         WalletBalanceCommand         `cmd:"" help:"Show what coldkeys have."`
+	Inspect         InspectCommand               `cmd:"" help:"Tell of a wallet what it has and where it is registered."`
+	Overview        OverviewCommand              `cmd:"" help:"Show a wallet's neurons."`
+	Transfer        TransferCommand              `cmd:"" help:"Send TAO."`
+	AssociateHotkey WalletAssociateHotkeyCommand `cmd:"" name:"associate-hotkey" aliases:"associate_hotkey" help:"Make a coldkey the owner of a hotkey."`
+	SwapHotkey      WalletSwapHotkeyCommand      `cmd:"" name:"swap-hotkey" aliases:"swap_hotkey" help:"Put a hotkey into the place of another."`
+	SwapColdkey     WalletSwapColdkeyCommand     `cmd:"" name:"swap-coldkey" aliases:"swap_coldkey" help:"Put a coldkey into the place of another."`
+	SwapCheck       WalletSwapStatusCommand      `cmd:"" name:"swap-check" hidden:"" help:"See wallet swap-coldkey status."`
+	ExportJSON      WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
+	Reencrypt       WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`
+	Update          WalletUpdateCommand          `cmd:"" hidden:"" help:"Give a key file a new password, in today's form."`
+	Sign            WalletSignCommand            `cmd:"" help:"Sign a message."`
+	Verify          WalletVerifyCommand          `cmd:"" help:"Check who signed a message."`
 }
 
 // A walletPathFlag says where the wallets are.
