@@ -395,6 +395,16 @@ func TestProxiesAndIdentity(t *testing.T) {
 	c.do(c.alice, subtensor.AddProxy(staking))
 	if ps, deposit, err := c.view().Proxies(ctx, c.alice.Public()); err != nil || deposit == 0 || len(ps) != 1 || ps[0] != staking {
 		t.Errorf("proxies %+v, %d, %v", ps, deposit, err)
+	} else if want, err := c.view().ProxyDeposit(1); err != nil || want != deposit {
+		t.Errorf("deposit %d, want %d, %v", deposit, want, err)
+	}
+	if kinds, err := c.view().ProxyKinds(); err != nil || len(kinds) < 12 || kinds[0] != "Any" {
+		t.Errorf("kinds %v, %v", kinds, err)
+	}
+	in := c.do(c.bob, subtensor.Announce(c.alice.Public(), [32]byte{7}))
+	announced := []subtensor.Announcement{{Real: c.alice.Public(), Call: [32]byte{7}, Block: in.Block}}
+	if got, err := c.view().Announcements(ctx, c.bob.Public()); err != nil || !cmp.Equal(got, announced) {
+		t.Errorf("announcements %+v, %v", got, err)
 	}
 	id := subtensor.SubnetIdentity{Name: "mine", URL: "https://example.org", Logo: "https://example.org/logo.png"}
 	c.do(c.bob, subtensor.Proxied(c.alice.Public(), "", subtensor.SetSubnetIdentity(c.netuid, id)))

@@ -2,9 +2,11 @@ package subtensor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"adit/internal/scale"
+	"adit/internal/subnet"
 )
 
 // A Proxy is an account that may act for another.
@@ -73,4 +75,63 @@ func (v *View) Proxies(ctx context.Context, owner Account) ([]Proxy, uint64, err
 		out[i] = Proxy{p.Delegate, p.ProxyType.Name, p.Delay}
 	}
 	return out, raw.F1, nil
+}
+
+// An Announcement is a call that a proxy has announced and not done yet.
+type Announcement struct {
+	Real  Account  // for which it will be done
+	Call  [32]byte // BLAKE2b-256 of the call in SCALE
+	Block subnet.Block
+}
+
+// Announcements reads what a proxy has announced.
+func (v *View) Announcements(ctx context.Context, delegate Account) ([]Announcement, error) {
+	got, err := v.Get(ctx, "Proxy", "Announcements", delegate)
+	if err != nil {
+		return nil, err
+	}
+	var raw scale.Tuple2[[]struct {
+		Real     Account
+		CallHash [32]byte
+		Height   subnet.Block
+	}, uint64]
+	if err := scale.Assign(&raw, got); err != nil {
+		return nil, fmt.Errorf("read announcements: %w", err)
+	}
+	out := make([]Announcement, len(raw.F0))
+	for i, a := range raw.F0 {
+		out[i] = Announcement{a.Real, a.CallHash, a.Height}
+	}
+	return out, nil
+}
+
+// ProxyKinds returns what kinds of proxies the runtime knows.
+func (r *Runtime) ProxyKinds() ([]string, error) {
+	id, err := r.TypeNamed("ProxyType")
+	if err != nil {
+		return nil, err
+	}
+	def := r.Types[id].Def.Variant
+	if def == nil {
+		return nil, errors.New("the runtime's ProxyType is no list of kinds")
+	}
+	var out []string
+	for _, v := range def.Variants {
+		out = append(out, v.Name)
+	}
+	return out, nil
+}
+
+// ProxyDeposit returns what is reserved of an account that has a number of proxies,
+// in RAO.
+func (r *Runtime) ProxyDeposit(proxies int) (uint64, error) {
+	if proxies == 0 {
+		return 0, nil
+	}
+	base, err := r.Constant("Proxy", "ProxyDepositBase")
+	if err != nil {
+		return 0, err
+	}
+	each, err := r.Constant("Proxy", "ProxyDepositFactor")
+	return number(base) + uint64(proxies)*number(each), err
 }
