@@ -80,7 +80,8 @@ func (c *Client) follow(ctx context.Context, x *signed, w *watch) (Inclusion, er
 		case in.Hash != "":
 			return c.settle(ctx, in)
 		case next >= x.dies:
-			return in, temporary(fmt.Errorf("extrinsic %v is in no block, and too old for the next", x.hash))
+			return in, subnet.WithHint(temporary(fmt.Errorf("extrinsic %v is in no block, and too old for the next", x.hash)),
+				"do it again; if other programs sign with this key, let only one use it")
 		case dead != nil:
 			return in, dead
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"adit/internal/scale"
 	"adit/internal/subnet"
@@ -12,14 +13,17 @@ import (
 
 // twoClients are two programs that use the chain at once and know nothing of each
 // other.
-func twoClients(t *testing.T, c *chain, endpoint string) [2]*subtensor.Client {
+func twoClients(t *testing.T, endpoint string) (two [2]*subtensor.Client) {
 	t.Helper()
-	other, err := subtensor.Dial(t.Context(), subtensor.Options{Endpoints: []string{endpoint}})
-	if err != nil {
-		t.Fatal(err)
+	for i := range two {
+		c, err := subtensor.Dial(t.Context(), subtensor.Options{Endpoints: []string{endpoint}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		two[i] = c
 	}
-	t.Cleanup(other.Close)
-	return [2]*subtensor.Client{c.Client, other}
+	return two
 }
 
 // Two programs transfer with one coldkey, and set weights with one hotkey, at once.
@@ -30,7 +34,7 @@ func TestTwoProgramsOneKey(t *testing.T) {
 	c := newChain(t)
 	c.found()
 	ctx := t.Context()
-	two := twoClients(t, c, c.endpoint)
+	two := twoClients(t, c.endpoint)
 	before, err := c.view().Account(ctx, c.bob.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +123,21 @@ func TestTwoProgramsOneKey(t *testing.T) {
 // pool. Both programs hear the truth, and nothing is done twice.
 func TestOutbid(t *testing.T) {
 	t.Parallel()
-	c := newChain(t)
 	ctx := t.Context()
-	two := twoClients(t, c, c.endpoint)
-	before := c.nonce(c.bob)
+	two := twoClients(t, "ws://"+serve(t, 20*time.Millisecond))
+	bob := key(t, "//Bob")
+	account := func(who subtensor.Account) subtensor.AccountState {
+		t.Helper()
+		v, err := two[0].At(ctx, subnet.Latest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := v.Account(ctx, who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	ends := map[string]error{}
@@ -130,7 +145,7 @@ func TestOutbid(t *testing.T) {
 		for i := range 6 {
 			to := fmt.Sprintf("//Outbid/%d/%d", p, i)
 			wg.Go(func() {
-				_, err := client.Do(ctx, c.bob, subtensor.TransferKeepAlive(key(t, to).Public(), tao), subtensor.SubmitOptions{Tip: uint64(p * (i + 1) * 1000)})
+				_, err := client.Do(ctx, bob, subtensor.TransferKeepAlive(key(t, to).Public(), tao), subtensor.SubmitOptions{Tip: uint64(p * (i + 1) * 1000)})
 				mu.Lock()
 				defer mu.Unlock()
 				ends[to] = err
@@ -140,10 +155,7 @@ func TestOutbid(t *testing.T) {
 	wg.Wait()
 	paid := 0
 	for to, told := range ends {
-		got, err := c.view().Account(ctx, key(t, to).Public())
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := account(key(t, to).Public())
 		if (got.Free == tao) != (told == nil) || got.Free != tao && got.Free != 0 {
 			t.Errorf("%s was paid %d RAO, and its program told %v", to, got.Free, told)
 		}
@@ -154,17 +166,8 @@ func TestOutbid(t *testing.T) {
 			paid++
 		}
 	}
-	if used := int(c.nonce(c.bob) - before); used != paid {
+	if used := int(account(bob.Public()).Nonce); used != paid {
 		t.Errorf("%d nonces are used for %d transfers", used, paid)
 	}
 	t.Logf("%d of %d paid", paid, len(ends))
-}
-
-func (c *chain) nonce(s signer) uint32 {
-	c.t.Helper()
-	a, err := c.view().Account(c.t.Context(), s.Public())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return a.Nonce
 }
