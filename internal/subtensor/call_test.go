@@ -13,6 +13,7 @@ import (
 
 	"adit/internal/scale"
 	"adit/internal/scale/scaletest"
+	"adit/internal/subnet"
 )
 
 // allCalls has every call that is made here.
@@ -27,6 +28,10 @@ func allCalls(t *testing.T) []Call {
 		t.Fatal(err)
 	}
 	commitment, err := SetCommitment(7, BytesField([]byte("x")), LockedField([]byte{1, 2}, 9), ResetBondsField())
+	if err != nil {
+		t.Fatal(err)
+	}
+	commits, err := BatchCommitWeights([]Weights{w, w}, [][32]byte{{1}, {2}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +50,10 @@ func allCalls(t *testing.T) []Call {
 		AddProxy(proxy), RemoveProxy(proxy), RemoveProxies(), Proxied(a, "", StartCall(7)), Announce(a, [32]byte{1}), ProxyAnnounced(a, b, "Any", StartCall(7)),
 		SetSubnetIdentity(7, SubnetIdentity{Name: "n"}), SetIdentity(Identity{Name: "n"}),
 		ServeAxon(7, axon), ServeAxonTLS(7, axon, []byte{1}), ServePrometheus(7, axon.Addr), commitment,
-		SetWeights(w), SetWeights(m), BatchSetWeights(w, w), CommitWeights(w, [32]byte{3}), CommitWeights(m, [32]byte{3}),
+		SetWeights(w), SetWeights(m), BatchSetWeights(w, w), CommitWeights(w, [32]byte{3}), CommitWeights(m, [32]byte{3}), commits,
+		ClaimRoot(1, 2), SetRootClaim(RootClaim{Keep: true}),
+		SwapHotkey(a, b, scale.Option[subnet.NetUID]{}), SwapHotkeyOnly(a, b, scale.SomeOf(subnet.NetUID(7))), AnnounceColdkeySwap(a), SwapColdkeyAnnounced(a),
+		DisputeColdkeySwap(), ClearColdkeySwap(),
 		RevealWeights(w, []uint16{1}), RevealWeights(m, []uint16{1}), reveals,
 		Batch(StartCall(7), UnstakeAll(a)), BatchAll(StartCall(7)), ForceBatch(), Root(StartCall(7)),
 		w.call("commit_timelocked_weights", "commit_timelocked_mechanism_weights", locked()),

@@ -100,6 +100,23 @@ func CommitWeights(w Weights, hash [32]byte) Call {
 	return w.call("commit_weights", "commit_mechanism_weights", scale.Args{"commit_hash": hash})
 }
 
+// BatchCommitWeights commits the hotkey that signs on several subnets, on the first
+// mechanism of each; hashes go with the weights. What fails for one subnet is only
+// told in an event.
+func BatchCommitWeights(all []Weights, hashes [][32]byte) (Call, error) {
+	if len(all) == 0 || len(all) != len(hashes) {
+		return Call{}, fmt.Errorf("commit weights: %d weights and %d hashes", len(all), len(hashes))
+	}
+	netuids := make([]any, len(all))
+	for i, w := range all {
+		if w.Mechanism != 0 {
+			return Call{}, fmt.Errorf("commit weights: mechanism %d of subnet %d is not the first", w.Mechanism, w.NetUID)
+		}
+		netuids[i] = w.NetUID
+	}
+	return Call{module, "batch_commit_weights", scale.Args{"netuids": netuids, "commit_hashes": hashes}}, nil
+}
+
 // RevealWeights shows the weights that were committed to. The hotkey signs; there
 // is no fee.
 func RevealWeights(w Weights, salt []uint16) Call {
