@@ -34,6 +34,7 @@ type CLI struct {
 
 	Axon       AxonCommand       `cmd:"" help:"Show and publish where neurons serve."`
 	Commitment CommitmentCommand `cmd:"" aliases:"commitments" help:"Read and write what neurons commit on the chain."`
+	Proxy      ProxyCommand      `cmd:"" help:"Let accounts act for others."`
 
 	Stake   StakeCommand       `cmd:"" aliases:"st" help:"Stake and unstake, move stake, lend it to children."`
 	Unstake StakeRemoveCommand `cmd:"" hidden:"" help:"See stake remove."`
