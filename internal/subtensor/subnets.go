@@ -113,10 +113,24 @@ func (v *View) NetUIDs(ctx context.Context) ([]subnet.NetUID, error) {
 	return out, nil
 }
 
-// NextEpoch returns the block in which a subnet's next epoch begins.
+// NextEpoch returns the block in which a subnet's next epoch begins. Runtimes that
+// do not answer for it, those before 424, have epochs where a multiple of tempo+1
+// ends, shifted by the netuid.
 func (v *View) NextEpoch(ctx context.Context, n subnet.NetUID) (subnet.Block, error) {
 	var b subnet.Block
 	is, err := v.askInto(ctx, &b, subnetAPI, "get_next_epoch_start_block", n)
+	if errors.Is(err, errors.ErrUnsupported) && !v.has(module, "LastEpochBlock") {
+		vs, err := v.GetAll(ctx, []Entry{{module, "NetworksAdded", []any{n}}, {module, "Tempo", []any{n}}})
+		if err != nil {
+			return 0, err
+		}
+		tempo := number(vs[1])
+		if vs[0] != true || tempo == 0 {
+			return 0, fmt.Errorf("subnet %d has no epochs: %w", n, subnet.ErrNotFound)
+		}
+		first := uint64(v.Block) + 1
+		return subnet.Block(first + tempo - (first+uint64(n)+1)%(tempo+1)), nil
+	}
 	if err == nil && !is {
 		err = fmt.Errorf("subnet %d has no epochs: %w", n, subnet.ErrNotFound)
 	}
