@@ -48,9 +48,11 @@ func (t *TensorBoard) WriteRow(r Row) error {
 	if len(scalars) == 0 {
 		return nil
 	}
-	event := protoDouble(nil, 1, seconds(r.At))   // Event.wall_time
-	event = protoVarint(event, 2, uint64(t.last)) // .step
-	event = protoBytes(event, 5, scalars)         // .summary
+	event := protoDouble(nil, 1, seconds(r.At)) // Event.wall_time
+	if t.last != 0 {
+		event = protoVarint(event, 2, uint64(t.last)) // .step
+	}
+	event = protoBytes(event, 5, scalars) // .summary
 	if err := t.file.write(tfRecord(event)); err != nil {
 		return fmt.Errorf("write for TensorBoard: %w", err)
 	}

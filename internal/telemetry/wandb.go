@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,8 +110,8 @@ func wandbItems(run WandBRun, r Row) []wandbItem {
 	}
 	return append(items,
 		wandbItem{"_step", fmt.Sprint(r.Number)},
-		wandbItem{"_timestamp", fmt.Sprint(seconds(r.At))},
-		wandbItem{"_runtime", fmt.Sprint(max(0, r.At.Sub(run.Start).Seconds()))})
+		wandbItem{"_timestamp", decimal(seconds(r.At))},
+		wandbItem{"_runtime", decimal(max(0, r.At.Sub(run.Start).Seconds()))})
 }
 
 // wandbValue writes a value in JSON. What is no number there is a string by the
@@ -130,10 +131,13 @@ func wandbValue(v slog.Value) string {
 		b, _ := json.Marshal(x) // any other number can be written
 		return string(b)
 	case slog.KindDuration:
-		return fmt.Sprint(v.Duration().Seconds())
+		return decimal(v.Duration().Seconds())
 	}
 	return jsonValue(v)
 }
+
+// decimal writes a number without an exponent.
+func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // wandbObject is a JSON object of the items, on one line.
 func wandbObject(items []wandbItem) string {

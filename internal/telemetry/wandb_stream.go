@@ -110,8 +110,14 @@ func (s *WandBStream) send(ctx context.Context) {
 	var endpoint string
 	begun, warned := time.Now(), false
 	for pause, last := time.Duration(0), false; ; {
-		if !last {
-			last = s.wait(pause)
+		if last { // a few attempts more, until the farewell is over
+			pause = min(pause, soonAfter)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		} else if last = s.wait(pause); last {
+			pause = 0
 		}
 		var err error
 		if endpoint == "" {
@@ -130,7 +136,7 @@ func (s *WandBStream) send(ctx context.Context) {
 			}
 			warned = false
 			continue
-		case last || errors.Is(err, errRefused) || s.tooMany():
+		case last && ctx.Err() != nil || errors.Is(err, errRefused) || s.tooMany():
 			s.end(err, !last)
 			return
 		}
