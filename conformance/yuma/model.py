@@ -2,11 +2,13 @@
 
 The model is written from a description of what the runtimes 293 and 425 of
 Subtensor compute, and from nothing else: above all not from the ledger that it
-is to check.  Yuma 2, Yuma 3 and liquid alpha are in it; child keys, mechanisms
-beyond the first, and rank and trust, which runtime 424 keeps no more, are not.
-emission.py models what flows into an epoch and what is paid out of it; cases.py
-makes the cases, of the random subnets in subnets.py, which trials.py plays
-through the model.  All want Python 3.10 or later and no library.
+is to check.  Where the description left a choice, the public source of Subtensor
+decided afterwards; the assumptions below say where.  Yuma 2, Yuma 3 and liquid
+alpha are in it; child keys, mechanisms beyond the first, and rank and trust,
+which runtime 424 keeps no more, are not.  emission.py models what flows into an
+epoch and what is paid out of it; cases.py makes the cases, of the random subnets
+in subnets.py, which trials.py plays through the model.  All want Python 3.10 or
+later and no library.
 
 
 The format of a case, "adit-yuma-1"
@@ -310,7 +312,8 @@ class Epoch:
     # Bonds and dividends.
 
     def old_bonds(self, weights):
-        """The old bonds as shares of 65535, none to those just registered."""
+        """The old bonds, none to those just registered: as shares of 65535, or as
+        they are for Yuma 2, which looks at their ratios alone."""
         since = {
             "after": self.s["previous"] + 1,
             "tempo": self.s["block"] - self.p["tempo"],
@@ -322,7 +325,7 @@ class Epoch:
             row = [0.0] * self.n
             for j, b in self.bonds.get(i, {}).items():
                 if self.s["registered_at"][j] < since and j not in reset:
-                    row[j] = self.cut(b / U16)
+                    row[j] = self.cut(b / U16) if self.p["yuma3"] else float(b)
             rows[i] = row
         return rows
 
@@ -360,7 +363,7 @@ class Epoch:
 
     def constant(self, weights):
         """The same rate of change for every bond."""
-        rate = self.cut(1 - self.p["bonds_moving_avg"] / 1_000_000)
+        rate = 1 - self.cut(self.p["bonds_moving_avg"] / 1_000_000)
         return {i: [rate] * self.n for i in weights}
 
     def liquid(self, weights, drawn, old, consensus):

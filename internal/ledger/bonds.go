@@ -1,8 +1,9 @@
 package ledger
 
-// oldBonds returns the stored bonds by row, without those to neurons that
-// registered since the last epoch: they belong to whoever had the uid before.
-func (e *epoch) oldBonds() [][]fixed {
+// oldBonds returns the stored bonds by row, as unit reads a stored number,
+// without those to neurons that registered since the last epoch: they belong to
+// whoever had the uid before.
+func (e *epoch) oldBonds(unit func(uint16) fixed) [][]fixed {
 	n := len(e.stake)
 	rows := make([][]fixed, n)
 	for i, row := range e.bonds {
@@ -12,12 +13,15 @@ func (e *epoch) oldBonds() [][]fixed {
 		rows[i] = make([]fixed, n)
 		for _, p := range row {
 			if j := int(p.F0); j < n && e.registered[j] < e.since {
-				rows[i][j] = fromU16(p.F1)
+				rows[i][j] = unit(p.F1)
 			}
 		}
 	}
 	return rows
 }
+
+// count reads a stored number where only ratios matter, and loses nothing.
+func count(v uint16) fixed { return fixed(v) }
 
 // rate is the weight of the new bonds in the moving average.
 func (e *epoch) rate() fixed {
@@ -29,7 +33,7 @@ func (e *epoch) rate() fixed {
 // alpha is a matter of Yuma 3 alone.
 func (e *epoch) bonds2(w [][]fixed, stake, incentive []fixed) (bonds [][]fixed, dividends []fixed) {
 	n := len(stake)
-	old := e.oldBonds()
+	old := e.oldBonds(count)
 	columns(n, old, column.normalise)
 
 	delta := make([][]fixed, n)
@@ -72,7 +76,7 @@ func (e *epoch) bonds2(w [][]fixed, stake, incentive []fixed) (bonds [][]fixed, 
 // counts when the dividends are dealt out.
 func (e *epoch) bonds3(w [][]fixed, stake, consensus, incentive []fixed) (bonds [][]fixed, dividends []fixed) {
 	n := len(stake)
-	old := e.oldBonds()
+	old := e.oldBonds(fromU16)
 	liquid := false
 	for _, c := range consensus {
 		liquid = liquid || e.liquidAlpha && c > 0

@@ -179,7 +179,7 @@ func (e *epoch) weightRows() [][]fixed {
 				e.committed != nil && e.committed[i] < e.registered[j] {
 				continue
 			}
-			row[j] = fromU16(p.F1)
+			row[j] = count(p.F1)
 		}
 		normalise(row)
 		rows[i] = row
