@@ -10,17 +10,19 @@ import (
 
 // SubnetCommand is about subnets as a whole.
 type SubnetCommand struct {
-	List            SubnetListCommand       `cmd:"" help:"List subnets."`
-	Metagraph       MetagraphCommand        `cmd:"" help:"Show all neurons of a subnet."`
-	Show            MetagraphCommand        `cmd:"" hidden:"" help:"See subnet metagraph."`
-	Hyperparameters HyperparametersCommand  `cmd:"" aliases:"hyperparams" help:"Show a subnet's settings."`
-	Price           SubnetPriceCommand      `cmd:"" help:"Tell what creating a subnet, registering and alpha cost."`
-	BurnCost        SubnetPriceCommand      `cmd:"" name:"burn-cost" aliases:"burn_cost,lock-cost,lock_cost" hidden:"" help:"See subnet price."`
-	Register        SubnetRegisterCommand   `cmd:"" help:"Make a hotkey a neuron of a subnet."`
-	Create          SubnetCreateCommand     `cmd:"" help:"Create a subnet."`
-	Start           SubnetStartCommand      `cmd:"" help:"Let a subnet's emission and trade begin."`
-	CheckStart      SubnetCheckStartCommand `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
-	Set             SubnetSetCommand        `cmd:"" help:"Change a setting, as its owner or as root."`
+	List            SubnetListCommand        `cmd:"" help:"List subnets."`
+	Metagraph       MetagraphCommand         `cmd:"" help:"Show all neurons of a subnet."`
+	Show            MetagraphCommand         `cmd:"" hidden:"" help:"See subnet metagraph."`
+	Hyperparameters HyperparametersCommand   `cmd:"" aliases:"hyperparams" help:"Show a subnet's settings."`
+	Price           SubnetPriceCommand       `cmd:"" help:"Tell what creating a subnet, registering and alpha cost."`
+	BurnCost        SubnetPriceCommand       `cmd:"" name:"burn-cost" aliases:"burn_cost,lock-cost,lock_cost" hidden:"" help:"See subnet price."`
+	Register        SubnetRegisterCommand    `cmd:"" help:"Make a hotkey a neuron of a subnet."`
+	Create          SubnetCreateCommand      `cmd:"" help:"Create a subnet."`
+	Start           SubnetStartCommand       `cmd:"" help:"Let a subnet's emission and trade begin."`
+	CheckStart      SubnetCheckStartCommand  `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
+	SetIdentity     SubnetSetIdentityCommand `cmd:"" name:"set-identity" aliases:"set_identity" help:"Say what a subnet is."`
+	GetIdentity     SubnetGetIdentityCommand `cmd:"" name:"get-identity" aliases:"get_identity" help:"Show what a subnet is said to be."`
+	Set             SubnetSetCommand         `cmd:"" help:"Change a setting, as its owner or as root."`
 }
 
 // A subnetIdentity is what an owner says of a subnet, as JSON.

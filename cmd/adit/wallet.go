@@ -31,6 +31,8 @@ type WalletCommand struct {
 	SwapHotkey      WalletSwapHotkeyCommand      `cmd:"" name:"swap-hotkey" aliases:"swap_hotkey" help:"Put a hotkey into the place of another."`
 	SwapColdkey     WalletSwapColdkeyCommand     `cmd:"" name:"swap-coldkey" aliases:"swap_coldkey" help:"Put a coldkey into the place of another."`
 	SwapCheck       WalletSwapStatusCommand      `cmd:"" name:"swap-check" hidden:"" help:"See wallet swap-coldkey status."`
+	SetIdentity     WalletSetIdentityCommand     `cmd:"" name:"set-identity" aliases:"set_identity" help:"Say on the chain who the coldkey is."`
+	GetIdentity     WalletGetIdentityCommand     `cmd:"" name:"get-identity" aliases:"get_identity" help:"Show who a coldkey says it is."`
 	ExportJSON      WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
 	Reencrypt       WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`
 	Update          WalletUpdateCommand          `cmd:"" hidden:"" help:"Give a key file a new password, in today's form."`
