@@ -104,9 +104,9 @@ func (f coldkeyFlags) hotkeyNamed(name string) (subtensor.Account, error) {
 	}
 	const address = 46 // letters at least
 	if len(name) >= address && errors.Is(err, subnet.ErrNotFound) {
-		err = fmt.Errorf("address %q: %w", name, noAddress)
+		return who, subnet.WithHint(fmt.Errorf("address %q: %w", name, noAddress), "copy the address again; a letter of it is wrong")
 	}
-	if subnet.Hint(err) == "" {
+	if errors.Is(err, subnet.ErrNotFound) || subnet.Hint(err) == "" {
 		err = subnet.WithHint(err, "--hotkey takes the name of one of the wallet's hotkeys, or an address; 'adit wallet list' shows the names")
 	}
 	return who, err

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": cmdStatus, "binary": cmdBinary, "port": cmdPort, "model": cmdModel, "truncate": cmdTruncate, "chain": cmdChain, "neurons": cmdNeurons, "founded": cmdFounded,
+			"status": cmdStatus, "binary": cmdBinary, "port": cmdPort, "model": cmdModel, "truncate": cmdTruncate, "chain": cmdChain, "neurons": cmdNeurons, "founded": cmdFounded, "hasty": cmdHasty,
 		},
 	})
 }

@@ -305,7 +305,7 @@ func (o *owner) subnetName(ctx context.Context, n subnet.NetUID) string {
 		return "0, root"
 	}
 	text := fmt.Sprint(n)
-	if info, err := o.SubnetInfo(ctx, n); err == nil && info.Name != "" { // it is only a name
+	if info, err := o.SubnetInfo(ctx, n); err == nil && info.Name != "" && info.Name != "unknown" { // it is only a name
 		text += ", " + info.Name
 	}
 	return text

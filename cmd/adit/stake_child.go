@@ -248,16 +248,14 @@ func setChildren(ctx context.Context, t terminal, f ownerFlags, in netuidFlag, o
 	if len(list) == 0 {
 		d.title = "revoke all children"
 	}
-	tell := func(what string, list []subtensor.Child) {
+	tell := func(what string, list []subtensor.Child, when string) {
 		for _, c := range list {
-			d.told = append(d.told, [2]string{what, keys.Address(c.Hotkey) + ", " + formatParts(c.Proportion, whole)})
+			d.told = append(d.told, [2]string{what, keys.Address(c.Hotkey) + ", " + formatParts(c.Proportion, whole) + when})
 		}
 	}
-	tell("child", list)
-	tell("instead of", now)
-	if from > 0 {
-		tell("and of", next)
-	}
+	tell("child", list, "")
+	tell("replaces", now, "")
+	tell("replaces", next, fmt.Sprintf(", due after block %d", from))
 	r, err := f.deal(ctx, t, o.client, d)
 	if err != nil {
 		return err

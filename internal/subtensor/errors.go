@@ -52,6 +52,7 @@ const (
 	hintRegister = "register the hotkey on this subnet first"
 	hintRate     = "the chain limits how often this may be done; wait some blocks"
 	hintStake    = "the hotkey has too little stake on this subnet"
+	hintSwap     = "the coldkey has announced another and can do nothing else until that is done; 'adit wallet swap-coldkey status' tells more"
 	hintBalance  = "the coldkey's balance is too low for this and its fee"
 )
 
@@ -121,6 +122,17 @@ var hints = map[string]string{
 	"Expendability":                            "the account would fall below the existential deposit; leave a little",
 	"TooManyRegistrationsThisBlock":            hintRate,
 	"TooManyRegistrationsThisInterval":         hintRate,
+	"ColdkeyInSwapSchedule":                    hintSwap,
+	"ColdkeySwapAnnounced":                     hintSwap,
+	"ColdkeySwapDisputed":                      "the swap of this coldkey is disputed; only the chain's root can help now",
+	"ColdKeyAlreadyAssociated":                 "the new coldkey must be one that has never staked",
+	"NewColdKeyIsHotkey":                       "the new coldkey is somebody's hotkey; take another",
+	"HotKeySwapOnSubnetIntervalNotPassed":      "a hotkey may be swapped once a day on a subnet; wait",
+	"NewHotKeyNotCleanForRootSwap":             "the new hotkey has stake on root; take a new one",
+	"NotEnoughBalanceToPaySwapHotKey":          hintBalance,
+	"NotEnoughBalanceToPaySwapColdKey":         hintBalance,
+	"StakeTooLowForRoot":                       "root is full, and the hotkey has less stake there than all in it; stake more on subnet 0",
+	"TransferDisallowed":                       "the subnet's owner does not let stake go to other coldkeys",
 }
 
 func hinted(err error, name string) error {
