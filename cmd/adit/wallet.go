@@ -34,6 +34,7 @@ type WalletCommand struct {
 	SetIdentity     WalletSetIdentityCommand     `cmd:"" name:"set-identity" aliases:"set_identity" help:"Say on the chain who the coldkey is."`
 	GetIdentity     WalletGetIdentityCommand     `cmd:"" name:"get-identity" aliases:"get_identity" help:"Show who a coldkey says it is."`
 	ExportJSON      WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
+	Keyring         WalletKeyringCommand         `cmd:"" help:"Keep the password of a key file in the system's keyring."`
 	Reencrypt       WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`
 	Update          WalletUpdateCommand          `cmd:"" hidden:"" help:"Give a key file a new password, in today's form."`
 	Sign            WalletSignCommand            `cmd:"" help:"Sign a message."`
@@ -94,6 +95,7 @@ func (f eitherFlags) files() (wallet.Files, error) {
 type passwordFlags struct {
 	PasswordFile string `xor:"password" aliases:"password_file" placeholder:"FILE" help:"Read the password from the first line of a file."`
 	PasswordFD   *int   `name:"password-fd" xor:"password" aliases:"password_fd" placeholder:"N" help:"Read the password from a file descriptor; 0 is standard input."`
+	Keyring      bool   `env:"ADIT_KEYRING" help:"Look for the password in the system's keyring too: see 'adit wallet keyring set'."`
 }
 
 // given returns the password of the flags, or nothing if there is none.
@@ -120,7 +122,11 @@ func givenPassword(t terminal, file string, fd *int) (p wallet.Password, err err
 // person.
 func (f passwordFlags) passwords(t terminal) (wallet.Passwords, error) {
 	given, err := f.given(t)
-	return wallet.Passwords{Given: given, Prompt: prompt(t)}, err
+	pw := wallet.Passwords{Given: given, Prompt: prompt(t)}
+	if f.Keyring {
+		pw.Keyring = askedKeyring{t: t}
+	}
+	return pw, err
 }
 
 // A shownKey is what is told of a key that was written.
