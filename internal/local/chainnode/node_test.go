@@ -128,6 +128,7 @@ type remark struct {
 	birth uint32 // 0: immortal; otherwise mortal from this block on
 	life  uint64
 	size  int
+	call  []byte // in the place of a remark
 }
 
 // sign returns the extrinsic's bytes for the chain of n.
@@ -146,7 +147,10 @@ func (r remark) sign(t testing.TB, n *Node) []byte {
 	implicit := binary.LittleEndian.AppendUint32(nil, n.opts.Genesis.Spec.SpecVersion)
 	implicit = binary.LittleEndian.AppendUint32(implicit, n.opts.Genesis.Spec.TransactionVersion)
 	implicit = append(append(append(implicit, n.genesis.hash[:]...), birth[:]...), 0)
-	call := ledger.Encode(&ledger.Remark{Remark: make([]byte, r.size)})
+	call := r.call
+	if call == nil {
+		call = ledger.Encode(&ledger.Remark{Remark: make([]byte, r.size)})
+	}
 	sig, err := r.from.Pair.Sign(scale.Payload(call, extra, implicit))
 	if err != nil {
 		t.Fatal(err)
