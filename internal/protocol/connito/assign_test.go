@@ -3,6 +3,7 @@ package connito
 import (
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -178,5 +179,15 @@ func TestTokenWindow(t *testing.T) {
 	}
 	if G4.Eval.tokenWindow("x", 1) != 0 || G4.Eval.tokenWindow("x", 0) != 0 {
 		t.Error("a short text begins at its beginning")
+	}
+}
+
+func TestNewSeed(t *testing.T) {
+	rng, most := rand.New(rand.NewPCG(1, 1)), uint64(0)
+	for range 1000 {
+		most = max(most, newSeed(rng))
+	}
+	if most > 65535 || most < 60000 {
+		t.Errorf("the highest of a thousand seeds is %d, want 16 bits", most)
 	}
 }

@@ -19,10 +19,15 @@
 //   - ValidatorCommit1 and ValidatorCommit2: it publishes the new baselines, in
 //     the same two steps.
 //
-// Every decision stands in rules.go, schedule.go, wire.go, experts.go, score.go
-// and merge.go, which are pure; train.go, modelio.go and validator.go act on
-// them, straight down. The facts are those of upstream's version G3 (May 2026);
-// a deviation begins with "Unlike upstream".
+// There have been five generations of this network, and each is a [Rules] value in
+// generations.go. Every decision is pure: rules.go, schedule.go, phaseservice.go
+// and waiting.go say when; wire.go, commits.go, messages.go, doorman.go and
+// blockzero.go what is sent and what is refused; seed.go, assign.go, groups.go and
+// roles.go who evaluates whom; experts.go, assignmentfile.go and bundle.go what a
+// group is; score.go, history.go, aggregator.go, weights.go and status.go what it
+// is worth, and why.go tells why; merge.go makes the next baseline. train.go,
+// modelio.go and validator.go act on them, straight down. A deviation from
+// upstream begins with "Unlike upstream".
 package connito
 
 import "adit/internal/subnet"

@@ -287,3 +287,24 @@ type stored struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // of the file
 }
+
+// A serverRoot is the answer to GET /. That to /ping is {"status":"ok"}, and that to
+// /status is null.
+type serverRoot struct {
+	Name      subnet.Hotkey     `json:"name"`
+	Service   string            `json:"service"`
+	Version   string            `json:"version"`
+	Endpoints map[string]string `json:"endpoints"`
+	Auth      string            `json:"auth"`
+}
+
+// serverRootOf returns what a validator's checkpoint server says of itself.
+func serverRootOf(me subnet.Hotkey, token string) serverRoot {
+	auth := "none"
+	if token != "" {
+		auth = "bearer"
+	}
+	return serverRoot{me, "Checkpoint Sender", "0.0.0", map[string]string{
+		"/ping": "GET", "/status": "GET", "/get-checkpoint": "GET", "/submit-checkpoint": "POST",
+	}, auth}
+}

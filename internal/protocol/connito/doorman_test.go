@@ -201,6 +201,13 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%v, want %s", err, tt.want)
 		}
 	}
+	const root = `{"name":"5me","service":"Checkpoint Sender","version":"0.0.0","endpoints":{"/get-checkpoint":"GET","/ping":"GET","/status":"GET","/submit-checkpoint":"POST"},"auth":"bearer"}`
+	if got := toJSON(serverRootOf("5me", "t")); got != root {
+		t.Errorf("root = %s", got)
+	}
+	if got := serverRootOf("5me", ""); got.Auth != "none" {
+		t.Errorf("without a token: %+v", got)
+	}
 	if got := toJSON(stored{"ok", "p", 3, "ab"}); got != `{"status":"ok","stored_path":"p","bytes":3,"sha256":"ab"}` {
 		t.Errorf("stored = %s", got)
 	}
@@ -244,6 +251,14 @@ func TestSubmissionNames(t *testing.T) {
 	}
 	if got := submittedIn(names[:3], minerHot, 820, 879); got != 0 {
 		t.Errorf("submitted at %d, want not", got)
+	}
+	for age, want := range map[subnet.Block]bool{671: false, 672: true, 5000: true} {
+		if G3.expired(1000, 1000+age, 1.5) != want {
+			t.Errorf("a submission of %d blocks: expired = %v", age, !want)
+		}
+	}
+	if !G3.expired(1000, 1000, 0) || G3.expired(1000, 999, 0) {
+		t.Error("at the end of a cycle all are removed, but none of the future")
 	}
 	if got := podiumName(7, 1, 42); got != "cycle_7/rank1_uid42.safetensors" {
 		t.Errorf("podium %s", got)

@@ -127,3 +127,18 @@ func (s Schedule) commit2Window(cycle uint64, first Phase) (from, to subnet.Bloc
 func (s Schedule) commitReads(cycle uint64, first Phase) (one, two subnet.Block) {
 	return s.End(cycle, first) + 1, s.End(cycle, first+1) + 1
 }
+
+// readCycle returns the newest cycle of which both commitments of a role can be
+// read when the head is at a block, or false if there is none yet.
+func (s Schedule) readCycle(head subnet.Block, first Phase) (uint64, bool) {
+	cycle := uint64(head / s.Cycle())
+	for {
+		if _, two := s.commitReads(cycle, first); two <= head {
+			return cycle, true
+		}
+		if cycle == 0 {
+			return 0, false
+		}
+		cycle--
+	}
+}

@@ -57,6 +57,25 @@ func TestCommitWindows(t *testing.T) {
 	}
 }
 
+func TestReadCycle(t *testing.T) {
+	for _, tt := range []struct {
+		head  subnet.Block
+		first Phase
+		want  int
+	}{
+		{339, MinerCommit1, -1}, {340, MinerCommit1, 0}, {839, MinerCommit1, 0}, {840, MinerCommit1, 1},
+		{499, ValidatorCommit1, -1}, {500, ValidatorCommit1, 0}, {999, ValidatorCommit1, 0}, {1000, ValidatorCommit1, 1},
+	} {
+		cycle, ok := G3.Schedule.readCycle(tt.head, tt.first)
+		if ok != (tt.want >= 0) || ok && cycle != uint64(tt.want) {
+			t.Errorf("readCycle(%d, %v) = %d, %v, want %d", tt.head, tt.first, cycle, ok, tt.want)
+		}
+	}
+	if cycle, ok := G0.Schedule.readCycle(15, MinerCommit1); cycle != 0 || !ok {
+		t.Errorf("g0 after Commit: %d, %v", cycle, ok)
+	}
+}
+
 func TestVersionFits(t *testing.T) {
 	r := G3
 	for _, tt := range []struct {

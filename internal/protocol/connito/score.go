@@ -108,6 +108,15 @@ func valLoss(losses, aux []float64) float64 {
 	return mean
 }
 
+// baselineLoss returns what submissions are compared with, given the loss of the
+// baseline, or false if there is nothing to compare them with.
+func (r Rules) baselineLoss(loss float64) (float64, bool) {
+	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
+		return loss, true
+	}
+	return r.BaselineFallback, r.BaselineFallback > 0
+}
+
 // topMiners returns the entries to merge: those that were paid, the best first,
 // at most k.
 func topMiners(entries []Entry, k int) []Entry {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"math/big"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,3 +101,7 @@ func (e Eval) tokenWindow(text string, starts int) int {
 	n := new(big.Int).SetBytes(h[:])
 	return int(n.Mod(n, big.NewInt(int64(starts))).Int64())
 }
+
+// newSeed draws the number that a validator commits to: 16 bits, which is no
+// secret, but nobody can know it before.
+func newSeed(rng *rand.Rand) uint64 { return rng.Uint64N(1 << 16) }

@@ -52,3 +52,31 @@ func (r Rules) nap(blocks int) float64 {
 	n := float64(blocks)
 	return min(min(n, math.Max(pollBlocks, 0.9*n))*blockSeconds, 900)
 }
+
+// A nextStep is what a client does after an answer to a request for the rest of a
+// file.
+type nextStep int
+
+const (
+	stepRead     nextStep = iota // the answer is the rest of the file
+	stepRestart                  // begin at the first byte
+	stepComplete                 // there is nothing more
+	stepGiveUp                   // it will never be told
+	stepRetry                    // later
+)
+
+// afterDownload decides by the status of an answer; offset is how much of the file
+// there was.
+func afterDownload(status int, offset int64) nextStep {
+	switch {
+	case status == 206 || status == 200 && offset == 0:
+		return stepRead
+	case status == 401 || status == 403:
+		return stepGiveUp
+	case status == 416 && offset > 0:
+		return stepComplete
+	case offset > 0:
+		return stepRestart
+	}
+	return stepRetry
+}

@@ -62,3 +62,18 @@ func TestRetries(t *testing.T) {
 		t.Error("the limits are not upstream's")
 	}
 }
+
+func TestAfterDownload(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		offset int64
+		want   nextStep
+	}{
+		{200, 0, stepRead}, {206, 9, stepRead}, {200, 9, stepRestart}, {416, 9, stepComplete}, {416, 0, stepRetry},
+		{401, 9, stepGiveUp}, {403, 0, stepGiveUp}, {503, 0, stepRetry}, {404, 0, stepRetry}, {500, 9, stepRestart},
+	} {
+		if got := afterDownload(tt.status, tt.offset); got != tt.want {
+			t.Errorf("afterDownload(%d, %d) = %d, want %d", tt.status, tt.offset, got, tt.want)
+		}
+	}
+}

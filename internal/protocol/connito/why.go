@@ -2,6 +2,7 @@ package connito
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"adit/internal/subnet"
@@ -220,3 +221,7 @@ func measured(l subnet.Loss) Gate {
 	}
 	return g
 }
+
+// explain returns all the gates of a submission: those of its round, and then what
+// its miner's history came to in the weights.
+func explain(e Entry, weights map[subnet.UID]Why) Why { return slices.Concat(e.Why, weights[e.UID]) }

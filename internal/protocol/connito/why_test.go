@@ -122,6 +122,18 @@ func TestWhyOfScores(t *testing.T) {
 	if got := entries[2].Why[0].Facts; !cmp.Equal(got, []Fact{{"baseline", "4"}, {"loss", "3.5"}, {"delta", "0.5"}, {"score", fmt.Sprint(math.Pow(0.5, 1.2))}}) {
 		t.Errorf("facts %v", got)
 	}
+	s := make(Scores)
+	for _, e := range entries {
+		s.add(G3.roundID(0), "", e)
+	}
+	_, weights := G3.weighWhy(s, []int{0}, G3.roundID(0), nil)
+	var names []string
+	for _, g := range explain(entries[2], weights) {
+		names = append(names, fmt.Sprint(g.Name, " ", g.Passed))
+	}
+	if diff := cmp.Diff([]string{"loss true", "rank true", "pool 1 false", "pool 2 false", "weights false"}, names); diff != "" {
+		t.Error(diff)
+	}
 	if !measured(subnet.Loss{Mean: 3}).Passed || measured(subnet.Loss{Mean: 3, Bad: 1}).Passed {
 		t.Error("a sequence that is not finite spoils all, and nothing else does")
 	}
@@ -210,5 +222,18 @@ func TestStopped(t *testing.T) {
 	err := fmt.Errorf("fetch: %w", stopped(gateParse, cause))
 	if !errors.Is(err, cause) || whyNot(err).Status() != EvalParseFailed || whyNot(errors.New("404")).Status() != EvalDownloadFailed {
 		t.Errorf("%v: %v", err, whyNot(err))
+	}
+}
+
+func TestBaselineLoss(t *testing.T) {
+	for _, tt := range []struct {
+		rules Rules
+		loss  float64
+		want  float64
+		ok    bool
+	}{{G3, 4, 4, true}, {G3, math.NaN(), 100, true}, {G4, math.NaN(), 0, false}, {Local, math.Inf(1), 0, false}} {
+		if got, ok := tt.rules.baselineLoss(tt.loss); got != tt.want || ok != tt.ok {
+			t.Errorf("%s: %v: %v, %v", tt.rules.Name, tt.loss, got, ok)
+		}
 	}
 }

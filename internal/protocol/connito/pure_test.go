@@ -1,0 +1,30 @@
+package connito
+
+import (
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// TestPureFiles checks that the files of rules get time and randomness from their
+// callers, and touch nothing.
+func TestPureFiles(t *testing.T) {
+	for _, name := range []string{
+		"aggregator", "assign", "assignmentfile", "blockzero", "bundle", "cohort", "commits", "doorman", "experts", "generations", "groups",
+		"history", "json", "merge", "messages", "phaseservice", "roles", "rules", "schedule", "score", "seed", "status", "waiting", "weights", "why", "wire",
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), name+".go", nil, parser.ImportsOnly)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, imp := range f.Imports {
+			path, err := strconv.Unquote(imp.Path.Value)
+			if err != nil || slices.Contains([]string{"time", "os", "net", "net/http", "context", "math/rand"}, path) {
+				t.Errorf("%s.go imports %s", name, imp.Path.Value)
+			}
+		}
+	}
+}
