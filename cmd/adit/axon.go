@@ -52,7 +52,7 @@ func (c AxonSetCommand) Validate() error {
 		return fmt.Errorf("%v is an address of version %d, not %d", c.IP, kind, c.IPType)
 	case c.Port == 0 && c.PrometheusPort == 0:
 		return errors.New("which port? --port tells")
-	case c.IP.Unmap().IsLoopback() || c.IP.Unmap() == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || c.IP.IsMulticast() || c.IP.IsUnspecified() || c.IP.Zone() != "":
+	case c.IP.Unmap() == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || c.IP.IsMulticast() || c.IP.IsUnspecified() || c.IP.Zone() != "":
 		return subnet.WithHint(fmt.Errorf("nobody else reaches a neuron at %v", c.IP), "--ip is the address under which others reach it; 'adit axon reset' says that it serves nowhere")
 	}
 	return nil
@@ -71,7 +71,10 @@ type axonResult struct {
 // Run publishes it.
 func (c AxonSetCommand) Run(ctx context.Context, t terminal) error {
 	ip := c.IP.Unmap()
-	if ip.IsPrivate() || ip.IsLinkLocalUnicast() {
+	switch {
+	case ip.IsLoopback():
+		fmt.Fprintf(t.err, "adit: %v is this machine itself: chains refuse that, but for a local one that runs with --allow-loopback-axons\n", ip)
+	case ip.IsPrivate() || ip.IsLinkLocalUnicast():
 		fmt.Fprintf(t.err, "adit: %v is an address of a private network: only who is in it reaches the neuron\n", ip)
 	}
 	return c.serve(ctx, t, "serve", subtensor.Axon{Addr: netip.AddrPortFrom(ip, c.Port), Version: c.AxonVersion, Protocol: c.Protocol}, c.PrometheusPort)
