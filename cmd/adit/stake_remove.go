@@ -143,6 +143,7 @@ type unstakedFrom struct {
 	NetUID   subnet.NetUID `json:"netuid"`
 	Alpha    uint64        `json:"stake"`              // before
 	Expected uint64        `json:"expected,omitempty"` // RAO that it would bring, where the chain tells
+	Slippage uint64        `json:"slippage,omitempty"` // of that: how much less than at the price before
 	TAO      uint64        `json:"tao"`                // RAO that it brought
 }
 
@@ -166,29 +167,20 @@ func (c StakeRemoveCommand) everywhere(ctx context.Context, t terminal) error {
 	if c.AllAlpha {
 		d.title, d.call, brings = "unstake from all subnets, and stake the TAO on root", subtensor.UnstakeAllAlpha(hotkey), "TAO on root"
 	}
-	stakes, err := o.Stakes(ctx, o.who)
-	if err != nil {
+	if result.Subnets, err = c.holdings(ctx, o.View, hotkey, o.who); err != nil {
 		return err
 	}
-	for _, s := range stakes {
-		if s.Hotkey != hotkey || s.Amount == 0 || c.AllAlpha && s.NetUID == 0 {
-			continue
-		}
-		q, err := o.QuoteSell(ctx, s.NetUID, s.Amount)
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			return err
-		}
-		result.Subnets = append(result.Subnets, unstakedFrom{NetUID: s.NetUID, Alpha: s.Amount, Expected: q.TAO})
-		text := formatTAO(s.Amount) + " " + unitOf(s.NetUID)
-		if s.NetUID != 0 && q.TAO > 0 {
-			text += fmt.Sprintf(", brings about %s %s, slippage %s", formatTAO(q.TAO), brings, formatParts(q.TAOSlippage, q.TAO+q.TAOSlippage))
+	for _, s := range result.Subnets {
+		text := formatTAO(s.Alpha) + " " + unitOf(s.NetUID)
+		if s.NetUID != 0 && s.Expected > 0 {
+			text += fmt.Sprintf(", brings about %s %s, slippage %s", formatTAO(s.Expected), brings, formatParts(s.Slippage, s.Expected+s.Slippage))
 		}
 		d.told = append(d.told, [2]string{fmt.Sprintf("subnet %d", s.NetUID), text})
 	}
 	if len(result.Subnets) == 0 {
 		return subnet.WithHint(fmt.Errorf("%s holds nothing for %s", result.Hotkey, result.Coldkey), "'adit stake list' shows what there is; --hotkey names another hotkey")
 	}
-	d.told = append(d.told, [2]string{"limit", noLimit}, [2]string{"note", "what cannot be sold, such as very little, stays"})
+	d.told = append(d.told, c.unlimited(o, hotkey, &d, result.Subnets), [2]string{"note", "what cannot be sold, such as very little, stays"})
 	before, err := o.Account(ctx, o.who)
 	if err != nil {
 		return err
@@ -213,6 +205,54 @@ func (c StakeRemoveCommand) everywhere(ctx context.Context, t terminal) error {
 	result.BalanceAfter = after.Free
 	return c.print(t, r, result, [2]string{"sold", fmt.Sprintf("on %d of %d subnets, for %s %s", sold, len(result.Subnets), formatTAO(total), brings)},
 		[2]string{"balance", formatTAO(result.BalanceBefore) + " → " + formatTAO(result.BalanceAfter) + " TAO"})
+}
+
+// holdings reads what would be sold, and what that would bring.
+func (c StakeRemoveCommand) holdings(ctx context.Context, v *subtensor.View, hotkey, coldkey subtensor.Account) ([]unstakedFrom, error) {
+	stakes, err := v.Stakes(ctx, coldkey)
+	if err != nil {
+		return nil, err
+	}
+	out := []unstakedFrom{}
+	for _, s := range stakes {
+		if s.Hotkey != hotkey || s.Amount == 0 || c.AllAlpha && s.NetUID == 0 {
+			continue
+		}
+		q, err := v.QuoteSell(ctx, s.NetUID, s.Amount)
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return nil, err
+		}
+		out = append(out, unstakedFrom{NetUID: s.NetUID, Alpha: s.Amount, Expected: q.TAO, Slippage: q.TAOSlippage})
+	}
+	return out, nil
+}
+
+// unlimited makes the sale of everything, for which the chain has no limit, wait for
+// one: nothing is signed if it brings less by then than the tolerance allows.
+func (c StakeRemoveCommand) unlimited(o *owner, hotkey subtensor.Account, d *deal, told []unstakedFrom) [2]string {
+	total := func(list []unstakedFrom) (rao uint64) {
+		for _, s := range list {
+			rao += s.Expected
+		}
+		return rao
+	}
+	least, err := c.Tolerance.least(total(told))
+	if !c.safe() || err != nil { // or the chain does not tell what it brings
+		return [2]string{"limit", noLimit}
+	}
+	call := d.call
+	d.ready = func(ctx context.Context) (subtensor.Call, error) {
+		v, err := o.client.At(ctx, subnet.Latest)
+		if err != nil {
+			return call, err
+		}
+		now, err := c.holdings(ctx, v, hotkey, o.who)
+		if err == nil && total(now) < least {
+			err = subnet.WithHint(fmt.Errorf("it brings only about %s TAO meanwhile", formatTAO(total(now))), "nothing was signed; ask again")
+		}
+		return call, err
+	}
+	return [2]string{"limit", "none on the chain; nothing is signed if it brings less by " + c.Tolerance.percent()}
 }
 
 // sold notes what the chain says was sold, and returns on how many subnets and for
