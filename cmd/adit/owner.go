@@ -77,7 +77,7 @@ func (f ownerFlags) all(ctx context.Context, o *owner, k subtensor.Call) (uint64
 func (o *owner) exists(ctx context.Context, n subnet.NetUID) error {
 	got, err := o.Get(ctx, "SubtensorModule", "NetworksAdded", n)
 	if err == nil && got != true {
-		err = subnet.WithHint(fmt.Errorf("there is no subnet %d", n), "'adit subnet list' shows those that there are")
+		err = noSubnet(n)
 	}
 	return err
 }
