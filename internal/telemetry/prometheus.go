@@ -80,7 +80,9 @@ func NewMetrics(metrics []subnet.Metric) (*Metrics, error) {
 	if err := m.registry.Register(m); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// Without the metrics of memory under their old names, one of which is as long
+	// as another and "_total": OpenMetrics does not have that.
+	m.registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m, nil
 }
 

@@ -42,7 +42,7 @@ type WandBOptions struct {
 
 // A WandBWriter writes rows to the file of a run, and if there is a key sends them
 // to the service too. Whatever is wrong with the service, the file has all of
-// them: 'wandb sync' sends it later.
+// them: 'wandb sync' sends it later (--include-online if the run was online).
 type WandBWriter struct {
 	file   *WandBFile
 	stream *WandBStream // nil if offline
@@ -90,7 +90,7 @@ func (w *WandBWriter) Close() error {
 	var err error
 	if w.stream != nil {
 		if err = w.stream.Close(); err != nil {
-			w.say(subnet.Event{Level: slog.LevelWarn, Kind: "wandb", Text: "W&B did not take all rows; send them later: wandb sync " + w.file.Dir(),
+			w.say(subnet.Event{Level: slog.LevelWarn, Kind: "wandb", Text: "W&B did not take all rows; send them later: wandb sync --include-online " + w.file.Dir(),
 				Attrs: []slog.Attr{slog.String("error", err.Error())}})
 			err = nil // the file has them
 		}

@@ -36,7 +36,8 @@ func CreateWandBFile(parent string, run WandBRun, online bool) (*WandBFile, erro
 		prefix = "run"
 	}
 	dir := filepath.Join(parent, "wandb", fmt.Sprintf("%s-%s-%s", prefix, run.Start.Format("20060102_150405"), run.ID))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	// 'wandb sync' puts files of its own into "files", and takes it to be there.
+	if err := os.MkdirAll(filepath.Join(dir, "files"), 0o755); err != nil {
 		return nil, fmt.Errorf("begin a W&B run: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "run-"+run.ID+".wandb"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
