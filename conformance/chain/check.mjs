@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { ApiPromise, WsProvider, HttpProvider } from '@polkadot/api';
 import { Keyring } from '@polkadot/keyring';
+import { blake2AsHex } from '@polkadot/util-crypto';
 
 const url = process.argv[2];
 const tao = 1_000_000_000n;
@@ -56,7 +57,8 @@ function failure(api, { result }) {
 const free = async (address) => (await api.query.system.account(address)).data.free.toBigInt();
 
 // The client is told nothing that the metadata does not say.
-const api = await within(30_000, ApiPromise.create({ provider: new WsProvider(url), noInitWarn: true, throwOnConnect: true }));
+const provider = new WsProvider(url);
+const api = await within(30_000, ApiPromise.create({ provider, noInitWarn: true, throwOnConnect: true }));
 const keyring = new Keyring({ type: 'sr25519', ss58Format: 42 });
 const [alice, bob, eve, hot] = ['//Alice', '//Bob', '//Eve', '//Bob/hot'].map((uri) => keyring.addFromUri(uri));
 let netuid;
@@ -74,7 +76,7 @@ await check('pallets have their indices', async () => {
 	const indices = Object.fromEntries(api.runtimeMetadata.asLatest.pallets.map((p) => [p.name.toString(), p.index.toNumber()]));
 	for (const [name, index] of Object.entries({
 		System: 0, Timestamp: 2, Balances: 5, TransactionPayment: 6, SubtensorModule: 7, Utility: 11, Sudo: 12, Proxy: 16, Commitments: 18,
-		AdminUtils: 19, Drand: 26, Swap: 28, AlphaAssets: 31,
+		AdminUtils: 19, Drand: 26, Swap: 28, MevShield: 30, AlphaAssets: 31,
 	})) {
 		assert.equal(indices[name], index, name);
 	}
@@ -156,7 +158,7 @@ await check('headers hash to their blocks', async () => {
 		const { block } = await api.rpc.chain.getBlock(hash);
 		const calls = block.extrinsics.map(({ method }) => `${method.section}.${method.method}`);
 		assert.equal(calls[0], number === 0 ? undefined : 'timestamp.set');
-		assert(calls.slice(1).every((call) => call === 'drand.writePulse'), calls); // not in every block
+		assert(calls.slice(1).every((call) => ['mevShield.announceNextKey', 'drand.writePulse'].includes(call)), calls); // not in every block
 	}
 	assert.equal(api.genesisHash.toHex(), (await api.rpc.chain.getBlockHash(0)).toHex());
 });
@@ -291,8 +293,122 @@ await check('a commitment is set and read', async () => {
 	assert.equal(registration.block.toNumber(), header.number.toNumber());
 });
 
+await check('commitments are listed, with the space that they take', async () => {
+	const entries = await api.query.commitments.commitmentOf.entries(netuid);
+	assert.deepEqual(entries.map(([key]) => key.args[1].toString()), [hot.address]);
+	const space = (await api.query.commitments.usedSpaceOf(netuid, hot.address)).unwrap();
+	assert(space.usedSpace.toNumber() >= 305, space.toString());
+});
+
 await check('weights too early are refused by number', async () => {
 	await assert.rejects(api.tx.subtensorModule.setWeights(netuid, [0], [1], 0).signAndSend(hot), /1010: Invalid Transaction: Custom error: 6/);
+});
+
+await check('stake is added, moved and removed', async () => {
+	const stake = async (hotkey) => (await api.call.stakeInfoRuntimeApi.getStakeInfoForHotkeyColdkeyNetuid(hotkey, bob.address, netuid)).unwrap().stake.toBigInt();
+	const before = await free(bob.address);
+	await send(api.tx.subtensorModule.addStake(hot.address, netuid, 10n * tao), bob);
+	assert(before - await free(bob.address) >= 10n * tao);
+	const staked = await stake(hot.address);
+	assert(staked > 0n);
+	await send(api.tx.subtensorModule.moveStake(hot.address, alice.address, netuid, netuid, staked / 2n), bob);
+	assert(await stake(alice.address) > 0n);
+	const poorer = await free(bob.address);
+	await send(api.tx.subtensorModule.removeStake(alice.address, netuid, await stake(alice.address)), bob);
+	assert(await free(bob.address) > poorer);
+	const listed = await api.call.stakeInfoRuntimeApi.getStakeInfoForColdkey(bob.address);
+	assert.deepEqual(listed.map((s) => [s.hotkey.toString(), s.netuid.toNumber()]), [[hot.address, netuid]]);
+});
+
+await check('an axon is served and read', async () => {
+	const ip = (5 << 24) + (6 << 16) + (7 << 8) + 8;
+	await send(api.tx.subtensorModule.serveAxon(netuid, 1, ip, 8091, 4, 4, 0, 0), hot);
+	const axon = (await api.query.subtensorModule.axons(netuid, hot.address)).unwrap();
+	assert.deepEqual([axon.ip.toNumber(), axon.port.toNumber(), axon.ipType.toNumber()], [ip, 8091, 4]);
+	const [, neuron] = await api.call.neuronInfoRuntimeApi.getNeuronsLite(netuid);
+	assert.equal(neuron.axonInfo.port.toNumber(), 8091);
+	await assert.rejects(api.tx.subtensorModule.serveAxon(netuid, 1, ip, 8092, 4, 4, 0, 0).signAndSend(hot), /Custom error: 12/);
+});
+
+// root has a call made with the powers of root.
+async function root(...calls) {
+	const sent = await send(api.tx.sudo.sudo(api.tx.utility.batchAll(calls)), alice);
+	const { event } = sent.result.events.find(({ event }) => api.events.sudo.Sudid.is(event));
+	assert(event.data.sudoResult.isOk, event.data.sudoResult.toString());
+}
+
+// epoch lets time jump until the next epoch has run.
+async function epoch() {
+	const index = async () => (await api.query.subtensorModule.subnetEpochIndex(netuid)).toNumber();
+	for (const before = await index(); await index() === before;) {
+		await provider.send('engine_createBlocks', [20]);
+	}
+}
+
+const weights = async (uid) => (await api.query.subtensorModule.weights(netuid, uid)).map(([to, weight]) => [to.toNumber(), weight.toNumber()]);
+
+await check('weights are set and read', async () => {
+	await root(
+		api.tx.adminUtils.sudoSetCommitRevealWeightsEnabled(netuid, false),
+		api.tx.adminUtils.sudoSetWeightsSetRateLimit(netuid, 0),
+	);
+	await send(api.tx.subtensorModule.addStake(alice.address, netuid, 100n * tao), alice);
+	await epoch(); // gives the permits
+	const sent = await send(api.tx.subtensorModule.setWeights(netuid, [0, 1], [65535, 32767], 0), alice);
+	assert(sent.events.includes('subtensorModule.WeightsSet'), sent.events);
+	assert.deepEqual(await weights(0), [[0, 65535], [1, 32767]]);
+});
+
+await check('weights are committed, and revealed an epoch later', async () => {
+	await root(api.tx.adminUtils.sudoSetCommitRevealWeightsEnabled(netuid, true));
+	await epoch();
+	const [uids, values, salt, version] = [[0, 1], [1000, 65535], [7, 8, 9], 0];
+	// What is hashed: account, netuid, uids, weights, salt and version, in SCALE.
+	const bytes = api.registry.createType('(AccountId, u16, Vec<u16>, Vec<u16>, Vec<u16>, u64)', [alice.address, netuid, uids, values, salt, version]).toU8a();
+	const committed = await send(api.tx.subtensorModule.commitWeights(netuid, blake2AsHex(bytes, 256)), alice);
+	assert(committed.events.includes('subtensorModule.WeightsCommitted'), committed.events);
+	const reveal = () => api.tx.subtensorModule.revealWeights(netuid, uids, values, salt, version);
+	await assert.rejects(reveal().signAndSend(alice), /Custom error: 17/); // too early
+	await epoch();
+	const revealed = await send(reveal(), alice);
+	assert(revealed.events.includes('subtensorModule.WeightsRevealed'), revealed.events);
+	assert.deepEqual(await weights(0), [[0, 1000], [1, 65535]]);
+});
+
+await check('a proxy acts for another', async () => {
+	await send(api.tx.proxy.addProxy(eve.address, 'Transfer', 0), bob);
+	const before = await free(alice.address);
+	const sent = await send(api.tx.proxy.proxy(bob.address, null, api.tx.balances.transferKeepAlive(alice.address, 5n)), eve);
+	const { event } = sent.result.events.find(({ event }) => api.events.proxy.ProxyExecuted.is(event));
+	assert(event.data.result.isOk, event.data.result.toString());
+	assert.equal(await free(alice.address) - before, 5n);
+	const [definitions] = await api.query.proxy.proxies(bob.address);
+	assert.deepEqual(definitions.map((d) => [d.delegate.toString(), d.proxyType.toString()]), [[eve.address, 'Transfer']]);
+});
+
+await check('a client that knows older metadata works the same', async () => {
+	for (const version of [14, 15]) {
+		const opaque = (await api.call.metadata.metadataAtVersion(version)).unwrap();
+		const bare = opaque.toHex(); // the bytes, with the magic in front
+		const older = await ApiPromise.create({
+			provider: new WsProvider(url), noInitWarn: true, throwOnConnect: true,
+			metadata: { [`${api.genesisHash.toHex()}-${api.runtimeVersion.specVersion}`]: bare },
+		});
+		try {
+			assert.equal(older.runtimeMetadata.version, version);
+			assert.equal(older.consts.system.ss58Prefix.toNumber(), 42);
+			const names = (a) => Object.fromEntries(Object.entries(a.tx).map(([section, calls]) => [section, Object.keys(calls).sort()]));
+			assert.deepEqual(names(older), names(api));
+			const stored = (a) => Object.fromEntries(Object.entries(a.query).map(([section, items]) => [section, Object.keys(items).sort()]));
+			assert.deepEqual(stored(older), stored(api));
+			const nonce = await older.rpc.system.accountNextIndex(eve.address);
+			const hash = await older.tx.system.remark('0x0e').signAndSend(eve, { nonce });
+			assert.equal(hash.toHex().length, 66);
+			assert.equal((await older.query.subtensorModule.subnetworkN(netuid)).toNumber(), 2);
+		} finally {
+			await older.disconnect();
+		}
+	}
 });
 
 await check('all events of a block are decoded', async () => {

@@ -16,7 +16,7 @@ func (l *Ledger) Metadata() []byte { return must(l.Describe()).Encode() }
 // Describe returns the runtime's metadata with the APIs that it answers, to be
 // written in any version. An error says which of the APIs cannot be described.
 func (l *Ledger) Describe(apis ...scale.APIDef) (*scale.Metadata, error) {
-	return scale.BuildMetadata(scale.RuntimeDef{
+	m, err := scale.BuildMetadata(scale.RuntimeDef{
 		Name: "node_subtensor_runtime::Runtime",
 		Pallets: append([]scale.PalletDef{
 			{Name: "System", Index: inSystem, Calls: SystemCall{}, Events: SystemEvent{}, Errors: failures(inSystem),
@@ -60,6 +60,24 @@ func (l *Ledger) Describe(apis ...scale.APIDef) (*scale.Metadata, error) {
 		},
 		APIs: apis,
 	})
+	if err == nil {
+		nameMaps(m)
+	}
+	return m, err
+}
+
+// nameMaps tells of each map what its keys and its values are: polkadot.js reads
+// no metadata without.
+func nameMaps(m *scale.Metadata) {
+	for i := range m.Types {
+		t := &m.Types[i]
+		if t.Name() != "BTreeMap" {
+			continue
+		}
+		list := m.Types[t.Def.Composite.Fields[0].Type].Def.Sequence
+		entry := *m.Types[*list].Def.Tuple
+		t.Params = []scale.TypeParam{{Name: "K", Type: scale.SomeOf(entry[0])}, {Name: "V", Type: scale.SomeOf(entry[1])}}
+	}
 }
 
 // hashMode says whether a signature vouches for the metadata.
