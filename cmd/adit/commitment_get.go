@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"adit/internal/keys"
@@ -22,7 +24,8 @@ type CommitmentGetCommand struct {
 func (CommitmentGetCommand) Help() string {
 	return `Shows what neurons have committed on a subnet. What is encrypted is shown as locked,
 with the round of the beacon in which the chain can read it; what the chain has
-decrypted stands apart as revealed.
+decrypted stands apart as revealed. What does not fit into the terminal is shown in
+full for neurons that are named, and with --json.
 
 Examples:
   adit commitment get --netuid 1
@@ -127,6 +130,7 @@ func (c CommitmentGetCommand) Run(ctx context.Context, t terminal) error {
 			out.Commitments = append(out.Commitments, shownOf(x, uid))
 		}
 	}
+	slices.SortStableFunc(out.Commitments, func(a, b shownCommitment) int { return cmp.Compare(order(a.UID), order(b.UID)) })
 	if c.JSON {
 		return printJSON(t, out)
 	}
@@ -134,12 +138,41 @@ func (c CommitmentGetCommand) Run(ctx context.Context, t terminal) error {
 		fmt.Fprintf(t.err, "adit: nothing is committed there\n")
 		return nil
 	}
-	return printTable(t, out.table())
+	if len(c.Hotkeys) > 0 {
+		return out.printEach(t)
+	}
+	return printTable(t, out.table(outWidth(t)))
 }
 
-// table is the commitments, a field a row.
-func (s shownCommitments) table() tui.Table {
-	table := tui.Table{Columns: []tui.Column{{Head: "UID", Right: true}, {Head: "HOTKEY", Brief: 9}, {Head: "BLOCK", Right: true, Drop: 1}, {Head: "KIND"}, {Head: "DATA", Brief: 20}}}
+// order sorts by uid; who is gone comes last.
+func order(uid *uint16) int {
+	if uid == nil {
+		return 1 << 16
+	}
+	return int(*uid)
+}
+
+// printEach prints commitments in full, one after the other.
+func (s shownCommitments) printEach(t terminal) error {
+	rows := s.table(0).Rows
+	for len(rows) > 0 {
+		var pairs [][2]string
+		uid, hotkey := rows[0][0], rows[0][1]
+		for len(rows) > 0 && rows[0][1] == hotkey {
+			pairs = append(pairs, [2]string{rows[0][3] + ", block " + rows[0][2], rows[0][4]})
+			rows = rows[1:]
+		}
+		if err := printPairs(t, "uid "+uid+", "+hotkey, pairs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table is the commitments, a field a row, for a terminal of a width.
+func (s shownCommitments) table(width int) tui.Table {
+	const others, least = 42, 20 // cells of the other columns where room is scarce, and of the data
+	table := tui.Table{Columns: []tui.Column{{Head: "UID", Right: true}, {Head: "HOTKEY", Brief: 9}, {Head: "BLOCK", Right: true, Drop: 1}, {Head: "KIND"}, {Head: "DATA", Brief: max(least, width-others)}}}
 	for _, c := range s.Commitments {
 		uid := "gone"
 		if c.UID != nil {

@@ -113,7 +113,7 @@ func (c SubnetSetCommand) Run(ctx context.Context, t terminal) error {
 		shown = c.Name
 	}
 	told := [][2]string{{"subnet", fmt.Sprint(n)}, {"setting", s.name}}
-	if before, is := now[shown]; is {
+	if before, is := now[s.name]; is {
 		told = append(told, [2]string{"now", valueText(before)})
 	}
 	r, err := c.deal(ctx, t, o.client, deal{signer: o.files, call: call, title: "set a hyperparameter",
@@ -193,6 +193,13 @@ func hyperparameters(ctx context.Context, v *subtensor.View, n subnet.NetUID) (m
 	out := map[string]any{}
 	for _, h := range list {
 		out[h.Name] = h.Value
+	}
+	// Two calls are named otherwise than what they set.
+	if low, is := out["alpha_low"]; is {
+		out["alpha_values"] = fmt.Sprint(low, " ", out["alpha_high"])
+	}
+	if version, is := out["yuma_version"]; is {
+		out["yuma3_enabled"] = version == uint64(3)
 	}
 	return out, nil
 }
