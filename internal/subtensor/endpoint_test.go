@@ -131,6 +131,13 @@ func TestBadEndpoints(t *testing.T) {
 			}
 		}
 	}
+	asked := func(serve func(net.Conn)) func(net.Conn) {
+		return func(c net.Conn) {
+			if _, err := c.Read(make([]byte, 1<<12)); err == nil {
+				serve(c)
+			}
+		}
+	}
 	for _, tt := range []struct {
 		name string
 		url  string
@@ -138,8 +145,8 @@ func TestBadEndpoints(t *testing.T) {
 	}{
 		{"accepts and hangs", tcp(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer within 300ms"},
 		{"accepts and closes", tcp(t, func(net.Conn) {}), "connect to ws://"},
-		{"is no WebSocket", tcp(t, func(c net.Conn) { io.WriteString(c, "SSH-2.0-OpenSSH_9.6\r\n"); io.Copy(io.Discard, c) }), "connect to ws://"},
-		{"breaks off in the handshake", tcp(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 101 Switching") }), "connect to ws://"},
+		{"is no WebSocket", tcp(t, asked(func(c net.Conn) { io.WriteString(c, "SSH-2.0-OpenSSH_9.6\r\n") })), "connect to ws://"},
+		{"breaks off in the handshake", tcp(t, asked(func(c net.Conn) { io.WriteString(c, "HTTP/1.1 101 Switching") })), "connect to ws://"},
 		{"greets and hangs", answers(t, text, ""), "no answer within 300ms"},
 		{"breaks off in a frame", tcp(t, ends(string(frame(100))+`{"jsonrpc":`)), "connection lost"},
 		{"breaks off in a frame's head", tcp(t, ends(string(frame(100)[:5]))), "connection lost"},
@@ -167,18 +174,18 @@ func TestBadEndpoints(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dial := func(endpoints ...string) (*Client, error) {
-				c, err := Dial(t.Context(), Options{Endpoints: endpoints, Timeout: 300 * time.Millisecond, Backoff: time.Millisecond, transport: transport(t)})
+			dial := func(timeout time.Duration, endpoints ...string) (*Client, error) {
+				c, err := Dial(t.Context(), Options{Endpoints: endpoints, Timeout: timeout, Backoff: time.Millisecond, transport: transport(t)})
 				if err == nil {
 					t.Cleanup(c.Close)
 				}
 				return c, err
 			}
-			if _, err := dial(tt.url); !errors.Is(err, subnet.ErrTemporary) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), strings.TrimPrefix(tt.url, "ws://")) {
+			if _, err := dial(300*time.Millisecond, tt.url); !errors.Is(err, subnet.ErrTemporary) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), strings.TrimPrefix(tt.url, "ws://")) {
 				t.Errorf("alone: %v; want %q and %s in it", err, tt.want, tt.url)
 			}
 			good := newFake(t, 0)
-			c, err := dial(tt.url, good.url)
+			c, err := dial(4*time.Second, tt.url, good.url)
 			if err != nil {
 				t.Fatalf("before a good one: %v", err)
 			}

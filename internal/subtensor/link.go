@@ -3,7 +3,9 @@ package subtensor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -187,7 +189,8 @@ func (l *link) call(ctx context.Context, notify func(json.RawMessage), method st
 	// the context of a write ends.
 	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 	defer cancel()
-	if err := l.ws.Write(wctx, websocket.MessageText, b); err != nil {
+	// What has closed the connection knows better why.
+	if err := l.ws.Write(wctx, websocket.MessageText, b); err != nil && !errors.Is(err, net.ErrClosed) {
 		l.fail(fmt.Errorf("%s: %w", method, err))
 	}
 	select {
