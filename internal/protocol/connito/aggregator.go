@@ -79,6 +79,9 @@ func parseScores(data []byte, expertGroup int) (Scores, error) {
 	for name, raw := range file.Miners {
 		uid, err := strconv.ParseUint(name, 10, 16)
 		var m minerRecord
+		if err == nil && strconv.FormatUint(uid, 10) != name {
+			err = errors.New("not a plain number") // two could be the same
+		}
 		if err == nil {
 			err = json.Unmarshal(raw, &m)
 		}

@@ -111,14 +111,14 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	silent := n.cfg.Cheat == "silent"
 	n.say("cheat", "breaking a rule", slog.String("cheat", n.cfg.Cheat), slog.Uint64("cycle", cycle), slog.String("hash", hash))
 	if silent {
-		_, err = n.Chain.Commit(ctx, commit1(sig))
+		_, err = n.Chain.Commit(ctx, n.rules.signedCommit(sig))
 		return err
 	}
 	store, err := n.stage(ctx, []string{path})
 	if err != nil {
 		return err
 	}
-	if _, err := n.Chain.Commit(ctx, commit1(sig)); err != nil {
+	if _, err := n.Chain.Commit(ctx, n.rules.signedCommit(sig)); err != nil {
 		return err
 	}
 	revision, err := store.Publish(ctx, "cheat")
@@ -129,7 +129,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	if err := n.Chain.Wait(ctx, from-1); err != nil {
 		return err
 	}
-	_, err = n.Chain.Commit(ctx, minerCommit2(g.ID, hash, p.version, n.cfg.HF.CheckpointRepo, revision))
+	_, err = n.Chain.Commit(ctx, n.rules.minerCommit2(g.ID, hash, p.version, n.cfg.HF.CheckpointRepo, revision))
 	return err
 }
 

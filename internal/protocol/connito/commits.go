@@ -91,16 +91,14 @@ func text(s string) any {
 	return s
 }
 
-// commit1, minerCommit2 and validatorCommit2 are the commitments of the
-// generations from G2 on.
-func commit1(sig []byte) string { return G3.signedCommit(sig) }
-
-func minerCommit2(group int, hash string, version uint64, repo, revision string) string {
-	return G3.minerCommit(Commit{Group: &group, Hash: hash, Version: &version, Repo: repo, Revision: revision})
+// minerCommit2 and validatorCommit2 return the second commitment of a model that
+// was published.
+func (r Rules) minerCommit2(group int, hash string, version uint64, repo, revision string) string {
+	return r.minerCommit(Commit{Group: &group, Hash: hash, Version: &version, Repo: repo, Revision: revision})
 }
 
-func validatorCommit2(group int, hash string, version uint64, repo, revision string) string {
-	return G3.validatorCommit(Commit{Group: &group, Hash: hash, Version: &version, Repo: repo, Revision: revision})
+func (r Rules) validatorCommit2(group int, hash string, version uint64, repo, revision string) string {
+	return r.validatorCommit(Commit{Group: &group, Hash: hash, Version: &version, Repo: repo, Revision: revision})
 }
 
 func short(revision string) string { return revision[:min(len(revision), revisionDigits)] }

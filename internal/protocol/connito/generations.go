@@ -144,6 +144,7 @@ var G4 = func() Rules {
 	r.Baseline = PretrainedBaseline
 	r.BaselineFallback = 0
 	r.RepoFault = true
+	r.NoForeground = true
 	r.Pools = []Pool{
 		{Share: 0.98, Size: 3, Records: 3, Rounds: 3, Within: 5},
 		{Share: 0.02, Size: 5, Records: 1, GroupC: true},
@@ -154,7 +155,7 @@ var G4 = func() Rules {
 	r.Eval = Eval{
 		Batches: 51, Sequence: 1024, Fraction: 0.1, World: 10, MinText: 200, DedupPrefix: 200,
 		Sources: []Source{
-			{Path: "allenai/c4", Name: "en", Weight: 0.5, Revision: "1588ec45"},
+			{Path: "allenai/c4", Name: "en", Weight: 0.5, Revision: "1588ec45", Floor: 340_000},
 			{Path: "nvidia/Nemotron-CC-Math-v1", Name: "4plus", Weight: 0.5, Revision: "397a2502"},
 		},
 	}

@@ -110,7 +110,9 @@ func (r Rules) group(v roundView, rng *rand.Rand) groups {
 	}
 	g.C = uidsOf(low, assign(v.Judges, hotkeys(low), 0)[v.Me])
 	g.C = g.C[:min(len(g.C), r.Groups.C)]
-	g.Foreground = uidsOf(high, assign(v.Judges, hotkeys(high), 0)[v.Me])
+	if !r.NoForeground {
+		g.Foreground = uidsOf(high, assign(v.Judges, hotkeys(high), 0)[v.Me])
+	}
 	g.Background = v.background(g.Foreground, slices.Concat(g.A, g.B, g.C), rng)
 	return g
 }

@@ -70,6 +70,9 @@ func TestGroups(t *testing.T) {
 	if diff := cmp.Diff([]subnet.UID{100, 101, 102, 104, 105, 106, 107, 108, 109}, both); diff != "" {
 		t.Errorf("foreground: %s", diff)
 	}
+	if g := G4.group(v, rand.New(rand.NewPCG(1, 2))); len(g.Foreground) != 0 || len(g.Background) != len(v.Candidates) || g.Background[0] != 100 {
+		t.Errorf("g4 has %d in the foreground and %d behind, want none and all", len(g.Foreground), len(g.Background))
+	}
 	for _, g := range []groups{g, h} {
 		seen := make(map[subnet.UID]bool)
 		for _, uid := range slices.Concat(g.Foreground, g.Background) {

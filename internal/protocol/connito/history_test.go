@@ -59,6 +59,7 @@ func TestScoresFileRefuses(t *testing.T) {
 		"list":      `[]`,
 		"schema":    `{"schema_version":3,"miners":{}}`,
 		"uid":       `{"schema_version":2,"miners":{"70000":{"hotkey":"h","points":[]}}}`,
+		"zero":      `{"schema_version":2,"miners":{"01":{"hotkey":"h","points":[]}}}`,
 		"word":      `{"schema_version":2,"miners":{"x":{"hotkey":"h","points":[]}}}`,
 		"tuple":     `{"schema_version":2,"miners":{"1":{"hotkey":"h","points":[["t"]]}}}`,
 		"score":     `{"schema_version":2,"miners":{"1":{"hotkey":"h","points":[["t","x",1]]}}}`,

@@ -204,9 +204,9 @@ func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 		cycle: cycle, first: MinerCommit1,
 		message: fmt.Sprintf("miner submission global_ver=%d expert_group=%d", sub.Version, g.ID),
 		files:   []string{sub.Path},
-		signed:  []string{commit1(sub.Sig)},
+		signed:  []string{n.rules.signedCommit(sub.Sig)},
 		reveal: func(revision string) []string {
-			return []string{minerCommit2(g.ID, sub.Hash, sub.Version, n.cfg.HF.CheckpointRepo, revision)}
+			return []string{n.rules.minerCommit2(g.ID, sub.Hash, sub.Version, n.cfg.HF.CheckpointRepo, revision)}
 		},
 	})
 }

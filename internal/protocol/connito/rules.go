@@ -56,6 +56,8 @@ type Rules struct {
 	// the highest incentive first, where there are more than the cap allows.
 	MinersPerValidator int
 	ByIncentive        bool
+	// NoForeground evaluates every miner each round in the background.
+	NoForeground bool
 	// Groups are the sizes of a round's groups; the zero value has none.
 	Groups GroupSizes
 
@@ -187,6 +189,7 @@ type Source struct {
 	Path, Name string
 	Weight     float64
 	Revision   string // the first digits of its revision; "" is the newest
+	Floor      int    // texts that each of its files surely has; 0 if nobody knows
 }
 
 // WithSchedule returns the rules with another phase table, such as the one the

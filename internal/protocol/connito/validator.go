@@ -114,7 +114,7 @@ func (v *validator) round(ctx context.Context, cycle uint64) error {
 		if err != nil {
 			return fmt.Errorf("sign: %w", err)
 		}
-		signed, files = append(signed, commit1(sig)), append(files, name)
+		signed, files = append(signed, v.rules.signedCommit(sig)), append(files, name)
 	}
 	// They are measured while they are published, which is mostly waiting.
 	reported := make(chan error, 1)
@@ -126,7 +126,7 @@ func (v *validator) round(ctx context.Context, cycle uint64) error {
 		reveal: func(revision string) []string {
 			var commits []string
 			for _, g := range v.cfg.Task.Groups {
-				commits = append(commits, validatorCommit2(g.ID, hashes[g.ID], merged.version, v.cfg.HF.CheckpointRepo, revision))
+				commits = append(commits, v.rules.validatorCommit2(g.ID, hashes[g.ID], merged.version, v.cfg.HF.CheckpointRepo, revision))
 			}
 			return commits
 		},

@@ -27,28 +27,28 @@ func TestHash(t *testing.T) {
 // TestCommitLengths checks the sizes that the chain's 128 bytes were planned for.
 func TestCommitLengths(t *testing.T) {
 	hash := strings.Repeat("a", 48)
-	if got := commit1(make([]byte, 64)); len(got) != 94 {
+	if got := G3.signedCommit(make([]byte, 64)); len(got) != 94 {
 		t.Errorf("first commitment has %d bytes, want 94: %s", len(got), got)
 	}
 	for repo, want := range map[int]int{4: 100, 11: 107, 32: 128} {
-		if got := minerCommit2(0, hash, 8081470, strings.Repeat("r", repo), "0123456789ab"); len(got) != want {
+		if got := G3.minerCommit2(0, hash, 8081470, strings.Repeat("r", repo), "0123456789ab"); len(got) != want {
 			t.Errorf("second commitment with a repository of %d has %d bytes, want %d: %s", repo, len(got), want, got)
 		}
 	}
-	if got, want := minerCommit2(0, hash, 8081470, "user/co", "abcdef1234"), `{"e":0,"h":"`+hash+`","v":8081470,"r":"user/co","rv":"abcdef1"}`; got != want {
+	if got, want := G3.minerCommit2(0, hash, 8081470, "user/co", "abcdef1234"), `{"e":0,"h":"`+hash+`","v":8081470,"r":"user/co","rv":"abcdef1"}`; got != want {
 		t.Errorf("miner's commitment = %s, want %s", got, want)
 	}
-	if got, want := validatorCommit2(0, hash, 8081470, "org/co", "1a2b3c4"), `{"h":"`+hash+`","v":8081470,"e":0,"r":"org/co","rv":"1a2b3c4"}`; got != want {
+	if got, want := G3.validatorCommit2(0, hash, 8081470, "org/co", "1a2b3c4"), `{"h":"`+hash+`","v":8081470,"e":0,"r":"org/co","rv":"1a2b3c4"}`; got != want {
 		t.Errorf("validator's commitment = %s, want %s", got, want)
 	}
-	if err := G3.checkBudget(minerCommit2(0, hash, 10_000_000, strings.Repeat("r", 32), "0123456")); err == nil {
+	if err := G3.checkBudget(G3.minerCommit2(0, hash, 10_000_000, strings.Repeat("r", 32), "0123456")); err == nil {
 		t.Error("a commitment of 129 bytes was not refused")
 	}
 }
 
 func TestParseCommits(t *testing.T) {
 	hash := strings.Repeat("b", 48)
-	two := packCommits([]string{validatorCommit2(0, hash, 5, "v/co", "1234567"), validatorCommit2(1, hash, 5, "v/co", "1234567")})
+	two := packCommits([]string{G3.validatorCommit2(0, hash, 5, "v/co", "1234567"), G3.validatorCommit2(1, hash, 5, "v/co", "1234567")})
 	many := packCommits([]string{`{"e":0}`, `{"e":1}`, `{"e":2}`, `{"e":3}`})
 	for _, tt := range []struct {
 		name   string
