@@ -7,11 +7,18 @@ import hashlib
 import sys
 
 import bittensor as bt
+import bittensor_cli
 import bittensor_drand
+from bittensor.core import subtensor as sdk_subtensor
 from bittensor.core.extrinsics import weights as sdk_weights
 from bittensor_wallet import Keypair, Wallet
 
+import accounts
+import asynchronous
 import cli
+import cli_stake
+import cli_subnet
+from btcli import Btcli
 from checks import Checks, expect
 
 url, wallets = sys.argv[1:3]
@@ -82,6 +89,7 @@ def _():
     expect(substrate.rpc_request("system_chain", [])["result"] == "Adit Local")
     expect(subtensor.get_existential_deposit() == bt.Balance.from_rao(500))
     expect(substrate.get_constant("System", "SS58Prefix").value == 42)
+    expect(subtensor.is_fast_blocks())
 
 
 @check("keys: a wallet made by the SDK signs for the address that it shows")
@@ -157,6 +165,7 @@ netuid = 1
 def _():
     sudo("AdminUtils", "sudo_set_network_rate_limit", rate_limit=0)
     sudo("AdminUtils", "sudo_set_start_call_delay", delay=0)
+    sudo("AdminUtils", "sudo_set_admin_freeze_window", window=0)  # with short epochs it would hardly ever be open
     before = subtensor.get_total_subnets()
     done(subtensor.register_subnet(alice))
     expect(subtensor.get_total_subnets() == before + 1)
@@ -238,17 +247,26 @@ def epoch():
         blocks(1)
 
 
-@check("weights are committed, and revealed an epoch later")
-def _():
+def commit_and_reveal(reveal, **options):
+    """Commits weights, and has them revealed in the epoch in which they may be."""
     sudo("AdminUtils", "sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=True)
     epoch()
     salt, uids, values = [1, 2, 3], [0, 1], [65535, 13107]
     done(subtensor.commit_weights(alice, netuid, salt=salt, uids=uids, weights=values,
-                                  wait_for_inclusion=True, wait_for_finalization=True))
+                                  wait_for_inclusion=True, wait_for_finalization=True, **options))
+    early = subtensor.reveal_weights(alice, netuid, uids=uids, weights=values, salt=salt, max_attempts=1, raise_error=False,
+                                     wait_for_inclusion=True, wait_for_finalization=True, **options)
+    expect(not early.success and "Custom error: 17" in str(early.message), early.message)
     epoch()
-    done(subtensor.reveal_weights(alice, netuid, uids=uids, weights=values, salt=salt,
-                                  wait_for_inclusion=True, wait_for_finalization=True))
+    reveal(uids, values, salt)
+    blocks(1)
     expect(dict(subtensor.weights(netuid))[0] == list(zip(uids, values)), subtensor.weights(netuid))
+
+
+@check("weights are committed, and revealed an epoch later")
+def _():
+    commit_and_reveal(lambda uids, values, salt: done(subtensor.reveal_weights(
+        alice, netuid, uids=uids, weights=values, salt=salt, wait_for_inclusion=True, wait_for_finalization=True)))
 
 
 def compact(n):
@@ -257,6 +275,12 @@ def compact(n):
 
 def vec16(values):
     return compact(len(values)) + b"".join(v.to_bytes(2, "little") for v in values)
+
+
+def seal(payload):
+    """Encrypts for quicknet's round 1000, and returns ciphertext and round."""
+    sealed, known = bittensor_drand.encrypt_at_round(payload, 1000)
+    return sealed[2:-8], known  # it is a Vec<u8>, with the round behind it
 
 
 def send_pulse():
@@ -279,8 +303,7 @@ def _():
     def lock(uids, weights, version_key, *_, hotkey, **__):
         locked.update(zip(uids, weights))
         payload = compact(32) + bytes(hotkey) + vec16(uids) + vec16(weights) + version_key.to_bytes(8, "little")
-        sealed, _ = bittensor_drand.encrypt_at_round(payload, 1000)
-        return sealed[2:-8], 1000  # it is a Vec<u8>, with the round behind it
+        return seal(payload)
 
     original = sdk_weights.get_encrypted_commit_v2
     sdk_weights.get_encrypted_commit_v2 = lock
@@ -293,6 +316,35 @@ def _():
     epoch()
     blocks(2)
     expect(dict(subtensor.weights(netuid))[0] == sorted(locked.items()), subtensor.weights(netuid))
+
+
+@check("a time-locked commitment is revealed by the chain")
+def _():
+    def lock(data, *_):
+        return seal(compact(len(data)) + data.encode())
+
+    original = sdk_subtensor.get_encrypted_commitment
+    sdk_subtensor.get_encrypted_commitment = lock
+    try:
+        # The SDK cannot read back a text whose bytes, its length before it, are
+        # UTF-8: its codec then gives it letters where it wants digits.
+        secret = "a secret that is forty letters long, yes"
+        done(subtensor.set_reveal_commitment(bob, netuid, secret))
+    finally:
+        sdk_subtensor.get_encrypted_commitment = original
+    blocks(2)
+    [(_, text)] = subtensor.get_revealed_commitment_by_hotkey(netuid, bob.hotkey.ss58_address)
+    expect(text == secret, text)
+
+
+@check("an axon served again too soon is refused as on the chain")
+def _():
+    axon = bt.Axon(wallet=bob, ip="1.2.3.4", port=8092, external_ip="1.2.3.4", external_port=8092)
+    blocks(60)
+    done(subtensor.serve_axon(netuid, axon))
+    axon.external_port = 8093
+    response = subtensor.serve_axon(netuid, axon)
+    expect(not response.success and "Custom error: 12" in str(response.message), response.message)
 
 
 @check("the metagraph is read")
@@ -317,6 +369,11 @@ def _():
     expect(stake.hotkey_ss58 == bob.hotkey.ss58_address and stake.stake.rao > 0, stake)
 
 
-cli.run(check, subtensor, url, wallets)
+btcli = Btcli(url, wallets)
+cli.run(check, subtensor, btcli, wallets)
+cli_stake.run(check, subtensor, btcli, wallets)
+cli_subnet.run(check, subtensor, btcli, wallets, lambda reveal: commit_and_reveal(reveal, version_key=bittensor_cli.__version_as_int__))
+accounts.run(check, subtensor, alice, bob, done, submit)
+asynchronous.run(check, url, alice, bob)
 subtensor.close()
 sys.exit(checks.end())

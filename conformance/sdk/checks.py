@@ -1,6 +1,7 @@
 """Counts what passes."""
 
 import sys
+import time
 import traceback
 
 
@@ -17,10 +18,11 @@ class Checks:
         """Runs a function at once, as one check."""
 
         def run(function):
+            begun = time.monotonic()
             try:
                 function()
                 self.passed += 1
-                print("ok  ", name, flush=True)
+                print(f"ok   {name} ({time.monotonic() - begun:.1f} s)", flush=True)
             except Exception:
                 self.failed += 1
                 print("FAIL", name, "\n", traceback.format_exc(limit=-4), flush=True)
