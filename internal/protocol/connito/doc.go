@@ -21,8 +21,8 @@
 //
 // There have been five generations of this network, and each is a [Rules] value in
 // generations.go. Every decision is pure: rules.go, schedule.go, phaseservice.go
-// and waiting.go say when; wire.go, commits.go, messages.go, doorman.go and
-// blockzero.go what is sent and what is refused; seed.go, assign.go, groups.go and
+// and waiting.go say when; wire.go, commits.go, messages.go, doorman.go, laxity.go
+// and blockzero.go what is sent and what is refused; seed.go, assign.go, groups.go and
 // roles.go who evaluates whom; experts.go, assignmentfile.go and bundle.go what a
 // group is; score.go, history.go, aggregator.go, weights.go and status.go what it
 // is worth, and why.go tells why; merge.go makes the next baseline. train.go,

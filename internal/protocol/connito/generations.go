@@ -57,7 +57,8 @@ var G1 = func() Rules {
 }()
 
 // G2Early is the network of early April 2026: nine phases in 472 blocks, two
-// commitments, and files over HTTP alone.
+// commitments, and files over HTTP alone. Every average above nought is paid, since
+// a limit on how many came with the ranks.
 var G2Early = Rules{
 	Name: "g2-472",
 	Schedule: Schedule{
@@ -84,7 +85,8 @@ var G2Early = Rules{
 }
 
 // G2 is the network of late April 2026: 480 blocks, files through the Hub and,
-// where that fails, over HTTP.
+// where that fails, over HTTP. It paid raw drops in loss, then ranks of 3, 2 and 1,
+// then those of G3, within weeks; the ranks in between are taken here.
 var G2 = func() Rules {
 	r := G2Early
 	r.Name = "g2"

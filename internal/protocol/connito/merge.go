@@ -202,21 +202,34 @@ func averageParts(parts []Part, sizes map[string]int, byStake bool) (Gradient, [
 	if len(parts) == 0 {
 		return mean, nil
 	}
+	for i := range weights {
+		weights[i] /= total
+	}
+	rows := make([][]float32, len(parts))
 	for key, size := range sizes {
-		sum := make([]float64, size)
 		for i, p := range parts {
-			w := weights[i] / total
-			for j, v := range p.Grad[key] {
-				sum[j] += float64(w * float64(v)) // not fused: see apply
-			}
+			rows[i] = p.Grad[key]
 		}
-		vals := make([]float32, size)
-		for j, v := range sum {
-			vals[j] = float32(v)
-		}
-		mean[key] = vals
+		mean[key] = meanTensor(rows, weights, size)
 	}
 	return mean, in
+}
+
+// meanTensor returns the sum of rows, each times its weight, in their order. A row
+// may be nil.
+func meanTensor(rows [][]float32, weights []float64, size int) []float32 {
+	sum := make([]float64, size)
+	for i, row := range rows {
+		w := weights[i]
+		for j, v := range row {
+			sum[j] += float64(w * float64(v)) // not fused: see apply
+		}
+	}
+	mean := make([]float32, size)
+	for j, v := range sum {
+		mean[j] = float32(v)
+	}
+	return mean
 }
 
 // fits says whether a gradient has no tensors but those of these sizes.

@@ -115,6 +115,21 @@ func TestSubmitForm(t *testing.T) {
 	}
 }
 
+func FuzzParseSubmit(f *testing.F) {
+	f.Add(string(validatorHot), string(minerHot), "99", "s", strings.Repeat("cd", 24), "00", "model_expgroup_0.pt")
+	f.Fuzz(func(t *testing.T, target, origin, block, sig, model, message, file string) {
+		form := map[string]string{"target_hotkey_ss58": target, "origin_hotkey_ss58": origin, "block": block, "signature": sig, "model_hex": model, "block_hex": message}
+		req, err := parseSubmit(func(name string) string { return form[name] }, file)
+		if err != nil {
+			return
+		}
+		d := open()
+		d.Verify = func(_ subnet.Hotkey, msg, sig []byte) bool { return len(msg) == 64 && len(sig) == 64 }
+		G2.checkSubmit(req, d)
+		G2.checkStored(req, d, nil)
+	})
+}
+
 func TestDestination(t *testing.T) {
 	for addr, want := range map[string]bool{"1.2.3.4:8000": true, "0.0.0.0:8000": false, "1.2.3.4:0": false, "": false, "[::1]:8000": true} {
 		var v subnet.Neuron

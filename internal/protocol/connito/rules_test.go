@@ -21,6 +21,8 @@ func TestPhaseTable(t *testing.T) {
 		{G3, [9]uint64{20, 300, 10, 10, 80, 10, 50, 10, 10}, 500},
 		{G4, [9]uint64{20, 340, 11, 11, 60, 10, 50, 11, 11}, 524},
 		{Local, [9]uint64{6, 52, 5, 5, 8, 5, 5, 5, 5}, 96},
+		// Another page of the documents has nine phases in as many blocks.
+		{G3.WithSchedule(Schedule{5, 20, 3, 3, 3, 3, 3, 3, 2}), [9]uint64{5, 20, 3, 3, 3, 3, 3, 3, 2}, 45},
 	} {
 		want, err := NewSchedule(tt.want)
 		if err != nil {
