@@ -31,7 +31,7 @@ install() {
 	python3 -m venv "$work/$1" || return 1
 	venv=$work/$1
 	shift
-	"$venv/bin/pip" install -q --disable-pip-version-check "$@"
+	"$venv/bin/pip" install -q --no-compile --disable-pip-version-check "$@"
 }
 
 mkdir "$work/run"

@@ -94,7 +94,10 @@ func watch(ctx context.Context, chain subnet.Chain, clock subnet.Clock, emit fun
 			m := clock.Moment(b)
 			if !first && m.Round != round {
 				now := time.Now()
-				if !began.IsZero() && m.Round == round+1 {
+				if m.Index != 0 || b != m.Start { // blocks came that were not seen
+					now = time.Time{}
+				}
+				if !began.IsZero() && !now.IsZero() && m.Round == round+1 {
 					emit(subnet.Event{Block: b, Level: slog.LevelDebug, Kind: "cycle", Text: "cycle completed",
 						Attrs: []slog.Attr{slog.Uint64("cycle", round), slog.Duration("cycle_time", now.Sub(began))}})
 				}
