@@ -106,6 +106,9 @@ func (l *Ledger) reserve(who AccountID, old, now uint64) error {
 		l.emit(BalancesEvent{Reserved: &WhoAmount{who, now - old}})
 	case now < old:
 		back := min(old-now, a.Data.Reserved)
+		if back == 0 {
+			return nil // what another has deposited for it, or nothing at all
+		}
 		a.Data.Free, a.Data.Reserved = a.Data.Free+back, a.Data.Reserved-back
 		l.emit(BalancesEvent{Unreserved: &WhoAmount{who, back}})
 	default:

@@ -159,12 +159,13 @@ const (
 	ErrSymbolAlreadyInUse               Failure = inSubtensor<<8 | 109
 	ErrTempoOutOfBounds                 Failure = inSubtensor<<8 | 141
 
-	ErrTooManyProxies Failure = inProxy << 8
-	ErrProxyNotFound  Failure = inProxy<<8 | 1
-	ErrNotProxy       Failure = inProxy<<8 | 2
-	ErrDuplicateProxy Failure = inProxy<<8 | 4
-	ErrUnannounced    Failure = inProxy<<8 | 6
-	ErrNoSelfProxy    Failure = inProxy<<8 | 7
+	ErrTooManyProxies    Failure = inProxy << 8
+	ErrProxyNotFound     Failure = inProxy<<8 | 1
+	ErrNotProxy          Failure = inProxy<<8 | 2
+	ErrDuplicateProxy    Failure = inProxy<<8 | 4
+	ErrProxyNoPermission Failure = inProxy<<8 | 5
+	ErrUnannounced       Failure = inProxy<<8 | 6
+	ErrNoSelfProxy       Failure = inProxy<<8 | 7
 
 	ErrCallFiltered        Failure = inSystem<<8 | 5
 	ErrInsufficientBalance Failure = inBalances<<8 | 2
@@ -309,12 +310,13 @@ var failureNames = map[Failure]string{
 	ErrSymbolAlreadyInUse:               "SymbolAlreadyInUse",
 	ErrTempoOutOfBounds:                 "TempoOutOfBounds",
 
-	ErrTooManyProxies: "TooMany",
-	ErrProxyNotFound:  "NotFound",
-	ErrNotProxy:       "NotProxy",
-	ErrDuplicateProxy: "Duplicate",
-	ErrUnannounced:    "Unannounced",
-	ErrNoSelfProxy:    "NoSelfProxy",
+	ErrTooManyProxies:    "TooMany",
+	ErrProxyNotFound:     "NotFound",
+	ErrNotProxy:          "NotProxy",
+	ErrDuplicateProxy:    "Duplicate",
+	ErrProxyNoPermission: "NoPermission",
+	ErrUnannounced:       "Unannounced",
+	ErrNoSelfProxy:       "NoSelfProxy",
 
 	ErrCallFiltered:        "CallFiltered",
 	ErrInsufficientBalance: "InsufficientBalance",

@@ -18,6 +18,8 @@ type ProxyCall struct {
 	AddProxy           *AddProxy           `scale:"1"`
 	RemoveProxy        *RemoveProxy        `scale:"2"`
 	RemoveProxies      *RemoveProxies      `scale:"3"`
+	CreatePure         *CreatePure         `scale:"4"`
+	KillPure           *KillPure           `scale:"5"`
 	Announce           *Announce           `scale:"6"`
 	RemoveAnnouncement *RemoveAnnouncement `scale:"7"`
 	RejectAnnouncement *RejectAnnouncement `scale:"8"`
@@ -336,6 +338,8 @@ func (c *ProxyAnnounced) dispatch(l *Ledger, o origin) error {
 type ProxyEvent struct {
 	scale.Enum
 	ProxyExecuted *ProxyExecuted `scale:"0"`
+	PureCreated   *PureCreated   `scale:"1"`
+	PureKilled    *PureKilled    `scale:"2"`
 	Announced     *Announced     `scale:"3"`
 	ProxyAdded    *ProxyChanged  `scale:"4"`
 	ProxyRemoved  *ProxyChanged  `scale:"5"`

@@ -58,7 +58,7 @@ func (p ProxyType) allows(c Call) bool {
 		if !p.covers(c.ProxyType) {
 			return false
 		}
-	case *RemoveProxies:
+	case *RemoveProxies, *KillPure:
 		return p.Any != nil
 	}
 	switch {
