@@ -99,6 +99,8 @@ func Run(ctx context.Context, o Options) error {
 		Open: func(url string) (subnet.Store, error) {
 			return exchange.Open(url, exchange.Options{HubEndpoint: services.Hub, Token: os.Getenv(services.HubToken)})
 		},
+		HTTP:   newClient(),
+		Serve:  serve,
 		Verify: verify,
 		Emit:   o.Events.Emit,
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type Network struct {
 	Neurons []*Neuron
 	opts    Options
 	hub     exchange.Mem
+	web     web
 	experts []connito.Group
 }
 
@@ -162,6 +164,8 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 		Open: func(url string) (subnet.Store, error) {
 			return exchange.Open("mem:"+url[len("hf://"):], exchange.Options{Mem: &n.hub})
 		},
+		HTTP:   &http.Client{Transport: &n.web},
+		Serve:  n.web.serve,
 		Verify: verify,
 		Emit:   v.emit,
 	})

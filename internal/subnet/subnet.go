@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/netip"
 )
 
@@ -47,6 +48,11 @@ type Env struct {
 
 	// Open returns the store at a URL such as "hf://org/repo".
 	Open func(url string) (Store, error)
+	// HTTP asks other neurons and the services of the subnet. It follows no
+	// redirects: what a stranger's server says leads nowhere else.
+	HTTP *http.Client
+	// Serve answers requests at an address of this machine until ctx is done.
+	Serve func(ctx context.Context, at netip.AddrPort, h http.Handler) error
 	// Verify reports whether sig is who's signature over msg.
 	Verify func(who Hotkey, msg, sig []byte) bool
 	// Emit tells everybody who watches. It does not block and may be called
