@@ -1,5 +1,12 @@
 package main
 
+import (
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
 // CLI is the command line: one field a command, in the order of the help.
 type CLI struct {
 	Up     UpCommand     `cmd:"" help:"Run a whole network on this machine."`
@@ -48,4 +55,32 @@ type CLI struct {
 
 	Protocols ProtocolsCommand `cmd:"" help:"List the networks that adit knows."`
 	Version   VersionCommand   `cmd:"" help:"Show which adit this is."`
+}
+
+// dashed replaces underscores in the names of commands, as earlier programs spell
+// them, by dashes where the command has those: "wallet new_coldkey".
+func dashed(node *kong.Node, args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			break
+		}
+		if child(node, arg) == nil {
+			arg = strings.ReplaceAll(arg, "_", "-")
+		}
+		if node = child(node, arg); node == nil {
+			break
+		}
+		args[i] = arg
+	}
+	return args
+}
+
+func child(node *kong.Node, name string) *kong.Node {
+	for _, c := range node.Children {
+		if c.Name == name || slices.Contains(c.Aliases, name) {
+			return c
+		}
+	}
+	return nil
 }

@@ -61,10 +61,12 @@ func run(args []string, t terminal) (status int) {
 	helped := false // kong has printed the help, and goes on parsing
 	parser, err := kong.New(&cli,
 		kong.Name("adit"),
-		kong.Description("Mine and validate on decentralized training networks, and run whole ones on this machine."),
+		kong.Description("Mine and validate on decentralized training networks, and run whole ones on this machine.\n\n"+
+			"The commands of earlier programs are there by their names too: overview, metagraph, inspect, weights, set_weights, list, "+
+			"transfer, register, stake, unstake, new_coldkey, new_hotkey, regen_coldkey, regen_hotkey."),
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(int) { helped = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Vars{"networkdir": defaultDir()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(t),
@@ -75,7 +77,7 @@ func run(args []string, t terminal) (status int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(dashed(parser.Model.Node, args))
 	if helped {
 		return 0
 	}

@@ -19,9 +19,9 @@ type SubnetCommand struct {
 	Register        SubnetRegisterCommand    `cmd:"" help:"Make a hotkey a neuron of a subnet."`
 	Create          SubnetCreateCommand      `cmd:"" help:"Create a subnet."`
 	Start           SubnetStartCommand       `cmd:"" help:"Let a subnet's emission and trade begin."`
-	CheckStart      SubnetCheckStartCommand  `cmd:"" name:"check-start" aliases:"check_start" help:"Tell when a subnet may be started."`
-	SetIdentity     SubnetSetIdentityCommand `cmd:"" name:"set-identity" aliases:"set_identity" help:"Say what a subnet is."`
-	GetIdentity     SubnetGetIdentityCommand `cmd:"" name:"get-identity" aliases:"get_identity" help:"Show what a subnet is said to be."`
+	CheckStart      SubnetCheckStartCommand  `cmd:"" name:"check-start" help:"Tell when a subnet may be started."`
+	SetIdentity     SubnetSetIdentityCommand `cmd:"" name:"set-identity" help:"Say what a subnet is."`
+	GetIdentity     SubnetGetIdentityCommand `cmd:"" name:"get-identity" help:"Show what a subnet is said to be."`
 	Set             SubnetSetCommand         `cmd:"" help:"Change a setting, as its owner or as root."`
 }
 

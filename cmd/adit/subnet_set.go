@@ -35,7 +35,8 @@ Examples:
   adit subnet set --netuid 1
   adit subnet set --netuid 1 immunity_period 7200 --wallet-name owner
   adit subnet set --netuid 1 alpha_values 45875 58982
-  adit subnet set --netuid 1 tempo 20 --sudo --wallet-name alice --network local`
+  adit subnet set --netuid 1 tempo 20 --sudo --wallet-name alice --network local
+  adit sudo set --netuid 1 immunity_period 7200 --wallet-name owner`
 }
 
 // A settable is a setting as JSON.
@@ -132,6 +133,7 @@ func (c SubnetSetCommand) Run(ctx context.Context, t terminal) error {
 		}
 		result.After = now[shown]
 	}
+	r.Message = fmt.Sprintf("Set %s of subnet %d", shown, n)
 	if result.After == nil {
 		return c.print(t, r, result, [2]string{shown, strings.Join(values, " ")})
 	}

@@ -27,12 +27,12 @@ type WalletCommand struct {
 	Inspect         InspectCommand               `cmd:"" help:"Tell of a wallet what it has and where it is registered."`
 	Overview        OverviewCommand              `cmd:"" help:"Show a wallet's neurons."`
 	Transfer        TransferCommand              `cmd:"" help:"Send TAO."`
-	AssociateHotkey WalletAssociateHotkeyCommand `cmd:"" name:"associate-hotkey" aliases:"associate_hotkey" help:"Make a coldkey the owner of a hotkey."`
-	SwapHotkey      WalletSwapHotkeyCommand      `cmd:"" name:"swap-hotkey" aliases:"swap_hotkey" help:"Put a hotkey into the place of another."`
-	SwapColdkey     WalletSwapColdkeyCommand     `cmd:"" name:"swap-coldkey" aliases:"swap_coldkey" help:"Put a coldkey into the place of another."`
+	AssociateHotkey WalletAssociateHotkeyCommand `cmd:"" name:"associate-hotkey" help:"Make a coldkey the owner of a hotkey."`
+	SwapHotkey      WalletSwapHotkeyCommand      `cmd:"" name:"swap-hotkey" help:"Put a hotkey into the place of another."`
+	SwapColdkey     WalletSwapColdkeyCommand     `cmd:"" name:"swap-coldkey" help:"Put a coldkey into the place of another."`
 	SwapCheck       WalletSwapStatusCommand      `cmd:"" name:"swap-check" hidden:"" help:"See wallet swap-coldkey status."`
-	SetIdentity     WalletSetIdentityCommand     `cmd:"" name:"set-identity" aliases:"set_identity" help:"Say on the chain who the coldkey is."`
-	GetIdentity     WalletGetIdentityCommand     `cmd:"" name:"get-identity" aliases:"get_identity" help:"Show who a coldkey says it is."`
+	SetIdentity     WalletSetIdentityCommand     `cmd:"" name:"set-identity" help:"Say on the chain who the coldkey is."`
+	GetIdentity     WalletGetIdentityCommand     `cmd:"" name:"get-identity" help:"Show who a coldkey says it is."`
 	ExportJSON      WalletExportJSONCommand      `cmd:"" name:"export-json" help:"Print a key as a JSON file of polkadot.js."`
 	Keyring         WalletKeyringCommand         `cmd:"" help:"Keep the password of a key file in the system's keyring."`
 	Reencrypt       WalletReencryptCommand       `cmd:"" help:"Give a key file a new password, in today's form."`
