@@ -87,6 +87,15 @@ def run(check, subtensor, alice, bob, done, submit):
         expect("Err" in str(result), result)
         done(subtensor.remove_proxy(bob, alice.coldkey.ss58_address, "Staking", 0))
 
+    @check("a pure proxy is made and given up")
+    def _():
+        made = done(subtensor.create_pure_proxy(bob, proxy_type="Any", delay=0, index=0)).data
+        pure = made["pure_account"]
+        expect([p.delegate for p in subtensor.get_proxies_for_real_account(pure)[0]] == [coldkey])
+        done(subtensor.kill_pure_proxy(bob, pure_proxy_ss58=pure, spawner=coldkey, proxy_type="Any", index=0,
+                                       height=made["height"], ext_index=made["ext_index"]))
+        expect(subtensor.get_proxies_for_real_account(pure)[0] == [])
+
     @check("nothing is locked, and no flow is kept")
     def _():
         expect(subtensor.get_coldkey_lock(coldkey, 1) is None)

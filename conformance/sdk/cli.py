@@ -124,6 +124,8 @@ def run(check, subtensor, btcli, wallets):
         had = subtensor.get_balance(alice)
         sent = btcli.done("bob", "default", "wallet", "transfer", "--dest", alice, "--amount", "1", "--proxy", carol().coldkeypub.ss58_address)
         expect(sent["success"] and subtensor.get_balance(alice) == had + tao(1), sent)
+        made = btcli.done("bob", "default", "proxy", "create", "--proxy-type", "Any", "--delay", "0", "--index", "0")["data"]
+        expect([p.delegate for p in subtensor.get_proxies_for_real_account(made["pure"])[0]] == [bob], made)
         removed = btcli.done("carol", "h", "proxy", "remove", *proxy)
         expect(removed["success"], removed)
         expect(subtensor.get_proxies_for_real_account(carol().coldkeypub.ss58_address)[0] == [])
