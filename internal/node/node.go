@@ -101,6 +101,7 @@ func Run(ctx context.Context, o Options) error {
 		},
 		HTTP:   newClient(),
 		Serve:  serve,
+		Secret: os.Getenv,
 		Verify: verify,
 		Emit:   o.Events.Emit,
 	}

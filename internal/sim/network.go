@@ -166,6 +166,7 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 		},
 		HTTP:   &http.Client{Transport: &n.web},
 		Serve:  n.web.serve,
+		Secret: func(string) string { return "" },
 		Verify: verify,
 		Emit:   v.emit,
 	})

@@ -53,6 +53,9 @@ type Env struct {
 	HTTP *http.Client
 	// Serve answers requests at an address of this machine until ctx is done.
 	Serve func(ctx context.Context, at netip.AddrPort, h http.Handler) error
+	// Secret returns what the person who runs the role keeps under a name, such as
+	// a token in an environment variable, or "".
+	Secret func(name string) string
 	// Verify reports whether sig is who's signature over msg.
 	Verify func(who Hotkey, msg, sig []byte) bool
 	// Emit tells everybody who watches. It does not block and may be called

@@ -22,6 +22,7 @@ type Config struct {
 		HotkeyName  string   `yaml:"hotkey_name" help:"in the wallet"`
 		IP          string   `yaml:"ip" help:"served as axon, with port; none serves no axon"`
 		Port        uint16   `yaml:"port"`
+		ServerLax   []string `yaml:"server_lax,omitempty" help:"checks that the checkpoint server leaves out; upstream means those that upstream's version of the generation leaves out"`
 	} `yaml:"chain"`
 
 	Cycle struct {
@@ -65,6 +66,10 @@ type Config struct {
 		CheckpointTopK     int    `yaml:"checkpoint_topk" help:"checkpoints and baselines kept"`
 		EvalSequences      int    `yaml:"eval_sequences" help:"held-out sequences that choose the best checkpoint"`
 		MaxBytes           int64  `yaml:"max_bytes" help:"largest file taken from another neuron"`
+
+		MaxSubmissionBytes          int64 `yaml:"max_submission_bytes" help:"largest submission that is taken over HTTP"`
+		MaxSubmissionBytesPerExpert int64 `yaml:"max_submission_bytes_per_expert" help:"for each expert of the group; 0 leaves it to max_submission_bytes"`
+		SubmissionConcurrency       int   `yaml:"submission_concurrency" help:"submissions that are received at a time"`
 	} `yaml:"ckpt"`
 
 	Evaluation struct {
@@ -118,6 +123,8 @@ func NewConfig() subnet.Config {
 	c.Ckpt.CheckpointTopK = 2
 	c.Ckpt.EvalSequences = 16
 	c.Ckpt.MaxBytes = 8 << 30
+	c.Ckpt.MaxSubmissionBytes = maxSubmission
+	c.Ckpt.SubmissionConcurrency = uploadsAtOnce
 	c.Evaluation.Sequences = 128
 	c.Evaluation.ReportSequences = 256
 	c.Evaluation.TopKMinersMerged = 1
@@ -149,6 +156,12 @@ func (c *Config) Validate() error {
 	}
 	if _, err := c.axon(); err != nil {
 		bad("chain.ip", "%v", err)
+	}
+	if _, err := rules.parseLaxity(c.Chain.ServerLax); err != nil {
+		bad("chain.server_lax", "%v", err)
+	}
+	if c.Ckpt.MaxSubmissionBytesPerExpert < 0 {
+		bad("ckpt.max_submission_bytes_per_expert", "must not be below 0")
 	}
 	if precisions[c.Model.Precision] == "" {
 		bad("model.precision", "must be fp32, fp16 or bf16, not %q", c.Model.Precision)
@@ -189,6 +202,7 @@ func (c *Config) Validate() error {
 		{"ckpt.checkpoint_interval", float64(c.Ckpt.CheckpointInterval)},
 		{"ckpt.checkpoint_topk", float64(c.Ckpt.CheckpointTopK)},
 		{"ckpt.eval_sequences", float64(c.Ckpt.EvalSequences)}, {"ckpt.max_bytes", float64(c.Ckpt.MaxBytes)},
+		{"ckpt.max_submission_bytes", float64(c.Ckpt.MaxSubmissionBytes)}, {"ckpt.submission_concurrency", float64(c.Ckpt.SubmissionConcurrency)},
 		{"log.metric_interval", float64(c.Log.MetricInterval)},
 		{"evaluation.sequences", float64(c.Evaluation.Sequences)},
 		{"evaluation.report_sequences", float64(c.Evaluation.ReportSequences)},

@@ -173,32 +173,40 @@ func (n *neuron) fetch(ctx context.Context, dir string, g Group, c Commit) (stri
 	own := subnet.Format(n.cfg.Ckpt.Format)
 	for _, f := range []subnet.Format{own, other(own)} {
 		name := dir + "/" + shardFile(g.ID, f)
-		if file, err := n.Dir.Open(name); err == nil {
-			return name, file.Close()
-		}
-		began := time.Now()
-		draft, err := n.Dir.Resume(name)
-		if err != nil {
-			return "", err
-		}
-		err = store.Get(ctx, c.Revision, shardFile(g.ID, f), draft, n.cfg.Ckpt.MaxBytes)
-		if err == nil {
-			err = n.accept(draftFile{draft, name}, g, c)
-		}
-		if err == nil {
-			n.note("fetch", "fetched and checked", slog.Duration("fetch_time", time.Since(began)), slog.String("path", name))
-			return name, draft.Commit()
-		}
-		if !errors.Is(err, subnet.ErrTemporary) && ctx.Err() == nil {
-			err = errors.Join(err, draft.Truncate(0)) // wrong bytes are no beginning
-		}
-		err = errors.Join(err, draft.Close())
+		err := n.receive(ctx, name, g, c, func(draft subnet.Draft) error {
+			return store.Get(ctx, c.Revision, shardFile(g.ID, f), draft, n.cfg.Ckpt.MaxBytes)
+		})
 		if f == own && errors.Is(err, subnet.ErrNotFound) {
 			continue
 		}
-		return "", err
+		return name, err
 	}
 	panic("unreachable: the last format returns")
+}
+
+// receive makes a file of the directory from what get downloads of it, if it is
+// what was committed to. A file that is there already was checked when it came.
+func (n *neuron) receive(ctx context.Context, name string, g Group, c Commit, get func(subnet.Draft) error) error {
+	if file, err := n.Dir.Open(name); err == nil {
+		return file.Close()
+	}
+	began := time.Now()
+	draft, err := n.Dir.Resume(name)
+	if err != nil {
+		return err
+	}
+	err = get(draft)
+	if err == nil {
+		err = n.accept(draftFile{draft, name}, g, c)
+	}
+	if err == nil {
+		n.note("fetch", "fetched and checked", slog.Duration("fetch_time", time.Since(began)), slog.String("path", name))
+		return draft.Commit()
+	}
+	if !errors.Is(err, subnet.ErrTemporary) && ctx.Err() == nil {
+		err = errors.Join(err, draft.Truncate(0)) // wrong bytes are no beginning
+	}
+	return errors.Join(err, draft.Close())
 }
 
 func other(f subnet.Format) subnet.Format {
