@@ -138,6 +138,7 @@ func (f actorFlags) serve(ctx context.Context, t terminal, title string, axon su
 			return fmt.Errorf("the axon is published, but its metrics are not: %w", err)
 		}
 	}
+	r.Message = fmt.Sprintf("Published where %s serves on subnet %d", result.Hotkey, a.netuid)
 	return f.print(t, r, result, [2]string{"axon", axonText(axon.Addr)})
 }
 

@@ -166,6 +166,7 @@ func (c CommitmentSetCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	r.Message = fmt.Sprintf("Committed %s on subnet %d", counted(len(fields), "field"), a.netuid)
 	return c.print(t, r, &result, [2]string{"space left", fmt.Sprintf("%d of %d bytes in this epoch", result.Left, limit)})
 }
 

@@ -171,7 +171,7 @@ func (s shownCommitments) printEach(t terminal) error {
 
 // table is the commitments, a field a row, for a terminal of a width.
 func (s shownCommitments) table(width int) tui.Table {
-	const others, least = 42, 20 // cells of the other columns where room is scarce, and of the data
+	const others, least = 36, 20 // cells of the other columns where room is scarce, and of the data
 	table := tui.Table{Columns: []tui.Column{{Head: "UID", Right: true}, {Head: "HOTKEY", Brief: 9}, {Head: "BLOCK", Right: true, Drop: 1}, {Head: "KIND"}, {Head: "DATA", Brief: max(least, width-others)}}}
 	for _, c := range s.Commitments {
 		uid := "gone"

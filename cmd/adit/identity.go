@@ -120,6 +120,7 @@ func (c WalletSetIdentityCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	r.Message = "Said who " + keys.Address(o.who) + " is"
 	return c.print(t, r, ownIdentity{id})
 }
 
@@ -235,6 +236,7 @@ func (c SubnetSetIdentityCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	r.Message = fmt.Sprintf("Said what subnet %d is", n)
 	return c.print(t, r, subnetIdentity{id})
 }
 

@@ -226,6 +226,7 @@ func (c ProxyAddCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	r.Message = fmt.Sprintf("Let %s act for %s", result.Delegate, result.Account)
 	return c.print(t, r, result, [2]string{"deposit", formatTAO(after) + " TAO"})
 }
 
@@ -280,6 +281,10 @@ func (c ProxyRemoveCommand) Run(ctx context.Context, t terminal) error {
 	r, err := c.deal(ctx, t, o.client, deal{signer: o.files, call: call, title: "remove proxies", told: append(told, [2]string{"deposit", formatTAO(before) + " → " + formatTAO(result.Deposit) + " TAO"})})
 	if err != nil {
 		return err
+	}
+	r.Message = "Removed " + counted(len(now), "proxy account") + " of " + result.Account
+	if !c.All {
+		r.Message = fmt.Sprintf("Let %s act for %s no more", result.Delegate, result.Account)
 	}
 	return c.print(t, r, result, [2]string{"deposit", formatTAO(result.Deposit) + " TAO"})
 }

@@ -84,6 +84,7 @@ func (c ProxyAnnounceCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	result := map[string]any{"real": keys.Address(owner), "call_hash": hashText(hash), "delay": delay, "announced": name}
+	r.Message = "Announced " + name
 	return c.print(t, r, result, [2]string{"may be done", when})
 }
 
@@ -152,6 +153,7 @@ func (c ProxyExecuteCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	r.Message = fmt.Sprintf("Did %s for %s", name, keys.Address(owner))
 	return c.print(t, r, map[string]any{"real": keys.Address(owner), "delegate": keys.Address(delegate), "executed": name})
 }
 

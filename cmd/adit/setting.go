@@ -104,10 +104,10 @@ func nearest(word string, names []string) []string {
 	return sorted[:min(3, len(sorted))]
 }
 
-// edits is how many letters must be put in, left out or changed to make b of a.
-// Where one is part of the other it is few, as a shorter word may well mean a longer.
+// edits is how many letters must be put in, left out or changed to make b of a, or
+// one more than for the beginning or a part of b: a short word may well mean a longer.
 func edits(a, b string) int {
-	if a != "" && strings.Contains(b, a) {
+	if a != b && a != "" && strings.Contains(b, a) {
 		return 1
 	}
 	row := make([]int, len(b)+1)
@@ -125,7 +125,7 @@ func edits(a, b string) int {
 			before, row[j+1] = row[j+1], cost
 		}
 	}
-	return row[len(b)]
+	return min(row[len(b)], slices.Min(row)+1)
 }
 
 // callWith returns the call that gives a setting its values.
@@ -275,6 +275,9 @@ func parseFixed(text string, fixed []string) (any, error) {
 	x, _, err := big.ParseFloat(text, 10, 256, big.ToNearestEven)
 	if err != nil || x.IsInf() {
 		return nil, fmt.Errorf("%q is no number", text)
+	}
+	if x.MantExp(nil) > whole { // far too large an exponent would take all memory below
+		return nil, errors.New(text + " is too large, or below 0")
 	}
 	bits, _ := x.SetMantExp(x, part).Int(nil)
 	t := numberType{uint(whole + part), fixed[0][0] == 'I'}

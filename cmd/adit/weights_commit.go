@@ -102,6 +102,7 @@ func (c WeightsCommitCommand) Run(ctx context.Context, t terminal) error {
 	if !r.DryRun {
 		result.File = kept.name
 	}
+	r.Message = fmt.Sprintf("Committed to weights of uid %d on subnet %d", w.UID, w.netuid)
 	return c.print(t, r, result, [2]string{"hash", kept.Hash}, [2]string{"file", kept.name}, [2]string{"reveal", when})
 }
 

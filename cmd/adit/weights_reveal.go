@@ -76,6 +76,7 @@ func (c WeightsRevealCommand) Run(ctx context.Context, t terminal) error {
 	}
 	result := w.result(x)
 	result.Hash, result.File = kept.Hash, kept.name
+	r.Message = fmt.Sprintf("Revealed weights of uid %d on subnet %d", w.UID, w.netuid)
 	return c.print(t, r, result, [2]string{"weights", "set"})
 }
 

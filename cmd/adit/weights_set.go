@@ -113,5 +113,10 @@ func (c WeightsSetCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return c.print(t, r, &result, [2]string{"weights", tell()})
+	way := tell()
+	r.Message = fmt.Sprintf("Set weights of uid %d on subnet %d", w.UID, w.netuid)
+	if result.Committed {
+		r.Message = fmt.Sprintf("Committed weights of uid %d on subnet %d", w.UID, w.netuid)
+	}
+	return c.print(t, r, &result, [2]string{"weights", way})
 }
