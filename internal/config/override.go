@@ -9,7 +9,9 @@ import (
 
 // override sets single settings, each given as "path=value". The value is read
 // as it would be in the file, but a text setting takes it as it is.
-func override(into any, overrides []string) error {
+func override(into any, overrides []string) error { return newTree(into).override(into, overrides) }
+
+func (t *tree) override(into any, overrides []string) error {
 	var problems []error
 	for _, o := range overrides {
 		path, value, ok := strings.Cut(o, "=")
@@ -19,13 +21,41 @@ func override(into any, overrides []string) error {
 		}
 		v, err := lookup(reflect.ValueOf(into), path)
 		if err == nil {
-			err = set(v, value)
+			if err = set(v, value); err == nil {
+				t.from[path] = "--set"
+			}
+		} else if t.translator != nil {
+			err = t.overrideForeign(into, path, value, err)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", path, err))
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// overrideForeign sets what another program's setting stands for; unknown is what
+// is wrong with it if nobody has it.
+func (t *tree) overrideForeign(into any, path, value string, unknown error) error {
+	meaning, ok := t.translator.Translate(path, value)
+	if !ok {
+		return unknown
+	}
+	if meaning.Ignored != "" {
+		t.warnings = append(t.warnings, fmt.Sprintf("%s has no effect: %s", path, meaning.Ignored))
+	}
+	for _, s := range meaning.Settings {
+		to, value, _ := strings.Cut(s, "=")
+		v, err := lookup(reflect.ValueOf(into), to)
+		if err == nil {
+			err = set(v, value)
+		}
+		if err != nil {
+			return err
+		}
+		t.from[to] = "--set, as " + path
+	}
+	return nil
 }
 
 // lookup finds the field at a dotted path, making what is missing on the way.

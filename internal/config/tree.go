@@ -13,12 +13,22 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"adit/internal/subnet"
 )
 
 // A tree knows which settings there are, and where in a file each was given.
 type tree struct {
 	root  reflect.Value
+	name  string             // of the file, for warnings
 	given map[[2]int]setting // by line and column of the value
+
+	translator subnet.Translator // or nil
+	section    string            // where root stands among the translator's settings
+	foreign    map[*ast.MappingValueNode]bool
+	pending    []pending
+	warnings   []string
+	from       map[string]string // where a setting was given
 }
 
 // A setting is one field by its dotted path.
@@ -28,16 +38,23 @@ type setting struct {
 }
 
 func newTree(into any) *tree {
-	return &tree{reflect.ValueOf(into), map[[2]int]setting{}}
+	t := &tree{root: reflect.ValueOf(into), given: map[[2]int]setting{}, foreign: map[*ast.MappingValueNode]bool{}, from: map[string]string{}}
+	t.translator, _ = into.(subnet.Translator)
+	return t
 }
 
 // check finds the keys that no field answers to, all of them, and values that
 // the YAML library would take for what they are not.
 func (t *tree) check(name string, body ast.Node) error {
 	var problems []error
-	t.walk(t.root, "", body, func(msg string, at *token.Token) {
+	t.walk(t.root, t.section, body, func(msg string, at *token.Token) {
 		problems = append(problems, problem(name, msg, at))
 	})
+	for at, place := range t.given {
+		if place.path != "" {
+			t.from[place.path] = fmt.Sprintf("%s:%d", t.name, at[0])
+		}
+	}
 	return errors.Join(problems...)
 }
 
@@ -89,7 +106,7 @@ func (t *tree) pair(v reflect.Value, path string, pair *ast.MappingValueNode, wr
 		fields := fieldsOf(v)
 		f, ok := fields.find(key.Value)
 		if !ok {
-			wrong(fmt.Sprintf("unknown setting %q%s", at, didYouMean(key.Value, fields.names())), key)
+			t.unknown(v, at, pair, wrong)
 			return
 		}
 		t.walk(f.value, at, pair.Value, wrong)
