@@ -77,7 +77,7 @@ func TestPlainDict(t *testing.T) {
 	}
 }
 
-func torch(t *testing.T, v any) []byte {
+func torch(t testing.TB, v any) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := torchfile.Encode(&b, v); err != nil {
@@ -226,6 +226,17 @@ func FuzzRead(f *testing.F) {
 			if err := x.Check(); err != nil {
 				t.Errorf("tensor %q: %v", name, err)
 			}
+		}
+		x, err := Open(file(b), 1<<40)
+		if err != nil {
+			t.Fatalf("Read reads what Open does not: %v", err)
+		}
+		v := seen{tensors: tensor.Dict{}}
+		if err := x.Visit(&v); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(d, v.tensors, alike); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

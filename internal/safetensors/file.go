@@ -9,6 +9,7 @@ package safetensors
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -63,6 +64,29 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
+// Parse reads the header of a file whose tensors are not there yet: the bytes
+// behind the header's length. It takes header over. The file it tells of ends with
+// its last tensor, and has no [File.Reader].
+func Parse(header []byte) (*File, error) {
+	if len(header) > maxHeader {
+		return nil, fmt.Errorf("safetensors: header of %d bytes", len(header))
+	}
+	f := new(File)
+	if err := f.parse(header); err != nil {
+		return nil, fmt.Errorf("safetensors header: %w", err)
+	}
+	var data int64
+	for _, e := range f.entries {
+		if data += e.size; data < 0 {
+			return nil, errors.New("safetensors header: the tensors together are too large")
+		}
+	}
+	if err := f.place(8+int64(len(header)), data); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 func readHeader(r io.ReaderAt, size int64) ([]byte, error) {
 	var b [8]byte
 	if size < 8 {
@@ -105,6 +129,13 @@ func (f *File) Len() int { return len(f.entries) }
 // Name returns the i-th tensor's name in byte order.
 func (f *File) Name(i int) string { return f.name(f.entries[i]) }
 
+// At returns where the i-th tensor in byte order of the names lies.
+func (f *File) At(i int) Info { return f.info(f.entries[i]) }
+
+func (f *File) info(e entry) Info {
+	return Info{e.dtype, f.appendShape(make([]int, 0, e.rank), e), e.offset, e.size}
+}
+
 // Names returns the tensors' names in byte order.
 func (f *File) Names() []string {
 	names := make([]string, len(f.entries))
@@ -141,7 +172,7 @@ func (f *File) Info(name string) (Info, bool) {
 	if !ok {
 		return Info{}, false
 	}
-	return Info{e.dtype, f.appendShape(make([]int, 0, e.rank), e), e.offset, e.size}, true
+	return f.info(e), true
 }
 
 // Reader returns the bytes of the tensor of that name, nil if there is none.

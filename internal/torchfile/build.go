@@ -23,6 +23,9 @@ type builder struct {
 	values   int
 	storages [][]byte // what has been read of the archive, by the order of names
 	tensors  []any    // those that have been read, by their numbers
+	views    bool     // leaves tensors where they are
+	places   []int64  // where what has been looked up begins, by the order of names
+	pieces   int64    // that views are scattered in, all together
 	seed     maphash.Seed
 }
 
@@ -195,6 +198,14 @@ func (b *builder) tensor(w word) (any, error) {
 	if b.tensors[number] != nil {
 		return b.tensors[number], nil
 	}
+	if b.views {
+		t, err := b.locate(v)
+		if err != nil {
+			return nil, err
+		}
+		b.tensors[number] = t
+		return t, nil
+	}
 	s, err := b.storage(v)
 	if err != nil {
 		return nil, err
@@ -230,12 +241,9 @@ func (b *builder) storage(v *view) ([]byte, error) {
 		}
 		b.storages = make([][]byte, len(b.archive.byName))
 	}
-	var name [len("data/") + 64]byte
-	n := copy(name[:], "data/")
-	n += copy(name[n:], v.key)
-	i, ok := b.archive.find(name[:n])
-	if !ok || n < len("data/")+len(v.key) {
-		return nil, fmt.Errorf("there is no %.200q in the file", "data/"+v.key)
+	i, err := b.storageOf(v)
+	if err != nil {
+		return nil, err
 	}
 	if b.storages[i] == nil {
 		data, err := b.archive.read(i)
@@ -245,8 +253,28 @@ func (b *builder) storage(v *view) ([]byte, error) {
 		b.storages[i] = data
 	}
 	data := b.storages[i]
-	if want := v.numel * int64(v.dtype.Size()); int64(len(data)) != want {
-		return nil, fmt.Errorf("data/%s has %d bytes, not %d", v.key, len(data), want)
+	if err := v.fills(int64(len(data))); err != nil {
+		return nil, err
 	}
 	return data, nil
+}
+
+// storageOf returns where among the names a view's storage is.
+func (b *builder) storageOf(v *view) (int, error) {
+	var name [len("data/") + 64]byte
+	n := copy(name[:], "data/")
+	n += copy(name[n:], v.key)
+	i, ok := b.archive.find(name[:n])
+	if !ok || n < len("data/")+len(v.key) {
+		return 0, fmt.Errorf("there is no %.200q in the file", "data/"+v.key)
+	}
+	return i, nil
+}
+
+// fills returns an error unless the storage has size bytes.
+func (v *view) fills(size int64) error {
+	if want := v.numel * int64(v.dtype.Size()); size != want {
+		return fmt.Errorf("data/%s has %d bytes, not %d", v.key, size, want)
+	}
+	return nil
 }

@@ -134,6 +134,7 @@ func roundTrip(t *testing.T, b []byte) {
 	if err != nil {
 		return
 	}
+	sameIndex(t, b, v)
 	var again bytes.Buffer
 	if err := Encode(&again, v); err != nil {
 		t.Fatal(err)
@@ -145,10 +146,12 @@ func roundTrip(t *testing.T, b []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprintf("%v", dump(v2)), fmt.Sprintf("%v", dump(v)); got != want {
+	if got, want := dumped(v2), dumped(v); got != want {
 		t.Errorf("%s, then %s", want, got)
 	}
 }
+
+func dumped(v any) string { return fmt.Sprintf("%v", dump(v)) }
 
 // dump shows a value with its dicts' items instead of addresses.
 func dump(v any) any {

@@ -98,14 +98,14 @@ func Is(prefix []byte) bool {
 // leaves enough of that for a caller to make a map of one dict's items. A file
 // that describes more than that is refused.
 func Decode(r io.ReaderAt, size, limit int64) (any, error) {
-	v, err := decode(r, size, limit)
+	v, err := decode(r, size, limit, false)
 	if err != nil {
 		return nil, fmt.Errorf("torch file: %w", err)
 	}
 	return v, nil
 }
 
-func decode(r io.ReaderAt, size, limit int64) (any, error) {
+func decode(r io.ReaderAt, size, limit int64, views bool) (any, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%d bytes are more than the %d allowed", size, limit)
 	}
@@ -132,7 +132,9 @@ func decode(r io.ReaderAt, size, limit int64) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data.pkl: at byte %d: %w", m.at, err)
 	}
-	return newBuilder(a, m, limit).build(top, 0)
+	b := newBuilder(a, m, limit)
+	b.views = views
+	return b.build(top, 0)
 }
 
 // begins refuses what is no zip file, and says what it is instead.

@@ -182,11 +182,13 @@ func TestViews(t *testing.T) {
 		{"three", 0, "K\x02K\x02K\x02\x87", "K\x01K\x02K\x08\x87", []int{2, 2, 2}, "082a193b"},
 		{"nothing", 16, "K\x00K\x05\x86", "K\x05K\x01\x86", []int{0, 5}, ""},
 	} {
-		got, err := decodeBytes(pickled(t, mkView(tt.offset, tt.size, tt.stride)), 1<<20)
+		b := pickled(t, mkView(tt.offset, tt.size, tt.stride))
+		got, err := decodeBytes(b, 1<<20)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
+		sameIndex(t, b, got)
 		want := tensor.Tensor{DType: tensor.U8, Shape: tt.shape, Data: []byte(tt.want)}
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s:\n%s", tt.name, diff)
