@@ -114,6 +114,13 @@ type Protocol struct {
 	// Metrics and Columns are the figures that the roles' events hold.
 	Metrics []Metric
 	Columns []Column
+	// Checks are what should be in order before a first round, besides what
+	// every neuron needs.
+	Checks []Check
+	// Explain tells what became of a neuron's work in a round, or would become
+	// of it: it changes nothing that others see, and writes to Env.Dir nothing but
+	// files that it removes. nil if the protocol cannot tell.
+	Explain func(context.Context, Env, ExplainOptions) (Explanation, error)
 }
 
 // A Role is one part in a protocol that a process can play until ctx is done.
