@@ -62,32 +62,31 @@ func shardFile(group int, f subnet.Format) string {
 // expert's of the group, one that is not finite, none at all, and, where exact,
 // one that is missing.
 func checkShard(d tensor.Dict, a Assignment, exact bool) error {
-	if err := checkKeys(d, a, exact); err != nil {
+	c := contentsOf(d, d.Keys())
+	if err := c.checkKeys(a, exact); err != nil {
 		return err
 	}
-	return checkFinite(d)
+	return c.checkFinite()
 }
 
-func checkKeys(d tensor.Dict, a Assignment, exact bool) error {
-	if len(d) == 0 {
+func (c Contents) checkKeys(a Assignment, exact bool) error {
+	if len(c.Names) == 0 {
 		return errors.New("no tensors")
 	}
-	for _, key := range d.Keys() {
+	for _, key := range c.Names {
 		if !a.Owns(key) {
 			return fmt.Errorf("tensor %.120q is no expert's of this group", key)
 		}
 	}
-	if exact && len(d) != a.keys() {
-		return fmt.Errorf("incomplete expert set: %d of %d tensors", len(d), a.keys())
+	if exact && len(c.Names) != a.keys() {
+		return fmt.Errorf("incomplete expert set: %d of %d tensors", len(c.Names), a.keys())
 	}
 	return nil
 }
 
-func checkFinite(d tensor.Dict) error {
-	for _, key := range d.Keys() {
-		if !d[key].Finite() {
-			return fmt.Errorf("tensor %q has NaN or Inf values", key)
-		}
+func (c Contents) checkFinite() error {
+	if c.NotFinite != "" {
+		return fmt.Errorf("tensor %q has NaN or Inf values", c.NotFinite)
 	}
 	return nil
 }

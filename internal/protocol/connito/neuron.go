@@ -28,7 +28,7 @@ func newNeuron(env subnet.Env) (*neuron, error) {
 	if !ok {
 		return nil, fmt.Errorf("settings are of type %T, want those of connito", env.Config)
 	}
-	rules, err := RulesByName(cfg.Rules)
+	rules, err := cfg.ruleset()
 	if err != nil {
 		return nil, err
 	}
@@ -218,11 +218,20 @@ func other(f subnet.Format) subnet.Format {
 
 // accept refuses a file that is not what was committed to.
 func (n *neuron) accept(f subnet.File, g Group, c Commit) error {
-	d, err := checkpoint.Read(f, n.cfg.Ckpt.MaxBytes)
+	got, err := n.digest(f)
 	if err != nil {
 		return stopped(gateParse, err)
 	}
-	return n.rules.inspect(d, d.Keys(), c, g.Assignment).err()
+	return n.rules.inspect(got, c, g.Assignment).err()
+}
+
+// digest reads a shard, once, and returns what its verdict depends on.
+func (n *neuron) digest(f subnet.File) (Contents, error) {
+	x, err := checkpoint.Open(f, n.cfg.Ckpt.MaxBytes)
+	if err != nil {
+		return Contents{}, err
+	}
+	return n.rules.digest(x)
 }
 
 // A draftFile reads a draft as the file it will be.

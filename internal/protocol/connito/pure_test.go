@@ -12,7 +12,7 @@ import (
 // callers, and touch nothing.
 func TestPureFiles(t *testing.T) {
 	for _, name := range []string{
-		"aggregator", "assign", "assignmentfile", "blockzero", "bundle", "cohort", "commits", "doorman", "experts", "generations", "groups",
+		"aggregator", "assign", "assignmentfile", "blockzero", "bundle", "cohort", "commits", "digest", "doorman", "experts", "generations", "groups",
 		"history", "json", "laxity", "merge", "messages", "phaseservice", "roles", "rules", "schedule", "score", "seed", "status", "waiting", "weights", "why", "wire",
 	} {
 		f, err := parser.ParseFile(token.NewFileSet(), name+".go", nil, parser.ImportsOnly)

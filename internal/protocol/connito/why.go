@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"adit/internal/subnet"
-	"adit/internal/tensor"
 )
 
 // A Gate is one thing that a submission has to pass on its way to a weight, and
@@ -183,20 +182,19 @@ func (r Rules) versionFits(version, cycle uint64) bool {
 	return r.VersionCycles == 0 || version >= oldest && version <= newest
 }
 
-// inspect decides whether a file's tensors are what was committed to and what a
-// stranger may submit. They come in the file's order.
-func (r Rules) inspect(d tensor.Dict, order []string, c Commit, a Assignment) Why {
-	got := r.hash(d, order)
-	w := Why{{Name: gateHash, Passed: got == c.Hash, Facts: []Fact{{"file", got}, {"committed", c.Hash}}}}
+// inspect decides whether a file's contents are what was committed to and what a
+// stranger may submit.
+func (r Rules) inspect(got Contents, c Commit, a Assignment) Why {
+	w := Why{{Name: gateHash, Passed: got.Hash == c.Hash, Facts: []Fact{{"file", got.Hash}, {"committed", c.Hash}}}}
 	if !w[0].Passed {
-		w[0].Reason = fmt.Sprintf("hash mismatch: file has %s, committed %s", got, c.Hash)
+		w[0].Reason = fmt.Sprintf("hash mismatch: file has %s, committed %s", got.Hash, c.Hash)
 		return w
 	}
-	w = append(w, gateOf(gateKeys, checkKeys(d, a, r.ExactKeys), fact("tensors", float64(len(d))), fact("of", float64(a.keys()))))
+	w = append(w, gateOf(gateKeys, got.checkKeys(a, r.ExactKeys), fact("tensors", float64(len(got.Names))), fact("of", float64(a.keys()))))
 	if !w[1].Passed {
 		return w
 	}
-	return append(w, gateOf(gateFinite, checkFinite(d)))
+	return append(w, gateOf(gateFinite, got.checkFinite()))
 }
 
 // inspected is what inspect says of a file that it has nothing against.

@@ -87,18 +87,18 @@ func TestInspect(t *testing.T) {
 		{"empty", G3, tensor.Dict{}, gateKeys},
 		{"NaN", G3, tensor.Dict{up: ones(float32(math.NaN()))}, gateFinite},
 	} {
-		why := tt.rules.inspect(tt.d, tt.d.Keys(), Commit{Hash: Hash(tt.d)}, a)
+		why := tt.rules.inspect(contentsOf(tt.d, tt.d.Keys()), Commit{Hash: Hash(tt.d)}, a)
 		if g, _ := why.failed(); g.Name != tt.gate {
 			t.Errorf("%s: stopped at %q (%s), want %q", tt.name, g.Name, g.Reason, tt.gate)
 		}
 	}
 	d := tensor.Dict{up: ones(1), down: ones(2)}
-	why := G4.inspect(d, d.Keys(), Commit{Hash: strings.Repeat("0", 48)}, a)
+	why := G4.inspect(contentsOf(d, d.Keys()), Commit{Hash: strings.Repeat("0", 48)}, a)
 	if g, _ := why.failed(); g.Name != gateHash || why.Status() != EvalHashMismatch || len(why) != 1 || !strings.HasPrefix(g.Reason, "hash mismatch: file has ") {
 		t.Errorf("another hash: %+v", why)
 	}
 	// What is said of a file that passed is what the gates are.
-	full := G4.inspect(d, d.Keys(), Commit{Hash: Hash(d)}, a)
+	full := G4.inspect(contentsOf(d, d.Keys()), Commit{Hash: Hash(d)}, a)
 	for i, g := range inspected(Commit{Hash: Hash(d)}) {
 		if g.Name != full[i].Name || g.Passed != full[i].Passed {
 			t.Errorf("gate %d: %+v, want %+v", i, g, full[i])
