@@ -45,7 +45,7 @@ func (d *dir) Stage(ctx context.Context, path string, f subnet.File) error {
 	if err := checkPath(path); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
-	sum, err := hashFile(ctx, f)
+	sum, err := sumOf(ctx, f)
 	if err != nil {
 		return fmt.Errorf("stage %s: %w", path, err)
 	}

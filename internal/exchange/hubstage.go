@@ -60,7 +60,7 @@ func (h *hub) stage(ctx context.Context, path string, f subnet.File) (upload, er
 		u.digest = gitBlob(u.inline)
 		return u, nil
 	}
-	if u.digest, err = hashFile(ctx, f); err != nil {
+	if u.digest, err = sumOf(ctx, f); err != nil {
 		return upload{}, err
 	}
 	for again := true; ; again = false {

@@ -18,7 +18,7 @@ import (
 type Mem struct {
 	// Fault, if set before use, is asked before each operation that could fail
 	// for want of disk: "create", "resume", "write", "commit", "rename",
-	// "intend" or "done" of a file name or a key. Its error becomes that of
+	// "link", "intend" or "done" of a file name or a key. Its error becomes that of
 	// the operation, which then changes nothing. It must not use the Mem.
 	Fault func(op, name string) error
 

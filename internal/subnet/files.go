@@ -18,7 +18,9 @@ var ErrTemporary = errors.New("temporary failure")
 // repository, a bucket, a directory.
 type Store interface {
 	// Stage uploads f as the file path of the next Publish. Until then the
-	// bytes are at the store, but nobody can find them.
+	// bytes are at the store, but nobody can find them. If f has a method
+	// SHA256() string, which returns the digest of its bytes in hexadecimal,
+	// a store need not read them all to learn it.
 	Stage(ctx context.Context, path string, f File) error
 	// Publish makes what was staged visible at once, and returns the revision
 	// that names this state of the store.
@@ -67,6 +69,10 @@ type Dir interface {
 	List(dir string) ([]string, error)
 	// Rename moves a file or a directory, replacing what stands there.
 	Rename(from, to string) error
+	// Link gives a file a second name, under which it stays when the first one
+	// is gone; what has that name is replaced. The bytes are shared where the
+	// system can, and copied where it cannot.
+	Link(from, to string) error
 	// Remove removes a file or a directory with all it holds; it is no error
 	// if there is none.
 	Remove(name string) error

@@ -5,6 +5,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ func Run(t *testing.T, empty func(t *testing.T) func() subnet.Store) {
 		{"bytes in are bytes out", testBytes},
 		{"published at once", testPublish},
 		{"publishing twice is publishing once", testTwice},
+		{"a file may say its digest", testSummed},
 		{"revisions stay", testRevisions},
 		{"short revisions", testShort},
 		{"a download goes on", testResume},
@@ -156,6 +158,43 @@ func testTwice(t *testing.T, open func() subnet.Store) {
 	// As a neuron does that was killed before it could note the first.
 	if second := publish(t, open(), "a.pt", Noise(1, 5000)); second != first {
 		t.Errorf("the same bytes published twice are revisions %s and %s", first, second)
+	}
+}
+
+// A summedFile says its own digest.
+type summedFile struct {
+	subnet.File
+	sum string
+}
+
+func (f summedFile) SHA256() string { return f.sum }
+
+func testSummed(t *testing.T, open func() subnet.Store) {
+	data := Noise(3, 300_000)
+	sum := fmt.Sprintf("%x", sha256.Sum256(data))
+	s := open()
+	if err := s.Stage(t.Context(), "a.safetensors", summedFile{NewFile("a", data), sum}); err != nil {
+		t.Fatal(err)
+	}
+	revision, err := s.Publish(t.Context(), "it said")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, open(), revision, "a.safetensors", data)
+	// What is no digest is found out, and other bytes are not taken for these.
+	for _, wrong := range []string{"", "no digest", sum[:40], strings.Repeat("0", 64)} {
+		other := Noise(4, 300_000)
+		err := s.Stage(t.Context(), "b.safetensors", summedFile{NewFile("b", other), wrong})
+		if err != nil && len(wrong) == len(sum) {
+			continue
+		}
+		if err == nil {
+			revision, err = s.Publish(t.Context(), "it said something else")
+		}
+		if err != nil {
+			t.Fatalf("a file of digest %q: %v", wrong, err)
+		}
+		want(t, open(), revision, "b.safetensors", other)
 	}
 }
 

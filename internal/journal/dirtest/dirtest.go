@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) (d subnet.Dir, reopen func() subn
 		{"list shows what is directly there", lists},
 		{"rename moves files", renamesFile},
 		{"rename replaces directories", renamesDir},
+		{"a link outlives its first name", links},
 		{"remove is thorough", removes},
 		{"odd names are refused", oddNames},
 		{"files and directories do not mix", mixes},
@@ -232,6 +233,46 @@ func renamesDir(t *testing.T, d subnet.Dir, reopen func() subnet.Dir) {
 	wantList(t, d, "", "old")
 }
 
+func links(t *testing.T, d subnet.Dir, reopen func() subnet.Dir) {
+	link := func(from, to string) {
+		t.Helper()
+		if err := d.Link(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, d, "run/a", "A")
+	link("run/a", "kept/in/a")
+	wantFile(t, d, "run/a", "A")
+	wantList(t, d, "kept/in", "a")
+	put(t, d, "run/a", "another") // a new file under the name, not in the old one's place
+	wantFile(t, d, "kept/in/a", "A")
+	if err := d.Remove("run"); err != nil {
+		t.Fatal(err)
+	}
+	d = reopen()
+	wantFile(t, d, "kept/in/a", "A")
+	put(t, d, "b", "B")
+	link("b", "kept/in/a") // replaces
+	wantFile(t, reopen(), "kept/in/a", "B")
+	link("kept/in/a", "b") // what is the same already
+	wantFile(t, d, "b", "B")
+	wantList(t, d, "kept/in", "a")
+
+	put(t, d, "dir/x", "X")
+	for _, tt := range [][2]string{{"nope", "x"}, {"no/where", "x"}} {
+		if err := d.Link(tt[0], tt[1]); !errors.Is(err, subnet.ErrNotFound) {
+			t.Errorf("Link(%s, %s) error = %v, want ErrNotFound", tt[0], tt[1], err)
+		}
+	}
+	for _, tt := range [][2]string{{"dir", "y"}, {"b", "dir"}, {"b", "b"}, {"b", "b/c"}, {"dir/x", "dir"}, {"b", "kept/in/a/c"}} {
+		if err := d.Link(tt[0], tt[1]); err == nil {
+			t.Errorf("Link(%s, %s) succeeded", tt[0], tt[1])
+		}
+	}
+	wantFile(t, d, "dir/x", "X")
+	wantFile(t, d, "b", "B")
+}
+
 func removes(t *testing.T, d subnet.Dir, reopen func() subnet.Dir) {
 	for _, name := range []string{"a/b/c", "a/b/d", "a/e", "f"} {
 		put(t, d, name, name)
@@ -292,6 +333,9 @@ func oddNames(t *testing.T, d subnet.Dir, _ func() subnet.Dir) {
 		}
 		if d.Rename("fine", name) == nil || d.Rename(name, "fine") == nil {
 			t.Errorf("Rename with %q succeeded", name)
+		}
+		if d.Link("fine", name) == nil || d.Link(name, "fine") == nil {
+			t.Errorf("Link with %q succeeded", name)
 		}
 		if name != "" && name != "." {
 			if _, err := d.List(name); err == nil {
