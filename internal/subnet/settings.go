@@ -48,15 +48,21 @@ type Files interface {
 	Decode(path, section string, into any) error
 }
 
-// A Placed is a [Config] that knows where its run's directory is, where nobody
-// says so, relative to the root of the runs.
+// A Placed is a [Config] that knows where its run belongs.
 type Placed interface {
-	Directory(role string) string
+	// Directory returns the run's directory where nobody gives one, relative to the
+	// root of the runs.
+	Directory() string
+	// RunName returns what the run is called: no two processes of a machine play
+	// the same part of a run of one hotkey, in whatever directories.
+	RunName() string
 }
 
-// A Run is what a [Config] calls the run: no two processes on a machine play a
-// part of it at once, in whatever directory.
-type Run interface {
-	// RunName returns the name, without the hotkey's.
-	RunName() string
+// A Tenant is a [Config] whose models are published under the name that the token
+// of the hub belongs to, where nobody gives one.
+type Tenant interface {
+	// NeedsAccount reports whether that name is wanted for a role.
+	NeedsAccount(role string) bool
+	// Settle takes it.
+	Settle(account string) error
 }

@@ -1,56 +1,73 @@
 package connito
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 
 	"adit/internal/subnet"
 )
 
 // Config holds the settings of a Connito neuron, under upstream's names. The
-// help of each is its comment in a config.yaml.
+// help of each is its comment in a config.yaml. What upstream's versions and the
+// documents have besides is in foreign.go.
 type Config struct {
-	Rules string `yaml:"rules" help:"the generation of the network: local or g3"`
+	Rules            string `yaml:"rules" help:"the generation of the network: see 'adit protocols'"`
+	Role             string `yaml:"role" help:"miner or validator"`
+	AutoUpdateConfig bool   `yaml:"auto_update_config" help:"on a public network, what the generation fixes goes before this file, with a warning; the file is never rewritten"`
 
 	Chain struct {
 		NetUID      uint16   `yaml:"netuid" help:"the subnet's number"`
-		Endpoints   []string `yaml:"endpoints" help:"ws:// or wss:// URLs, the preferred one first; a node that keeps past states"`
+		Network     string   `yaml:"network" help:"finney, test, archive, local or a ws:// or wss:// URL: nodes that keep past states"`
+		LiteNetwork string   `yaml:"lite_network" help:"the same for what needs no past states; none for the network above"`
+		Endpoints   []string `yaml:"endpoints" help:"instead of both: names or URLs, the preferred one first"`
 		WalletPath  string   `yaml:"wallet_path" help:"directory of wallets; none means ~/.bittensor/wallets"`
 		ColdkeyName string   `yaml:"coldkey_name" help:"of the wallet"`
 		HotkeyName  string   `yaml:"hotkey_name" help:"in the wallet"`
-		IP          string   `yaml:"ip" help:"served as axon, with port; none serves no axon"`
+		IP          string   `yaml:"ip" help:"served as axon, with port; none or 0.0.0.0 puts no axon on chain"`
 		Port        uint16   `yaml:"port"`
 		ServerLax   []string `yaml:"server_lax,omitempty" help:"checks that the checkpoint server leaves out; upstream means those that upstream's version of the generation leaves out"`
 	} `yaml:"chain"`
 
 	Cycle struct {
 		ValidatorWhitelist []string `yaml:"validator_whitelist" help:"hotkeys whose baselines count; none means every one with a validator permit"`
+		CycleLength        uint64   `yaml:"cycle_length" help:"blocks after which a validator's weights are too old"`
+		DistributePeriod   uint64   `yaml:"distribute_period" help:"the phases' lengths in blocks"`
+		TrainPeriod        uint64   `yaml:"train_period"`
+		CommitPeriod       uint64   `yaml:"commit_period" help:"of each phase of commitments that the generation has"`
+		SubmissionPeriod   uint64   `yaml:"submission_period"`
+		ValidatePeriod     uint64   `yaml:"validate_period"`
+		MergePeriod        uint64   `yaml:"merge_period"`
+		OwnerURL           string   `yaml:"owner_url" help:"of the owner's phase service, which tells the phases' lengths; none takes those above"`
+		APITimeoutSec      float64  `yaml:"api_timeout_sec" help:"for an answer of it"`
+		APIRetries         int      `yaml:"api_retries" help:"how often it is asked again"`
+		APIBackoffSec      float64  `yaml:"api_backoff_sec" help:"before the first time; longer before each other"`
+		VersionRangeCycles int      `yaml:"version_range_cycles" help:"how many cycles old the baseline of a submission may be; 0 for any age"`
 	} `yaml:"cycle"`
 
+	Run struct {
+		RunName  string `yaml:"run_name" help:"the last part of the run's directory; no hotkey has two runs of a name at once on a machine"`
+		RootPath string `yaml:"root_path" help:"where relative paths of expert groups are from; none means the root of the runs"`
+	} `yaml:"run"`
+
 	Model struct {
-		ModelPath string `yaml:"model_path" help:"directory of the base model, as Hugging Face lays it out"`
-		Precision string `yaml:"precision" help:"of saved tensors: fp32, fp16 or bf16"`
+		ModelPath string `yaml:"model_path" help:"directory of the base model, as Hugging Face lays it out, or a name in Hugging Face's cache"`
+		Precision string `yaml:"precision" help:"fp16-mixed or bf16-mixed; or fp32, fp16 or bf16, which train in 32 bits and save in these"`
 		Threads   int    `yaml:"threads" help:"none means one per core"`
 	} `yaml:"model"`
 
-	Task struct {
-		Groups         []Group `yaml:"groups" help:"the expert groups: one for a miner, one or more for a validator"`
-		Data           string  `yaml:"data" help:"directory of the prepared text"`
-		SequenceLength int     `yaml:"sequence_length" help:"tokens in a training sequence"`
-	} `yaml:"task"`
-
-	HF struct {
-		CheckpointRepo string `yaml:"checkpoint_repo" help:"owner/name of the repository to publish in"`
-		TokenEnvVar    string `yaml:"token_env_var" help:"environment variable that holds the token"`
-		Endpoint       string `yaml:"endpoint" help:"of the model hub; none means the public one"`
-	} `yaml:"hf"`
+	MoE struct {
+		PartialTopK int `yaml:"partial_topk" help:"experts that a token goes through; 0 means as the model's config.json has it"`
+	} `yaml:"moe"`
 
 	Opt struct {
 		LR            float64 `yaml:"lr" help:"of AdamW"`
 		WeightDecay   float64 `yaml:"weight_decay" help:"decoupled"`
-		BatchSize     int     `yaml:"batch_size" help:"sequences per optimizer step"`
+		BatchSize     int     `yaml:"batch_size" help:"sequences learned from at once; 0 for task.exp.data.per_device_train_batch_size"`
 		OuterLR       float64 `yaml:"outer_lr" help:"of the validator's outer step"`
 		OuterMomentum float64 `yaml:"outer_momentum" help:"Nesterov"`
 	} `yaml:"opt"`
@@ -58,9 +75,13 @@ type Config struct {
 	Sched struct {
 		WarmupSteps int `yaml:"warmup_steps" help:"of each cycle"`
 		TotalSteps  int `yaml:"total_steps" help:"at which half a cosine reaches nought; 0 for the end of each Train phase"`
+		MaxSteps    int `yaml:"max_steps" help:"optimizer steps of a cycle; 0 for as many as there is time for"`
 	} `yaml:"sched"`
 
 	Ckpt struct {
+		ResumeFromCkpt     bool   `yaml:"resume_from_ckpt" help:"go on from the newest checkpoint on the same baseline"`
+		BaseCheckpointPath string `yaml:"base_checkpoint_path" help:"runs are under it in directories by coldkey, hotkey and run"`
+		CheckpointPath     string `yaml:"checkpoint_path" help:"the run's directory, if none is given on the command line, instead of that"`
 		Format             string `yaml:"format" help:"safetensors or pt"`
 		CheckpointInterval int    `yaml:"checkpoint_interval" help:"optimizer steps between checkpoints"`
 		CheckpointTopK     int    `yaml:"checkpoint_topk" help:"checkpoints and baselines kept"`
@@ -72,11 +93,12 @@ type Config struct {
 		SubmissionConcurrency       int   `yaml:"submission_concurrency" help:"submissions that are received at a time"`
 	} `yaml:"ckpt"`
 
-	Evaluation struct {
-		Sequences        int `yaml:"sequences" help:"held-out sequences per submission"`
-		ReportSequences  int `yaml:"report_sequences" help:"held-out sequences by which baselines are compared over cycles"`
-		TopKMinersMerged int `yaml:"top_k_miners_to_merge" help:"submissions in a group's next baseline"`
-	} `yaml:"evaluation"`
+	HF struct {
+		CheckpointRepo  string `yaml:"checkpoint_repo" help:"owner/name of the repository to publish in; none means the token's owner and default_repo_name"`
+		DefaultRepoName string `yaml:"default_repo_name" help:"short, since it has to fit a commitment"`
+		TokenEnvVar     string `yaml:"token_env_var" help:"environment variable that holds the token"`
+		Endpoint        string `yaml:"endpoint" help:"of the model hub; none means the public one"`
+	} `yaml:"hf"`
 
 	Log struct {
 		LogWandB         bool   `yaml:"log_wandb" help:"send figures to Weights & Biases: WANDB_API_KEY and WANDB_MODE say how"`
@@ -87,9 +109,57 @@ type Config struct {
 		TensorBoard      bool   `yaml:"tensorboard" help:"write figures for TensorBoard too, beside the CSV"`
 	} `yaml:"log"`
 
+	Task struct {
+		ExpertGroupName     string  `yaml:"expert_group_name" help:"the expert group: a directory of base_path with config.yaml and expert_assignment.json, or its number"`
+		LoadAllExpertGroups bool    `yaml:"load_all_expert_groups" help:"all that are in base_path"`
+		BasePath            string  `yaml:"base_path" help:"directory of expert groups"`
+		Groups              []Group `yaml:"groups" help:"the expert groups themselves, instead of all these: one for a miner, one or more for a validator"`
+		Data                string  `yaml:"data" help:"directory of the prepared text"`
+		SequenceLength      int     `yaml:"sequence_length" help:"tokens in a training sequence; 0 for exp.data.sequence_length"`
+		Exp                 TaskExp `yaml:"exp" help:"the group's own settings; those of its config.yaml go before these"`
+	} `yaml:"task"`
+
+	LocalPar struct {
+		GradientAccumulationSteps int `yaml:"gradient_accumulation_steps" help:"batches per optimizer step; 0 for task.exp.data.batch_size by what is learned from at once"`
+		GlobalOptInterval         int `yaml:"global_opt_interval" help:"optimizer steps, of which a fifth lies between checkpoints and between rows of metrics, if nothing else is said"`
+	} `yaml:"local_par"`
+
+	Evaluation struct {
+		Sequences                    int     `yaml:"sequences" help:"held-out sequences per submission"`
+		ReportSequences              int     `yaml:"report_sequences" help:"held-out sequences by which baselines are compared over cycles"`
+		TopKMinersMerged             int     `yaml:"top_k_miners_to_merge" help:"submissions in a group's next baseline"`
+		TopKMinersToReward           int     `yaml:"top_k_miners_to_reward" help:"miners paid, where miners are in no groups; 0 for all"`
+		ScoreWindow                  int     `yaml:"score_window" help:"rounds in a miner's average"`
+		ForegroundTopN               int     `yaml:"foreground_top_n" help:"miners assigned to a validator at most"`
+		EnableRoundGroupConstruction bool    `yaml:"enable_round_group_construction" help:"sort miners into groups A, B and C by the weights on chain"`
+		WeightGroup1Size             int     `yaml:"weight_group_1_size" help:"miners that share the first part of the weights"`
+		WeightGroup1Share            float64 `yaml:"weight_group_1_share"`
+		WeightGroup2Size             int     `yaml:"weight_group_2_size" help:"and the second"`
+		WeightGroup2Share            float64 `yaml:"weight_group_2_share"`
+		ValidationGroupABTotal       int     `yaml:"validation_group_ab_total" help:"places in groups A and B"`
+		ValidationGroupCSize         int     `yaml:"validation_group_c_size"`
+		GroupAMinConsensus           int     `yaml:"group_a_min_consensus" help:"validators that must have weighed a miner of group A"`
+		GroupAMinWeight              float64 `yaml:"group_a_min_weight_per_validator" help:"which one of them must exceed"`
+		RepoUnavailableIsMinerFault  bool    `yaml:"repo_unavailable_is_miner_fault" help:"score a miner 0 whose repository cannot be reached"`
+	} `yaml:"evaluation"`
+
 	// Cheat makes a miner break one rule, to see that the network notices:
 	// see [Cheats]. It is refused on a network other than a local one.
 	Cheat string `yaml:"cheat,omitempty"`
+
+	// fixed are the settings that the generation named by it began with: what
+	// differs from them is laid over its rules.
+	fixed *Config
+}
+
+// A TaskExp is what an expert group's config.yaml holds.
+type TaskExp struct {
+	GroupID int `yaml:"group_id" help:"the group's number"`
+	Data    struct {
+		BatchSize               int `yaml:"batch_size" help:"sequences per optimizer step, where gradient_accumulation_steps is 0"`
+		SequenceLength          int `yaml:"sequence_length" help:"tokens in a training sequence"`
+		PerDeviceTrainBatchSize int `yaml:"per_device_train_batch_size" help:"sequences learned from at once"`
+	} `yaml:"data"`
 }
 
 // A Group is an expert group: its number, which is also the domain of its text,
@@ -99,42 +169,15 @@ type Group struct {
 	Assignment Assignment `yaml:"assignment"`
 }
 
-// NewConfig returns the defaults.
-func NewConfig() subnet.Config {
-	var c Config
-	c.Rules = Local.Name
-	c.Chain.NetUID = 1
-	c.Chain.Endpoints = []string{"ws://127.0.0.1:9944"}
-	c.Chain.ColdkeyName = "default"
-	c.Chain.HotkeyName = "default"
-	c.Chain.Port = 8000
-	c.Model.Precision = "fp32"
-	c.Task.SequenceLength = 128
-	c.HF.TokenEnvVar = "HF_TOKEN"
-	c.Opt.LR = 2e-3
-	c.Opt.WeightDecay = 0.1
-	c.Opt.BatchSize = 8
-	c.Opt.OuterLR = 0.7
-	c.Opt.OuterMomentum = 0.9
-	c.Sched.WarmupSteps = 5
-	c.Sched.TotalSteps = 88000
-	c.Ckpt.Format = string(subnet.Safetensors)
-	c.Ckpt.CheckpointInterval = 20
-	c.Ckpt.CheckpointTopK = 2
-	c.Ckpt.EvalSequences = 16
-	c.Ckpt.MaxBytes = 8 << 30
-	c.Ckpt.MaxSubmissionBytes = maxSubmission
-	c.Ckpt.SubmissionConcurrency = uploadsAtOnce
-	c.Evaluation.Sequences = 128
-	c.Evaluation.ReportSequences = 256
-	c.Evaluation.TopKMinersMerged = 1
-	c.Log.WandBProjectName = "test-moe"
-	c.Log.BaseMetricPath = "metrics"
-	c.Log.MetricInterval = 20
-	return &c
-}
+// A precision says in which numbers a model is trained, and saved.
+type precision struct{ train, saved string }
 
-var precisions = map[string]string{"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+// precisions are upstream's two, which save what the first of a model's parameters
+// is in, and three that train in 32 bits.
+var precisions = map[string]precision{
+	"fp32": {"fp32", "f32"}, "fp16": {"fp32", "f16"}, "bf16": {"fp32", "bf16"},
+	"fp16-mixed": {"fp16-mixed", "f16"}, "bf16-mixed": {"bf16-mixed", "bf16"},
+}
 
 // Validate implements [subnet.Config].
 func (c *Config) Validate() error {
@@ -142,16 +185,19 @@ func (c *Config) Validate() error {
 	bad := func(path, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
 	}
-	rules, err := RulesByName(c.Rules)
+	rules, err := c.ruleset()
 	if err != nil {
 		bad("rules", "%v", err)
 	}
-	if len(c.Chain.Endpoints) == 0 {
-		bad("chain.endpoints", "needs at least one")
+	if c.Role != RoleMiner && c.Role != RoleValidator {
+		bad("role", "must be %s or %s, not %q", RoleMiner, RoleValidator, c.Role)
 	}
-	for _, e := range c.Chain.Endpoints {
-		if !strings.HasPrefix(e, "ws://") && !strings.HasPrefix(e, "wss://") {
-			bad("chain.endpoints", "%q must start with ws:// or wss://", e)
+	if len(c.networks()) == 0 {
+		bad("chain.network", "needs the name of a network, or a URL")
+	}
+	for _, e := range c.networks() {
+		if e == "" || strings.ContainsAny(e, " \t") || strings.Contains(e, "://") && !strings.HasPrefix(e, "ws://") && !strings.HasPrefix(e, "wss://") {
+			bad("chain.network", "%q is neither a name nor a ws:// or wss:// URL", e)
 		}
 	}
 	if _, err := c.axon(); err != nil {
@@ -163,8 +209,8 @@ func (c *Config) Validate() error {
 	if c.Ckpt.MaxSubmissionBytesPerExpert < 0 {
 		bad("ckpt.max_submission_bytes_per_expert", "must not be below 0")
 	}
-	if precisions[c.Model.Precision] == "" {
-		bad("model.precision", "must be fp32, fp16 or bf16, not %q", c.Model.Precision)
+	if precisions[c.Model.Precision] == (precision{}) {
+		bad("model.precision", "must be fp16-mixed, bf16-mixed, fp32, fp16 or bf16, not %q", c.Model.Precision)
 	}
 	if c.Model.ModelPath == "" {
 		bad("model.model_path", "needs the directory of the base model")
@@ -173,7 +219,10 @@ func (c *Config) Validate() error {
 		bad("task.data", "needs the directory of the prepared text")
 	}
 	if len(c.Task.Groups) == 0 {
-		bad("task.groups", "needs at least one expert group")
+		bad("task.groups", "needs at least one expert group, unless task.expert_group_name names one")
+	}
+	if c.Role == RoleMiner && len(c.Task.Groups) > 1 {
+		bad("task.groups", "a miner has one expert group, not %d", len(c.Task.Groups))
 	}
 	seen := make(map[int]bool)
 	for i, g := range c.Task.Groups {
@@ -185,10 +234,12 @@ func (c *Config) Validate() error {
 			bad(fmt.Sprintf("task.groups[%d].assignment", i), "names no experts")
 		}
 	}
-	if owner, name, ok := strings.Cut(c.HF.CheckpointRepo, "/"); !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-		bad("hf.checkpoint_repo", "must be owner/name, not %q", c.HF.CheckpointRepo)
-	} else if len(c.HF.CheckpointRepo) > rules.RepoMax && rules.RepoMax > 0 {
-		bad("hf.checkpoint_repo", "has %d characters, but only %d fit the chain's commitment", len(c.HF.CheckpointRepo), rules.RepoMax)
+	if c.HF.CheckpointRepo == "" {
+		if c.HF.DefaultRepoName == "" || strings.Contains(c.HF.DefaultRepoName, "/") {
+			bad("hf.default_repo_name", "must be the name of a repository without its owner, not %q", c.HF.DefaultRepoName)
+		}
+	} else if err := checkRepo(rules, c.HF.CheckpointRepo); err != nil {
+		bad("hf.checkpoint_repo", "%v", err)
 	}
 	if f := subnet.Format(c.Ckpt.Format); f != subnet.Safetensors && f != subnet.Torch {
 		bad("ckpt.format", "must be %s or %s, not %q", subnet.Safetensors, subnet.Torch, c.Ckpt.Format)
@@ -197,8 +248,9 @@ func (c *Config) Validate() error {
 		path  string
 		value float64
 	}{
-		{"opt.lr", c.Opt.LR}, {"opt.batch_size", float64(c.Opt.BatchSize)}, {"opt.outer_lr", c.Opt.OuterLR},
-		{"task.sequence_length", float64(c.Task.SequenceLength)},
+		{"opt.lr", c.Opt.LR}, {"opt.outer_lr", c.Opt.OuterLR},
+		{"opt.batch_size", float64(c.batch())}, {"task.sequence_length", float64(c.sequence())},
+		{"cycle.api_timeout_sec", c.Cycle.APITimeoutSec}, {"cycle.api_backoff_sec", c.Cycle.APIBackoffSec},
 		{"ckpt.checkpoint_interval", float64(c.Ckpt.CheckpointInterval)},
 		{"ckpt.checkpoint_topk", float64(c.Ckpt.CheckpointTopK)},
 		{"ckpt.eval_sequences", float64(c.Ckpt.EvalSequences)}, {"ckpt.max_bytes", float64(c.Ckpt.MaxBytes)},
@@ -212,8 +264,37 @@ func (c *Config) Validate() error {
 			bad(v.path, "must be above 0")
 		}
 	}
-	if c.Sched.WarmupSteps < 0 || c.Sched.TotalSteps < 0 {
-		bad("sched", "neither warmup_steps nor total_steps may be below 0")
+	if u, err := url.Parse(c.Cycle.OwnerURL); c.Cycle.OwnerURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		bad("cycle.owner_url", "must be a URL that begins with http:// or https://, not %q", c.Cycle.OwnerURL)
+	}
+	if c.Cycle.APIRetries < 0 || c.Cycle.APIRetries > apiRetries*2 {
+		bad("cycle.api_retries", "must be from 0 to %d", apiRetries*2)
+	}
+	for _, v := range []struct {
+		path  string
+		value float64
+	}{
+		{"sched.warmup_steps", float64(c.Sched.WarmupSteps)}, {"sched.total_steps", float64(c.Sched.TotalSteps)}, {"sched.max_steps", float64(c.Sched.MaxSteps)},
+		{"opt.batch_size", float64(c.Opt.BatchSize)}, {"opt.weight_decay", c.Opt.WeightDecay},
+		{"local_par.gradient_accumulation_steps", float64(c.LocalPar.GradientAccumulationSteps)},
+		{"moe.partial_topk", float64(c.MoE.PartialTopK)}, {"model.threads", float64(c.Model.Threads)},
+		{"cycle.version_range_cycles", float64(c.Cycle.VersionRangeCycles)},
+		{"evaluation.top_k_miners_to_reward", float64(c.Evaluation.TopKMinersToReward)}, {"evaluation.foreground_top_n", float64(c.Evaluation.ForegroundTopN)},
+		{"evaluation.weight_group_1_size", float64(c.Evaluation.WeightGroup1Size)}, {"evaluation.weight_group_2_size", float64(c.Evaluation.WeightGroup2Size)},
+		{"evaluation.weight_group_1_share", c.Evaluation.WeightGroup1Share}, {"evaluation.weight_group_2_share", c.Evaluation.WeightGroup2Share},
+		{"evaluation.validation_group_ab_total", float64(c.Evaluation.ValidationGroupABTotal)}, {"evaluation.validation_group_c_size", float64(c.Evaluation.ValidationGroupCSize)},
+	} {
+		if !(v.value >= 0) {
+			bad(v.path, "must not be below 0")
+		}
+	}
+	for _, name := range []struct{ path, value string }{{"run.run_name", c.Run.RunName}, {"chain.coldkey_name", c.Chain.ColdkeyName}, {"chain.hotkey_name", c.Chain.HotkeyName}} {
+		if name.value == "" || name.value == "." || name.value == ".." || strings.ContainsAny(name.value, `/\`) {
+			bad(name.path, "must be a name, not %q: it is one of a directory too", name.value)
+		}
+	}
+	if strings.Contains(c.Ckpt.CheckpointPath, "://") {
+		bad("ckpt.checkpoint_path", "must be a directory of this machine, not %q", c.Ckpt.CheckpointPath)
 	}
 	if c.Opt.OuterMomentum < 0 || c.Opt.OuterMomentum >= 1 {
 		bad("opt.outer_momentum", "must be in [0, 1)")
@@ -224,6 +305,18 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// checkRepo says what is wrong with a repository to publish in.
+func checkRepo(r Rules, repo string) error {
+	owner, name, ok := strings.Cut(repo, "/")
+	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+		return fmt.Errorf("must be owner/name, not %q", repo)
+	}
+	if len(repo) > r.RepoMax && r.RepoMax > 0 {
+		return fmt.Errorf("has %d characters, but only %d fit the chain's commitment", len(repo), r.RepoMax)
+	}
+	return nil
+}
+
 func (c *Config) axon() (netip.AddrPort, error) {
 	if c.Chain.IP == "" {
 		return netip.AddrPort{}, nil
@@ -232,17 +325,50 @@ func (c *Config) axon() (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("%q is no IP address", c.Chain.IP)
 	}
+	if addr.IsUnspecified() { // every address of the machine, of which none can be told to others
+		return netip.AddrPort{}, nil
+	}
 	return netip.AddrPortFrom(addr, c.Chain.Port), nil
 }
+
+// networks are where the chain is: what is read at the head is asked of the first
+// that answers, and past states of those that still have them.
+func (c *Config) networks() []string {
+	if len(c.Chain.Endpoints) > 0 {
+		return c.Chain.Endpoints
+	}
+	var list []string
+	for _, n := range []string{c.Chain.LiteNetwork, c.Chain.Network} {
+		if n != "" && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// batch is how many sequences are learned from at once, and accumulate how many
+// times before an optimizer step.
+func (c *Config) batch() int { return cmp.Or(c.Opt.BatchSize, c.Task.Exp.Data.PerDeviceTrainBatchSize) }
+
+func (c *Config) accumulate() int {
+	if n := c.LocalPar.GradientAccumulationSteps; n > 0 || c.batch() == 0 {
+		return max(1, n)
+	}
+	return max(1, (c.Task.Exp.Data.BatchSize+c.batch()-1)/c.batch())
+}
+
+// sequence is how many tokens a training sequence has.
+func (c *Config) sequence() int { return cmp.Or(c.Task.SequenceLength, c.Task.Exp.Data.SequenceLength) }
 
 // Services implements [subnet.Config].
 func (c *Config) Services() subnet.Services {
 	axon, _ := c.axon() // checked by Validate
 	return subnet.Services{
-		NetUID: subnet.NetUID(c.Chain.NetUID), Endpoints: c.Chain.Endpoints,
+		NetUID: subnet.NetUID(c.Chain.NetUID), Endpoints: c.networks(),
 		Wallet: c.Chain.WalletPath, Coldkey: c.Chain.ColdkeyName, Hotkey: c.Chain.HotkeyName,
 		Hub: c.HF.Endpoint, HubToken: c.HF.TokenEnvVar,
-		Model: c.Model.ModelPath, Data: c.Task.Data, SeqLen: c.Task.SequenceLength, DType: precisions[c.Model.Precision], Threads: c.Model.Threads,
-		Axon: axon,
+		Model: c.Model.ModelPath, Data: c.Task.Data, SeqLen: c.sequence(), DType: precisions[c.Model.Precision].saved, Threads: c.Model.Threads,
+		ExpertsPerToken: c.MoE.PartialTopK,
+		Axon:            axon,
 	}
 }

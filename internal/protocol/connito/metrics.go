@@ -138,7 +138,7 @@ func (c *Config) Reports(role, run string) subnet.Reports {
 
 // Moment implements [subnet.Clock].
 func (c *Config) Moment(b subnet.Block) subnet.Moment {
-	rules, err := RulesByName(c.Rules)
+	rules, err := c.ruleset()
 	if err != nil { // unreachable: Validate has refused it
 		return subnet.Moment{}
 	}

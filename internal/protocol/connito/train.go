@@ -83,7 +83,7 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) erro
 		Params: group.Assignment.Owns,
 		Domain: group.ID,
 		Seed:   fmt.Sprintf("%s/%d", n.me, base.version),
-		Batch:  n.cfg.Opt.BatchSize,
+		Batch:  n.cfg.batch(), Accumulate: n.cfg.accumulate(), Precision: precisions[n.cfg.Model.Precision].train,
 		LR:     n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
 		Spent: n.spent(ctx, cycle),
 		Beta1: 0.9, Beta2: 0.95, WeightDecay: n.cfg.Opt.WeightDecay, ClipNorm: 1,
@@ -92,14 +92,16 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) erro
 	if err != nil {
 		return fmt.Errorf("prepare training: %w", err)
 	}
-	if err := n.resume(base.version, group, model, trainer); err != nil {
+	if !n.cfg.Ckpt.ResumeFromCkpt {
+		n.note("resume", "starting from the baseline, as ckpt.resume_from_ckpt says")
+	} else if err := n.resume(base.version, group, model, trainer); err != nil {
 		n.warn("resume", "starting from the baseline, the last checkpoint does not load", err)
 	}
 	n.say("setup", "setup_training: success!", slog.Uint64("cycle", cycle), slog.Uint64("globalver", base.version))
 
 	var last subnet.Step
 	saved := -1
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && (n.cfg.Sched.MaxSteps == 0 || last.Number < n.cfg.Sched.MaxSteps) {
 		began := time.Now()
 		step, err := trainer.Step(ctx)
 		if errors.Is(err, context.Canceled) {
