@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"adit/internal/subnet"
 )
@@ -36,6 +37,11 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 		if err != nil && ctx.Err() == nil {
 			n.warn("lost", "<MinerCommit1> nothing committed", err, slog.Uint64("cycle", cycle))
 		}
+		if err == nil {
+			if err = n.submitJob(ctx, cycle); err != nil && ctx.Err() == nil {
+				n.warn("lost", "<Submission> not submitted", err, slog.Uint64("cycle", cycle))
+			}
+		}
 		if ctx.Err() == nil {
 			n.note("submission", "<Submission> outcome", n.outcome(ctx, cycle, err)...)
 		}
@@ -61,20 +67,25 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 	defer cancel()
 	g := n.cfg.Task.Groups[0]
 	for {
-		b, err := n.newest(ctx, cycle, g)
-		switch {
-		case err != nil:
-		case b.Hash == "":
+		list, err := n.agreed(ctx, cycle, g)
+		if err == nil && len(list) == 0 {
 			err = errors.New("no validator has committed to a baseline of this group")
-		default:
+		}
+		had := slices.ContainsFunc(list, func(b baseline) bool { return n.has(b, g) })
+		for _, b := range list { // they are the same: one is enough
 			n.say("metadata", "<Distribute> downloaded model metadata from chain", slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)), slog.String("hash", b.Hash))
-			err = n.download(ctx, g, b)
+			if had && !n.has(b, g) {
+				continue
+			}
+			if err = n.download(ctx, g, b); err == nil {
+				break
+			}
 		}
 		if err == nil {
 			n.say("downloaded", "<Distribute> task completed.", slog.Uint64("cycle", cycle))
 			return nil
 		}
-		if n.has(b, g) || ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errForbidden) && !isTemporary(err) {
 			return err
 		}
 		n.warn("retry", "<Distribute> trying again", err)
@@ -98,7 +109,7 @@ func (n *neuron) download(ctx context.Context, g Group, b baseline) error {
 		return nil
 	}
 	n.say("download", fmt.Sprintf("Downloading from chain: uid = %d", b.neuron.UID), slog.String("repo", b.Repo), slog.String("revision", b.Revision))
-	name, err := n.fetch(ctx, baselineName(b.neuron.UID, b.neuron.Hotkey, *b.Version), g, b.Commit)
+	name, err := n.fetchBaseline(ctx, g, b)
 	if err != nil {
 		return fmt.Errorf("baseline of uid %d: %w", b.neuron.UID, err)
 	}
@@ -106,24 +117,58 @@ func (n *neuron) download(ctx context.Context, g Group, b baseline) error {
 	return nil
 }
 
+// fetchBaseline downloads a baseline in the first way of the generation that works.
+func (n *neuron) fetchBaseline(ctx context.Context, g Group, b baseline) (string, error) {
+	dir := baselineName(b.neuron.UID, b.neuron.Hotkey, *b.Version)
+	var errs error
+	for _, t := range n.rules.Transports {
+		var name string
+		var err error
+		switch {
+		case t == HTTPTransport:
+			name, err = n.fetchDirect(ctx, dir, g, b)
+		case t == DocsTransport:
+			name, err = n.fetchDocs(ctx, dir, g, b)
+		case b.Repo == "" || b.Revision == "":
+			err = errors.New(noPlace)
+		default:
+			name, err = n.fetch(ctx, dir, g, b.Commit)
+		}
+		if err == nil {
+			return name, nil
+		}
+		errs = errors.Join(errs, fmt.Errorf("%v: %w", t, err))
+	}
+	return "", errs
+}
+
 // newest returns the baseline of the group that the validators with the most
 // stake committed to at the end of the last cycle.
 func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, error) {
+	list, err := n.agreed(ctx, cycle, g)
+	if err != nil || len(list) == 0 {
+		return baseline{}, err
+	}
+	return list[0], nil
+}
+
+// agreed returns that baseline once for each validator that has it.
+func (n *neuron) agreed(ctx context.Context, cycle uint64, g Group) ([]baseline, error) {
 	if cycle == 0 {
-		return baseline{}, nil
+		return nil, nil
 	}
 	one, two := n.rules.Schedule.commitReads(cycle-1, ValidatorCommit1)
 	first, err := n.Chain.Commitments(ctx, one)
 	if err != nil {
-		return baseline{}, fmt.Errorf("read ValidatorCommit1: %w", err)
+		return nil, fmt.Errorf("read ValidatorCommit1: %w", err)
 	}
 	second, err := n.Chain.Commitments(ctx, two)
 	if err != nil {
-		return baseline{}, fmt.Errorf("read ValidatorCommit2: %w", err)
+		return nil, fmt.Errorf("read ValidatorCommit2: %w", err)
 	}
 	meta, err := n.Chain.Metagraph(ctx, two)
 	if err != nil {
-		return baseline{}, fmt.Errorf("read metagraph: %w", err)
+		return nil, fmt.Errorf("read metagraph: %w", err)
 	}
 	signed := make(map[subnet.Hotkey][]string)
 	for _, c := range first {
@@ -136,7 +181,7 @@ func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, e
 			continue
 		}
 		for _, commit := range parseCommits(c.Fields) {
-			if commit.complete() != "" || *commit.Group != g.ID || !n.signedBy(v.Hotkey, commit.Hash, parseCommits(signed[v.Hotkey])) {
+			if n.rules.lacks(commit) != "" || *commit.Group != g.ID || !n.signedBy(v.Hotkey, commit.Hash, parseCommits(signed[v.Hotkey])) {
 				continue
 			}
 			if !n.rules.versionFits(*commit.Version, cycle) {
@@ -145,10 +190,7 @@ func (n *neuron) newest(ctx context.Context, cycle uint64, g Group) (baseline, e
 			candidates = append(candidates, baseline{v, commit})
 		}
 	}
-	if best := majority(candidates); len(best) > 0 {
-		return best[0], nil
-	}
-	return baseline{}, nil
+	return majority(candidates), nil
 }
 
 // validator says whether the neuron's baselines count.

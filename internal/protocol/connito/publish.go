@@ -33,35 +33,35 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 			return err
 		}
 	}
-	key := func(act string) string { return fmt.Sprintf("cycle/%d/%s/%s", p.cycle, p.first, act) }
 	s := n.rules.Schedule
-
-	revision, published := n.Journal.Result(key("publish"))
-	var store subnet.Store
-	if !published {
-		var err error
-		if store, err = n.stage(ctx, p.files); err != nil {
-			return fmt.Errorf("upload: %w", err)
-		}
-	}
+	key := func(act string) string { return fmt.Sprintf("cycle/%d/%s/%s", p.cycle, p.first, act) }
 	from, to := s.commit1Window(p.cycle, p.first)
+	upload, err := n.upload(ctx, p, to)
+	if err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	if !n.rules.TwoCommits() {
+		if err := n.commitOnce(ctx, key("commit1"), from, to, packCommits(p.reveal(""))); err != nil {
+			return fmt.Errorf("commitment: %w", err)
+		}
+		n.say("commit1", fmt.Sprintf("<%s> Committed status to chain", n.rules.PhaseName(p.first)), slog.Uint64("cycle", p.cycle))
+		_, err := n.show(ctx, p, upload, s.End(p.cycle, Submission))
+		return err
+	}
 	if err := n.commitOnce(ctx, key("commit1"), from, to, packCommits(p.signed)); err != nil {
 		return fmt.Errorf("first commitment: %w", err)
 	}
 	n.say("commit1", fmt.Sprintf("<%s> committed signature", p.first), slog.Uint64("cycle", p.cycle))
 
-	if !published {
-		var err error
-		if revision, err = n.reveal(ctx, store, p); err != nil {
-			return err
-		}
-		if err := n.Journal.Done(key("publish"), revision); err != nil {
-			return fmt.Errorf("journal publication: %w", err)
-		}
-	}
-	n.say("published", "Uploaded checkpoint to HF", slog.String("hf_repo_id", n.cfg.HF.CheckpointRepo), slog.String("hf_revision", short(revision)))
-
 	from, to = s.commit2Window(p.cycle, p.first)
+	shown := to
+	if n.rules.direct() { // the commitment is worth more than the Hub
+		shown = from
+	}
+	revision, err := n.show(ctx, p, upload, shown)
+	if err != nil {
+		return err
+	}
 	second := p.reveal(revision)
 	n.say("committing", fmt.Sprintf("<%s> committing", p.first+1), slog.Any("commit", second))
 	if err := n.commitOnce(ctx, key("commit2"), from, to, packCommits(second)); err != nil {
@@ -69,6 +69,58 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 	}
 	n.say("commit2", fmt.Sprintf("<%s> Committed status to chain", p.first+1), slog.Uint64("cycle", p.cycle))
 	return nil
+}
+
+// An upload is a publication's way through the Hub: a store with its files staged,
+// or the revision at which they were made public before a restart.
+type upload struct {
+	store    subnet.Store // nil if nothing is to be made public
+	revision string
+}
+
+// upload stages a publication on the Hub, if the generation uses one. Where models
+// can go straight to validators as well, it may fail, and ends in time for the
+// first commitment, whose window ends with block to.
+func (n *neuron) upload(ctx context.Context, p publication, to subnet.Block) (upload, error) {
+	if revision, done := n.Journal.Result(publishedKey(p.cycle, p.first)); done {
+		return upload{revision: revision}, nil
+	}
+	if !n.rules.hub() || n.rules.direct() && n.cfg.HF.CheckpointRepo == "" {
+		return upload{}, nil
+	}
+	if n.rules.direct() {
+		inTime, cancel := until(ctx, n.Chain, to-1)
+		defer cancel()
+		store, err := n.stage(inTime, p.files)
+		if err != nil && ctx.Err() == nil {
+			n.warn("retry", "HF upload failed, models go by HTTP", err)
+			return upload{}, nil
+		}
+		return upload{store: store}, err
+	}
+	store, err := n.stage(ctx, p.files)
+	return upload{store: store}, err
+}
+
+// show makes an upload public before a block, and returns its revision, or "" if
+// there is none.
+func (n *neuron) show(ctx context.Context, p publication, u upload, before subnet.Block) (string, error) {
+	if u.store != nil {
+		var err error
+		if u.revision, err = n.reveal(ctx, u.store, p, before); err != nil && n.rules.direct() && ctx.Err() == nil {
+			n.warn("retry", "HF upload failed, models go by HTTP", err)
+			return "", nil
+		} else if err != nil {
+			return "", err
+		}
+		if err := n.Journal.Done(publishedKey(p.cycle, p.first), u.revision); err != nil {
+			return "", fmt.Errorf("journal publication: %w", err)
+		}
+	}
+	if u.revision != "" {
+		n.say("published", "Uploaded checkpoint to HF", slog.String("hf_repo_id", n.cfg.HF.CheckpointRepo), slog.String("hf_revision", short(u.revision)))
+	}
+	return u.revision, nil
 }
 
 // stage uploads the files under their own names.
@@ -91,11 +143,9 @@ func (n *neuron) stage(ctx context.Context, files []string) (subnet.Store, error
 	return store, nil
 }
 
-// reveal makes an upload public, in the time there is until the second
-// commitment must be sent.
-func (n *neuron) reveal(ctx context.Context, store subnet.Store, p publication) (string, error) {
-	_, to := n.rules.Schedule.commit2Window(p.cycle, p.first)
-	ctx, cancel := until(ctx, n.Chain, to)
+// reveal makes an upload public, in the time there is until a block.
+func (n *neuron) reveal(ctx context.Context, store subnet.Store, p publication, before subnet.Block) (string, error) {
+	ctx, cancel := until(ctx, n.Chain, before)
 	defer cancel()
 	for {
 		revision, err := store.Publish(ctx, p.message)

@@ -20,6 +20,12 @@ func (r Rules) direct() bool {
 	return slices.Contains(r.Transports, HTTPTransport) || slices.Contains(r.Transports, DocsTransport)
 }
 
+// hub says whether models go through the model hub. The documents leave it to the
+// miner where its model is; ours are there.
+func (r Rules) hub() bool {
+	return slices.Contains(r.Transports, HubTransport) || slices.Contains(r.Transports, DocsTransport)
+}
+
 // submitJob takes a cycle's submission to the validator that this miner is assigned
 // to, unless the Hub has it. It is done once, also by a miner that is restarted:
 // what was sent is in the journal, and what may have been sent before a kill is
