@@ -21,6 +21,7 @@ type CLI struct {
 	Mine     MineCommand     `cmd:"" help:"Mine: train, commit, submit."`
 	ModelIO  ModelIOCommand  `cmd:"" name:"model-io" help:"Only exchange models: the second half of a miner."`
 	Validate ValidateCommand `cmd:"" help:"Validate: score, merge, set weights."`
+	Why      WhyCommand      `cmd:"" help:"Tell, gate by gate, what came of a submission."`
 
 	Wallet       WalletCommand             `cmd:"" help:"Make, restore, list and use wallets."`
 	NewColdkey   WalletNewColdkeyCommand   `cmd:"" name:"new_coldkey" hidden:"" help:"See wallet new-coldkey."`
