@@ -40,6 +40,7 @@ var Protocol = subnet.Protocol{
 	NewConfig: NewConfig,
 	Metrics:   metrics,
 	Columns:   columns,
+	Explain:   explainRound,
 	Roles: []subnet.Role{
 		{Name: "mine", Summary: "train and exchange models, in one process", Parts: []string{"train", "model-io"}, Run: mine},
 		{Name: "train", Summary: "train the baselines that model-io downloads", Parts: []string{"train"}, Run: train},
