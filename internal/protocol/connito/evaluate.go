@@ -113,11 +113,8 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 	}
 
 	shards := make(map[subnet.UID]string)
-	for i := range entries {
+	for i := range v.arriving(ctx, cycle, entries, commits) {
 		e := &entries[i]
-		if e.Refused != "" {
-			continue
-		}
 		v.note("evaluating", "evaluating", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Int("active", 1))
 		name, loss, err := v.evaluate(ctx, cycle, g, base, *e, commits[e.UID], sample)
 		if ctx.Err() != nil {
@@ -133,6 +130,9 @@ func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base strin
 		if !g.Passed {
 			e.Refused = g.Reason
 		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	v.note("evaluating", "evaluated all", slog.Uint64("cycle", cycle), slog.Int("active", 0))
 	v.rules.rank(baseline.Mean, entries)
@@ -161,7 +161,7 @@ func whyNot(err error) Why {
 func (v *validator) evaluate(ctx context.Context, cycle uint64, g Group, base string, e Entry, c Commit, sample subnet.Sample) (string, subnet.Loss, error) {
 	fetchCtx, cancel := until(ctx, v.Chain, v.rules.Schedule.End(cycle, Merge))
 	defer cancel()
-	name, err := v.fetch(fetchCtx, fmt.Sprintf("%s/hotkey_%s_block_%d", submissionDir, e.Hotkey, e.Committed), g, c)
+	name, err := v.obtain(fetchCtx, cycle, g, e.Hotkey, e.Committed, c)
 	if err != nil {
 		return "", subnet.Loss{}, err
 	}

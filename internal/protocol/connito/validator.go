@@ -39,7 +39,18 @@ func validate(ctx context.Context, env subnet.Env) error {
 		return ended(ctx, fmt.Errorf("load base model: %w", err))
 	}
 	defer v.model.Close()
+	if !n.rules.direct() {
+		return v.rounds(ctx)
+	}
+	server, err := newServer(n)
+	if err != nil {
+		return err
+	}
+	return server.during(ctx, v.rounds)
+}
 
+// rounds lives the validator's part of one cycle after another, until ctx is done.
+func (v *validator) rounds(ctx context.Context) error {
 	pos, _, err := v.now(ctx)
 	if err != nil {
 		return ended(ctx, err)
@@ -105,11 +116,11 @@ func (v *validator) round(ctx context.Context, cycle uint64) error {
 		if !ok {
 			return fmt.Errorf("%s has no shard of group %d", merged.name, g.ID)
 		}
-		d, err := v.tensors(name)
+		sum, err := v.sumOf(name)
 		if err != nil {
 			return err
 		}
-		hashes[g.ID] = Hash(d)
+		hashes[g.ID] = sum.Hash
 		sig, err := v.Signer.Sign(ctx, []byte(hashes[g.ID]))
 		if err != nil {
 			return fmt.Errorf("sign: %w", err)
