@@ -23,6 +23,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if state := os.Getenv(holding); state != "" {
+		if err := hold(state); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	os.Exit(m.Run())
 }
 

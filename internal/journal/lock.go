@@ -33,7 +33,7 @@ func Lock(dir string, names ...string) (release func(), err error) {
 			release()
 			return nil, fmt.Errorf("lock %q: %w", name, errName)
 		}
-		f, err := lockFile(filepath.Join(dir, ownPrefix+name+".lock"))
+		f, err := lockFile(filepath.Join(dir, ownPrefix+name+".lock"), "")
 		if err != nil {
 			release()
 			return nil, fmt.Errorf("lock %s of %s: %w", name, dir, err)
@@ -43,7 +43,9 @@ func Lock(dir string, names ...string) (release func(), err error) {
 	return release, nil
 }
 
-func lockFile(path string) (*os.File, error) {
+// lockFile locks the file at path. where is the run's directory, or "" if the file
+// is in it.
+func lockFile(path, where string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, withCure(err)
@@ -57,7 +59,7 @@ func lockFile(path string) (*os.File, error) {
 		err = f.Truncate(0)
 	}
 	if err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"+where), 0)
 	}
 	if err != nil {
 		unlockClose(f)
@@ -91,13 +93,20 @@ func withFd(f *os.File, do func(fd uintptr) error) error {
 }
 
 func holder(f *os.File) string {
-	text, err := io.ReadAll(io.NewSectionReader(f, 0, 20))
-	if err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			return fmt.Sprintf("process %d works in this directory: stop it, or use another directory", pid)
-		}
+	const longest = 5000 // of a number and a path
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, longest))
+	if err != nil {
+		text = nil
 	}
-	return "stop the other process, or use another directory"
+	number, where, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(number))
+	switch {
+	case err != nil:
+		return "stop the other process, or use another directory"
+	case where == "":
+		return fmt.Sprintf("process %d works in this directory: stop it, or use another directory", pid)
+	}
+	return fmt.Sprintf("process %d works in %s: stop it, or give this run another name with --run_name or another hotkey", pid, where)
 }
 
 // exclusively runs f while no other process or goroutine moves things about in
