@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,10 +123,21 @@ func (n *Network) add(name, role string, group int, cheat string) {
 	for i := range n.opts.Validators {
 		c.Cycle.ValidatorWhitelist = append(c.Cycle.ValidatorWhitelist, string(address(n.key(fmt.Sprintf("validator-%d", i)))))
 	}
+	if n.direct() {
+		c.Ckpt.Format = string(n.opts.Rules.Formats[0])
+		if role == "validate" {
+			c.Chain.IP = netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + len(n.Neurons))}).String()
+		}
+	}
 	n.Neurons = append(n.Neurons, &Neuron{
 		Name: name, Role: role, Cheat: cheat, Group: group, Hotkey: address(n.key(name)),
 		Memory: journal.NewMem(), config: c, events: make(map[string]int),
 	})
+}
+
+// direct says whether models go over HTTP.
+func (n *Network) direct() bool {
+	return slices.ContainsFunc(n.opts.Rules.Transports, func(t connito.Transport) bool { return t != connito.HubTransport })
 }
 
 // Run runs every neuron until ctx is done: the miners from the second cycle on,
@@ -151,9 +164,19 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 	if !ok {
 		return fmt.Errorf("no role %q", v.Role)
 	}
+	return role.Run(ctx, n.Env(v))
+}
+
+// Env returns what a neuron's roles may touch.
+func (n *Network) Env(v *Neuron) subnet.Env {
+	if at := v.config.Services().Axon; n.direct() && at.IsValid() {
+		if err := v.chain.ServeAxon(ctx, at); err != nil {
+			return fmt.Errorf("serve axon: %w", err)
+		}
+	}
 	engine := newEngine(n.experts, tensorSize)
 	engine.StepTime = n.stepTime(v)
-	return role.Run(ctx, subnet.Env{
+	return subnet.Env{
 		NetUID:  1,
 		Config:  v.config,
 		Signer:  signer{v.Hotkey},
@@ -169,7 +192,7 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 		Secret: func(string) string { return "" },
 		Verify: verify,
 		Emit:   v.emit,
-	})
+	}
 }
 
 // stepTime is how long a step takes a neuron: no two are equally fast.
