@@ -164,16 +164,16 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 	if !ok {
 		return fmt.Errorf("no role %q", v.Role)
 	}
-	return role.Run(ctx, n.Env(v))
-}
-
-// Env returns what a neuron's roles may touch.
-func (n *Network) Env(v *Neuron) subnet.Env {
 	if at := v.config.Services().Axon; n.direct() && at.IsValid() {
 		if err := v.chain.ServeAxon(ctx, at); err != nil {
 			return fmt.Errorf("serve axon: %w", err)
 		}
 	}
+	return role.Run(ctx, n.Env(v))
+}
+
+// Env returns what a neuron's roles may touch.
+func (n *Network) Env(v *Neuron) subnet.Env {
 	engine := newEngine(n.experts, tensorSize)
 	engine.StepTime = n.stepTime(v)
 	return subnet.Env{

@@ -154,6 +154,7 @@ var G4 = func() Rules {
 	r.BurnFallback = 0.05
 	r.WeightsLead = 5
 	r.ExactKeys = true
+	r.OwnerTask = true
 	r.Eval = Eval{
 		Batches: 51, Sequence: 1024, Fraction: 0.1, World: 10, MinText: 200, DedupPrefix: 200,
 		Sources: []Source{
@@ -204,7 +205,7 @@ var Local = func() Rules {
 
 // allRules lists the generations that the roles of this package can live, in
 // the order in which users see them.
-var allRules = []Rules{Local, G3}
+var allRules = []Rules{Local, G2Early, G2, G3}
 
 // Generations lists every generation there was, the oldest first, and then
 // [Local].
