@@ -60,9 +60,16 @@ const (
 // OpenEngine returns an engine for the base model and the text that the
 // services name, and the files of that model.
 func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
+	var err error
+	if s.Model, err = ModelDir(s.Model); err != nil {
+		return nil, nil, err
+	}
 	cfg, err := readConfig(filepath.Join(s.Model, ConfigFile))
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.ExpertsPerToken > 0 && cfg.NRoutedExperts > 0 {
+		cfg.NumExpertsPerTok = min(s.ExpertsPerToken, cfg.NRoutedExperts)
 	}
 	corpus, err := data.OpenCorpus(s.Data)
 	if err != nil {

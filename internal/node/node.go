@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
-	"adit/internal/config"
 	"adit/internal/exchange"
 	"adit/internal/journal"
 	"adit/internal/keys"
@@ -23,7 +22,8 @@ import (
 type Options struct {
 	Protocol subnet.Protocol
 	Role     string
-	Path     string   // the run's directory, or its config.yaml
+	Path     string   // the run's directory, or its config.yaml; "" for the defaults
+	Root     string   // of the runs whose path is not given; "" to look for it
 	Set      []string // settings that replace the file's, as key=value
 	Events   *telemetry.Bus
 	// MetricsPort is where Prometheus finds the metrics; 0 leaves it to the
@@ -37,14 +37,12 @@ func Run(ctx context.Context, o Options) error {
 	if !ok {
 		return fmt.Errorf("protocol %s has no role %q", o.Protocol.Name, o.Role)
 	}
-	dir, file, err := config.ResolvePath(o.Path)
+	s, err := ReadSettings(o, role.Name)
+	s.tell(o.Events.Emit)
 	if err != nil {
 		return err
 	}
-	cfg := o.Protocol.NewConfig()
-	if err := config.Load(file, cfg, o.Set); err != nil {
-		return err
-	}
+	dir, cfg := s.Dir, s.Config
 	services := cfg.Services()
 
 	run, err := journal.OpenDir(dir)
@@ -78,6 +76,20 @@ func Run(ctx context.Context, o Options) error {
 	}
 	key, err := keys.Hotkey()
 	if err != nil {
+		return err
+	}
+	if placed, ok := cfg.(subnet.Placed); ok {
+		state, err := journal.StateDir()
+		if err != nil {
+			return fmt.Errorf("find where locks are: %w", err)
+		}
+		release, err := journal.LockRun(state, string(key.Hotkey()), placed.RunName(), dir, role.Parts...)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := settle(ctx, cfg, role.Name); err != nil {
 		return err
 	}
 	client, err := subtensor.Dial(ctx, subtensor.Options{Endpoints: services.Endpoints})

@@ -53,6 +53,8 @@ type Placed interface {
 	// Directory returns the run's directory where nobody gives one, relative to the
 	// root of the runs.
 	Directory() string
+	// Unsaid returns the settings, each as path=value, of a run without a file.
+	Unsaid() []string
 	// RunName returns what the run is called: no two processes of a machine play
 	// the same part of a run of one hotkey, in whatever directories.
 	RunName() string

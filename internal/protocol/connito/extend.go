@@ -125,6 +125,10 @@ func (c *Config) Directory() string {
 	return path.Join(c.Ckpt.BaseCheckpointPath, c.Chain.ColdkeyName, c.Chain.HotkeyName, c.Run.RunName)
 }
 
+// Unsaid implements [subnet.Placed]: without a file the run is one of the public
+// network, as with upstream's defaults.
+func (c *Config) Unsaid() []string { return []string{"rules=" + Live()} }
+
 // RunName implements [subnet.Placed].
 func (c *Config) RunName() string { return c.Run.RunName }
 
