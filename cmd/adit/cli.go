@@ -23,6 +23,8 @@ type CLI struct {
 	Validate ValidateCommand `cmd:"" help:"Validate: score, merge, set weights."`
 	Why      WhyCommand      `cmd:"" help:"Tell, gate by gate, what came of a submission."`
 
+	Owner OwnerCommand `cmd:"" help:"Serve phases and choose experts, as the owner of a subnet."`
+
 	Wallet       WalletCommand             `cmd:"" help:"Make, restore, list and use wallets."`
 	NewColdkey   WalletNewColdkeyCommand   `cmd:"" name:"new_coldkey" hidden:"" help:"See wallet new-coldkey."`
 	NewHotkey    WalletNewHotkeyCommand    `cmd:"" name:"new_hotkey" hidden:"" help:"See wallet new-hotkey."`

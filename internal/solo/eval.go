@@ -61,14 +61,15 @@ func Evaluate(ctx context.Context, o EvalOptions, w Watcher) (Evaluated, error) 
 	if err := o.Validate(); err != nil {
 		return Evaluated{}, err
 	}
-	e, err := o.run(ctx, w)
+	e, err := o.run(ctx, w, nil)
 	if err != nil {
 		return Evaluated{}, fmt.Errorf("evaluate: %w", err)
 	}
 	return e, nil
 }
 
-func (o EvalOptions) run(ctx context.Context, w Watcher) (Evaluated, error) {
+// run evaluates; before, if not nil, is shown the model first.
+func (o EvalOptions) run(ctx context.Context, w Watcher, before func(*model.Model) error) (Evaluated, error) {
 	src, err := openSource(o.Model, true)
 	if err != nil {
 		return Evaluated{}, err
@@ -99,6 +100,11 @@ func (o EvalOptions) run(ctx context.Context, w Watcher) (Evaluated, error) {
 	m, err := src.load(ctx, dev, seqLen, w)
 	if err != nil {
 		return Evaluated{}, err
+	}
+	if before != nil {
+		if err := before(m); err != nil {
+			return Evaluated{}, err
+		}
 	}
 	e, err := evaluate(ctx, dev, m, text.Tokens, n, o.Batch, w)
 	if !o.Each {

@@ -18,7 +18,8 @@ type mixture struct {
 	each    bool    // balance is asked of each sequence, not of the batch
 
 	allowed device.Ints
-	k       int // of those allowed
+	k       int       // of those allowed
+	routed  []float64 // summed weights, by expert; nil if nobody counts
 }
 
 func (b *builder) mixture(prefix string, l int, c Config) *mixture {
@@ -81,6 +82,9 @@ func (mx *mixture) forward(p *pass, y, x *value) {
 	probs, weight := p.take(n, logits.Cols), p.floats(n*k)
 	chosen, slot, offsets := p.ints(n*k), p.ints(n*k), p.ints(logits.Cols+1)
 	p.dev.TopK(probs, chosen, weight, logits.Mat, mx.allowed, r)
+	if mx.routed != nil {
+		mx.count(p.dev, chosen, weight)
+	}
 	p.dev.Group(offsets, slot, chosen)
 	dweight := p.floats(n * k)
 	p.back(logits, func() {

@@ -137,3 +137,35 @@ func parseBundle(data []byte) (taskBundle, Assignment, error) {
 	}
 	return b, a, nil
 }
+
+// SealTask returns the bundle of a task as /active_task_bundle answers it: its
+// settings, which name its group_id, its expert assignment and its shard policy,
+// "" for none, as JSON, and the hash of them.
+func SealTask(name string, config, experts, policy []byte) ([]byte, error) {
+	b := taskBundle{activeTask: activeTask{Name: name}, Config: config, Experts: experts, ShardPolicy: policy}
+	if len(policy) == 0 {
+		b.ShardPolicy = json.RawMessage("null")
+	}
+	var settings struct {
+		GroupID *int `json:"group_id"`
+	}
+	if err := json.Unmarshal(config, &settings); err != nil {
+		return nil, fmt.Errorf("task %s: config: %w", name, err)
+	}
+	if settings.GroupID == nil {
+		return nil, fmt.Errorf("task %s: config has no group_id", name)
+	}
+	b.GroupID = *settings.GroupID
+	var err error
+	if b.Sum, err = b.bundleSum(); err != nil {
+		return nil, fmt.Errorf("task %s: %w", name, err)
+	}
+	data, err := json.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("task %s: %w", name, err)
+	}
+	if _, _, err := parseBundle(data); err != nil {
+		return nil, fmt.Errorf("task %s: %w", name, err)
+	}
+	return data, nil
+}

@@ -46,5 +46,6 @@ var Protocol = subnet.Protocol{
 		{Name: "train", Summary: "train the baselines that model-io downloads", Parts: []string{"train"}, Run: train},
 		{Name: "model-io", Summary: "download baselines, commit and publish checkpoints", Parts: []string{"model-io"}, Run: modelIO},
 		{Name: "validate", Summary: "score submissions, merge them, publish baselines", Parts: []string{"validate"}, Run: validate},
+		{Name: "owner", Summary: "serve the phases, the whitelist and the task", Parts: []string{"owner"}, Run: owner},
 	},
 }

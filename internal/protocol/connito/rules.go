@@ -94,6 +94,8 @@ type Rules struct {
 	ExactKeys bool
 	// OneGroup refuses a validator of more than one expert group.
 	OneGroup bool
+	// OwnerTask lets the owner say which task is worked on, with its experts.
+	OwnerTask bool
 
 	// Eval says what text submissions are evaluated on.
 	Eval Eval
@@ -199,6 +201,28 @@ func (r Rules) WithSchedule(s Schedule) Rules {
 	return r
 }
 
+// WithLengths returns the rules with other lengths of the phases that the
+// generation has, in order, or of all nine with 0 for those that it has not.
+func (r Rules) WithLengths(blocks []uint64) (Rules, error) {
+	var own []Phase
+	for p := range phases {
+		if r.Schedule[p] > 0 || len(blocks) == int(phases) {
+			own = append(own, p)
+		}
+	}
+	if len(blocks) != len(own) {
+		return r, fmt.Errorf("%d lengths, but rules %s have %d phases", len(blocks), r.Name, len(own))
+	}
+	var all [phases]uint64
+	for i, p := range own {
+		if all[p] = blocks[i]; (all[p] > 0) != (r.Schedule[p] > 0) {
+			return r, fmt.Errorf("phase %s of %d blocks: rules %s have one of %d", r.PhaseName(p), all[p], r.Name, r.Schedule[p])
+		}
+	}
+	s, err := NewSchedule(all)
+	return r.WithSchedule(s), err
+}
+
 // PhaseName returns the generation's word for a phase.
 func (r Rules) PhaseName(p Phase) string {
 	if name := r.PhaseNames[p]; name != "" {
@@ -219,6 +243,18 @@ func RulesByName(name string) (Rules, error) {
 		}
 	}
 	return Rules{}, fmt.Errorf("unknown rules %q, want one of %v", name, rulesNames())
+}
+
+// GenerationByName returns the generation of that name, of all there were.
+func GenerationByName(name string) (Rules, error) {
+	var names []string
+	for _, r := range Generations {
+		if r.Name == name {
+			return r, nil
+		}
+		names = append(names, r.Name)
+	}
+	return Rules{}, fmt.Errorf("unknown rules %q, want one of %v", name, names)
 }
 
 func rulesNames() []string {

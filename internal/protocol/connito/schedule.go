@@ -54,6 +54,14 @@ func NewSchedule(blocks [9]uint64) (Schedule, error) {
 	return s, nil
 }
 
+// blocks is what NewSchedule makes the schedule of.
+func (s Schedule) blocks() (blocks [phases]uint64) {
+	for p, n := range s {
+		blocks[p] = uint64(n)
+	}
+	return blocks
+}
+
 // maxPhase is the longest phase that is believed: two weeks of blocks.
 const maxPhase = 100_800
 
