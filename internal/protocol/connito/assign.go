@@ -106,7 +106,7 @@ type Candidate struct {
 // the highest incentive, as many as all validators together take, where the
 // generation has such a limit.
 func (r Rules) assignment(judges []Judge, candidates []Candidate) map[subnet.Hotkey][]subnet.Hotkey {
-	if r.ByIncentive {
+	if r.ByIncentive && r.MinersPerValidator > 0 {
 		candidates = slices.SortedFunc(slices.Values(candidates), func(a, b Candidate) int {
 			return cmp.Or(-cmp.Compare(a.Incentive, b.Incentive), cmp.Compare(a.Hotkey, b.Hotkey))
 		})

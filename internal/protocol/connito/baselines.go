@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"slices"
 
 	"adit/internal/checkpoint"
 	"adit/internal/safetensors"
@@ -14,21 +15,100 @@ import (
 	"adit/internal/tensor"
 )
 
-// merge moves a group's tensors towards the best submissions.
+// mergeAll makes the baselines of a round's groups of the submissions that were
+// evaluated in the foreground.
+func (v *validator) mergeAll(ctx context.Context, r *round, next place) error {
+	shards := make(map[int]tensor.Dict)
+	for _, g := range v.cfg.Task.Groups {
+		gr := r.group(g.ID)
+		global, err := v.tensors(gr.Base)
+		if err != nil {
+			return err
+		}
+		shards[g.ID] = global
+		if gr.Baseline == nil {
+			continue // nothing to compare with: it stays as it is
+		}
+		files := make(map[subnet.UID]string)
+		entries := gr.entries(func(m *minerRound) bool { return slices.Contains(gr.Foreground, m.UID) && m.File != "" })
+		for _, e := range entries {
+			files[e.UID] = gr.miner(e.UID).File
+		}
+		v.rules.rank(*gr.Baseline, entries)
+		v.model.Route(g.Assignment.Experts())
+		merged, in, err := v.merge(ctx, r.Cycle, g, global, subnet.Loss{Mean: *gr.Baseline}, entries, files, v.sample(gr))
+		if err != nil {
+			return fmt.Errorf("group %d: %w", g.ID, err)
+		}
+		shards[g.ID] = merged
+		// Others have merged what this validator has not seen: until it has taken
+		// over their baseline, its own has no authority.
+		gr.Excluded = !in && gr.Elsewhere > 0
+	}
+	if err := v.save(r); err != nil {
+		return err
+	}
+	return v.saveMerged(next, shards)
+}
+
+// saveBest makes the next baselines of the models of the best averages, or, as long
+// as there are none, of the base model.
+func (v *validator) saveBest(next place) error {
+	tmp := ".tmp_" + next.name
+	for _, g := range v.cfg.Task.Groups {
+		from, ok := v.shardIn(place{name: bestDir(g.ID)}, g.ID)
+		if !ok {
+			var err error
+			if from, err = v.pretrained(g); err != nil {
+				return err
+			}
+		}
+		if err := v.copyFile(from, tmp+"/"+shardFile(g.ID, formatOf(from))); err != nil {
+			return errors.Join(err, v.Dir.Remove(tmp))
+		}
+	}
+	if err := v.Dir.Rename(tmp, next.name); err != nil {
+		return fmt.Errorf("save %s: %w", next.name, errors.Join(err, v.Dir.Remove(tmp)))
+	}
+	v.say("saved", "Checkpoint saved", slog.String("path", next.name))
+	return v.tidy()
+}
+
+// pretrainedDir holds the shards of the base model, as it is.
+const pretrainedDir = "pretrained"
+
+// pretrained returns the base model's shard of a group.
+func (v *validator) pretrained(g Group) (string, error) {
+	if name, ok := v.shardIn(place{name: pretrainedDir}, g.ID); ok {
+		return name, nil
+	}
+	name := pretrainedDir + "/" + shardFile(g.ID, subnet.Format(v.cfg.Ckpt.Format))
+	m, err := v.Engine.Open(context.Background())
+	if err != nil {
+		return "", fmt.Errorf("load base model: %w", err)
+	}
+	defer m.Close()
+	return name, v.write(name, func(w io.Writer) error {
+		return m.Save(w, subnet.Format(v.cfg.Ckpt.Format), g.Assignment.Owns)
+	})
+}
+
+// merge moves a group's tensors towards the best submissions, and says whether
+// there were any.
 //
 // Unlike upstream, a merge that does not lower the loss of the round's sample
 // is not taken: the outer step may overshoot, and a baseline should never get
 // worse for being merged.
-func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global tensor.Dict, baseline subnet.Loss, entries []Entry, shards map[subnet.UID]string, sample subnet.Sample) (tensor.Dict, error) {
+func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global tensor.Dict, baseline subnet.Loss, entries []Entry, shards map[subnet.UID]string, sample subnet.Sample) (tensor.Dict, bool, error) {
 	best := topMiners(entries, v.cfg.Evaluation.TopKMinersMerged)
 	if len(best) == 0 {
-		return global, nil
+		return global, false, nil
 	}
 	var miners []tensor.Dict
 	for _, e := range best {
 		d, err := v.tensors(shards[e.UID])
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		miners = append(miners, d)
 	}
@@ -36,20 +116,20 @@ func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global ten
 	before := maps.Clone(outer.Velocity)
 	next, err := outer.step(global, miners)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	loss, err := v.lossOf(ctx, next, sample)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	taken := loss.Mean < baseline.Mean
 	v.say("merged", "outer step", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Int("miners", len(miners)),
 		slog.Float64("baseline", finite(baseline.Mean)), slog.Float64("loss", finite(loss.Mean)), slog.Bool("taken", taken))
 	if !taken {
 		outer.Velocity = before
-		return global, nil
+		return global, true, nil
 	}
-	return next, nil
+	return next, true, nil
 }
 
 // outerOf returns the outer optimizer of a group, with the velocity of the
@@ -98,10 +178,7 @@ func (v *validator) baselineShard(g Group) (string, error) {
 			return name, nil
 		}
 	}
-	name := mergedName(0) + "/" + shardFile(g.ID, subnet.Format(v.cfg.Ckpt.Format))
-	return name, v.write(name, func(w io.Writer) error {
-		return v.model.Save(w, subnet.Format(v.cfg.Ckpt.Format), g.Assignment.Owns)
-	})
+	return v.pretrained(g)
 }
 
 // saveMerged writes the next baselines.
@@ -110,13 +187,16 @@ func (v *validator) saveMerged(merged place, next map[int]tensor.Dict) error {
 	tmp := ".tmp_" + merged.name
 	velocity := make(tensor.Dict)
 	var err error
+	sums := make(map[string]Sum)
 	for _, g := range v.cfg.Task.Groups {
-		err = errors.Join(err, v.write(tmp+"/"+shardFile(g.ID, format), func(w io.Writer) error { return checkpoint.Write(w, format, next[g.ID]) }))
+		file := shardFile(g.ID, format)
+		sum, writeErr := v.writeSummed(tmp+"/"+file, func(w io.Writer) error { return checkpoint.Write(w, format, next[g.ID]) })
+		err, sums[file] = errors.Join(err, writeErr), sum
 		for key, o := range v.outerOf(g).Velocity {
 			velocity[key] = tensor.FromFloats(tensor.F32, []int{len(o)}, o)
 		}
 	}
-	err = errors.Join(err, v.write(tmp+"/"+outerFile, func(w io.Writer) error { return safetensors.Write(w, velocity, nil) }))
+	err = errors.Join(err, v.writeJSON(tmp+"/"+sumsFile, sums), v.write(tmp+"/"+outerFile, func(w io.Writer) error { return safetensors.Write(w, velocity, nil) }))
 	if err == nil {
 		err = v.Dir.Rename(tmp, merged.name)
 	}
@@ -148,11 +228,12 @@ func (v *validator) report(ctx context.Context, cycle uint64, merged place) erro
 	return nil
 }
 
-// tidy removes what the next cycle does not need.
+// tidy removes what the next cycle does not need. The last but one is what the
+// background of the round still compares with.
 func (v *validator) tidy() error {
 	list, err := v.places("")
-	for _, p := range list[min(len(list), v.cfg.Ckpt.CheckpointTopK):] {
+	for _, p := range list[min(len(list), max(v.cfg.Ckpt.CheckpointTopK, 2)):] {
 		err = errors.Join(err, v.Dir.Remove(p.name))
 	}
-	return errors.Join(err, v.Dir.Remove(submissionDir))
+	return err
 }

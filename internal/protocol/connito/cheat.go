@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"adit/internal/checkpoint"
 	"adit/internal/subnet"
@@ -35,8 +36,8 @@ func cheat(ctx context.Context, env subnet.Env) error {
 	if err != nil {
 		return err
 	}
-	if n.rules.Name != Local.Name {
-		return fmt.Errorf("cheat %q: only a network with rules %s may be tested so", n.cfg.Cheat, Local.Name)
+	if base, _, scaled := strings.Cut(n.rules.Name, "/"); base != Local.Name && !scaled {
+		return fmt.Errorf("cheat %q: only a network on one machine may be tested so, with rules %s or, for example, %s/120", n.cfg.Cheat, Local.Name, n.rules.Name)
 	}
 	pos, _, err := n.now(ctx)
 	if err != nil {

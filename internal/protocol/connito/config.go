@@ -88,6 +88,9 @@ type Config struct {
 		EvalSequences      int    `yaml:"eval_sequences" help:"held-out sequences that choose the best checkpoint"`
 		MaxBytes           int64  `yaml:"max_bytes" help:"largest file taken from another neuron"`
 
+		ArchiveSubmissions             bool `yaml:"archive_submissions" help:"keep the best submissions of each round"`
+		MinerSubmissionArchiveMaxFiles int  `yaml:"miner_submission_archive_max_files" help:"at most so many of them"`
+
 		MaxSubmissionBytes          int64 `yaml:"max_submission_bytes" help:"largest submission that is taken over HTTP"`
 		MaxSubmissionBytesPerExpert int64 `yaml:"max_submission_bytes_per_expert" help:"for each expert of the group; 0 leaves it to max_submission_bytes"`
 		SubmissionConcurrency       int   `yaml:"submission_concurrency" help:"submissions that are received at a time"`
@@ -127,6 +130,8 @@ type Config struct {
 	Evaluation struct {
 		Sequences                    int     `yaml:"sequences" help:"held-out sequences per submission"`
 		ReportSequences              int     `yaml:"report_sequences" help:"held-out sequences by which baselines are compared over cycles"`
+		PerMinerDownloadTimeoutSec   int     `yaml:"per_miner_download_timeout_sec" help:"a submission that takes longer to download is not evaluated in its round"`
+		PerMinerEvalTimeoutSec       int     `yaml:"per_miner_eval_timeout_sec" help:"nor one that takes longer to evaluate"`
 		TopKMinersMerged             int     `yaml:"top_k_miners_to_merge" help:"submissions in a group's next baseline"`
 		TopKMinersToReward           int     `yaml:"top_k_miners_to_reward" help:"miners paid, where miners are in no groups; 0 for all"`
 		ScoreWindow                  int     `yaml:"score_window" help:"rounds in a miner's average"`
@@ -258,6 +263,8 @@ func (c *Config) Validate() error {
 		{"log.metric_interval", float64(c.Log.MetricInterval)},
 		{"evaluation.sequences", float64(c.Evaluation.Sequences)},
 		{"evaluation.report_sequences", float64(c.Evaluation.ReportSequences)},
+		{"evaluation.per_miner_download_timeout_sec", float64(c.Evaluation.PerMinerDownloadTimeoutSec)},
+		{"evaluation.per_miner_eval_timeout_sec", float64(c.Evaluation.PerMinerEvalTimeoutSec)},
 		{"evaluation.top_k_miners_to_merge", float64(c.Evaluation.TopKMinersMerged)},
 	} {
 		if !(v.value > 0) {

@@ -5,148 +5,209 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"adit/internal/subnet"
-	"adit/internal/tensor"
 )
 
-// freeze reads what every miner committed to in a cycle. An entry says why a
-// miner is out of the round, if it is.
-func (v *validator) freeze(ctx context.Context, cycle uint64) ([]Entry, map[subnet.UID]Commit, error) {
-	one, two := v.rules.Schedule.commitReads(cycle, MinerCommit1)
-	if err := v.Chain.Wait(ctx, two); err != nil {
-		return nil, nil, err
+// evaluateAll evaluates those of a list that wait for it until the end of a block.
+// Each outcome is kept as soon as it is known. Who has nothing to show yet, or
+// whose model cannot be had at the moment, is asked again block after block; who
+// is still waiting at the end goes on waiting.
+func (v *validator) evaluateAll(ctx context.Context, r *round, g *groupRound, list []subnet.UID, end subnet.Block) error {
+	group, ok := v.expertGroup(g.Group)
+	if !ok || len(g.pending(list)) == 0 {
+		return nil
 	}
-	first, err := v.Chain.Commitments(ctx, one)
-	if err != nil {
-		return nil, nil, err
+	if head, err := v.Chain.Head(ctx); err != nil {
+		return fmt.Errorf("read head: %w", err)
+	} else if head > end {
+		return nil
 	}
-	second, err := v.Chain.Commitments(ctx, two)
-	if err != nil {
-		return nil, nil, err
+	window, cancel := until(ctx, v.Chain, end+1)
+	defer cancel()
+	if !v.measureBase(window, r, g, group) {
+		return ctx.Err()
 	}
-	meta, err := v.Chain.Metagraph(ctx, two)
-	if err != nil {
-		return nil, nil, err
-	}
-	signed, revealed := make(map[subnet.Hotkey]subnet.Commitment), make(map[subnet.Hotkey][]Commit)
-	revealedAt := make(map[subnet.Hotkey]subnet.Block)
-	for _, c := range first {
-		signed[c.Hotkey] = c
-	}
-	for _, c := range second {
-		revealed[c.Hotkey], revealedAt[c.Hotkey] = parseCommits(c.Fields), c.Block
-	}
-	var entries []Entry
-	commits := make(map[subnet.UID]Commit)
-	for _, neuron := range meta.Neurons {
-		if neuron.Hotkey == v.me || slices.Contains(v.cfg.Cycle.ValidatorWhitelist, string(neuron.Hotkey)) {
-			continue
+	for window.Err() == nil {
+		waiting := g.pending(list)
+		if len(waiting) == 0 {
+			break
 		}
-		e := Entry{UID: neuron.UID, Hotkey: neuron.Hotkey, Group: -1, Committed: signed[neuron.Hotkey].Block}
-		c, why := v.rules.admit(claim{
-			First: parseCommits(signed[neuron.Hotkey].Fields), FirstAt: signed[neuron.Hotkey].Block,
-			Second: revealed[neuron.Hotkey], SecondAt: revealedAt[neuron.Hotkey],
-			Signed: func(hash string, first []Commit) bool { return v.signedBy(neuron.Hotkey, hash, first) },
-		}, cycle)
-		e.Why = why
-		if err := why.err(); err != nil {
-			e.Refused = err.Error()
+		if err := v.pass(window, r, g, group, waiting); err != nil {
+			return err
 		}
-		if c.Group != nil {
-			e.Group = *c.Group
-		} else if h := v.scores[neuron.UID]; h != nil && h.Hotkey == neuron.Hotkey {
-			e.Group = h.Group // it loses this round in the group it was in
+		if len(g.pending(list)) == 0 || v.nextBlock(window) != nil {
+			break
 		}
-		e.Hash = c.Hash
-		commits[e.UID] = c
-		entries = append(entries, e)
 	}
-	return entries, commits, nil
+	v.note("evaluating", "evaluated all", slog.Uint64("cycle", r.Cycle), slog.Int("active", 0))
+	return ctx.Err()
 }
 
-// seed returns the seed of a cycle's evaluation.
-func (v *validator) seed(ctx context.Context, cycle uint64) (string, error) {
-	end := v.rules.Schedule.End(cycle, MinerCommit2)
-	if v.rules.Seed == SeedFromBlock {
-		hash, err := v.Chain.Hash(ctx, end)
-		if err != nil {
-			return "", err
-		}
-		return blockSeed(hash), nil
-	}
-	all, err := v.Chain.Commitments(ctx, end)
-	if err != nil {
-		return "", err
-	}
-	seeds := make(map[subnet.Hotkey]uint64)
-	for _, c := range all {
-		for _, commit := range parseCommits(c.Fields) {
-			if commit.Group != nil && slices.Contains(v.cfg.Cycle.ValidatorWhitelist, string(c.Hotkey)) {
-				seeds[c.Hotkey] = 0
-				if commit.Seed != nil {
-					seeds[c.Hotkey] = *commit.Seed
-				}
-			}
+func (v *validator) expertGroup(id int) (Group, bool) {
+	for _, g := range v.cfg.Task.Groups {
+		if g.ID == id {
+			return g, true
 		}
 	}
-	return combinedSeed(seeds), nil
+	return Group{}, false
 }
 
-// judge evaluates and ranks the entries of a group, in place, and returns the
-// group's next tensors.
-func (v *validator) judge(ctx context.Context, cycle uint64, g Group, base string, entries []Entry, commits map[subnet.UID]Commit, seed string) (tensor.Dict, error) {
-	sample := subnet.Sample{Domain: g.ID, Seed: seed, Sequences: v.cfg.Evaluation.Sequences}
-	v.model.Route(g.Assignment.Experts())
-	if err := v.load(v.model, base); err != nil {
-		return nil, err
-	}
-	baseline, err := v.model.Loss(ctx, sample)
-	if err != nil {
-		return nil, fmt.Errorf("evaluate baseline: %w", err)
-	}
-	global, err := v.tensors(base)
-	if err != nil {
-		return nil, err
-	}
+// sample is the text of a group's round.
+func (v *validator) sample(g *groupRound) subnet.Sample {
+	return subnet.Sample{Domain: g.Group, Seed: g.Seed, Sequences: v.cfg.Evaluation.Sequences}
+}
 
-	shards := make(map[subnet.UID]string)
-	for i := range v.arriving(ctx, cycle, entries, commits) {
-		e := &entries[i]
-		v.note("evaluating", "evaluating", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Int("active", 1))
-		name, loss, err := v.evaluate(ctx, cycle, g, base, *e, commits[e.UID], sample)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		} else if err != nil {
-			e.Refused = err.Error()
-			e.Why = append(e.Why, whyNot(err)...)
-			continue
-		}
-		e.Loss, shards[e.UID] = loss.Mean, name
-		g := measured(loss)
-		e.Why = append(append(e.Why, inspected(commits[e.UID])...), g)
-		if !g.Passed {
-			e.Refused = g.Reason
-		}
+// measureBase makes sure that the loss of the baseline is known, and that the
+// model's experts are the group's. It reports whether submissions can be compared
+// with anything.
+func (v *validator) measureBase(ctx context.Context, r *round, g *groupRound, group Group) bool {
+	v.model.Route(group.Assignment.Experts())
+	if g.Baseline != nil {
+		return true
+	}
+	err := v.load(v.model, g.Base)
+	var loss subnet.Loss
+	if err == nil {
+		loss, err = v.model.Loss(ctx, v.sample(g))
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return false
 	}
-	v.note("evaluating", "evaluated all", slog.Uint64("cycle", cycle), slog.Int("active", 0))
-	v.rules.rank(baseline.Mean, entries)
-	v.note("round", "scored", roundAttrs(v.rules.Schedule.Version(cycle), cycle, g, baseline.Mean, entries)...)
-	for _, e := range entries {
-		v.sayScore(cycle, e, baseline.Mean)
+	mean, ok := v.rules.baselineLoss(loss.Mean)
+	if err != nil {
+		mean, ok = v.rules.BaselineFallback, v.rules.BaselineFallback > 0
 	}
-	return v.merge(ctx, cycle, g, global, baseline, entries, shards, sample)
+	switch {
+	case ok:
+		g.Baseline, g.Unmeasured = &mean, ""
+	case err != nil:
+		g.Unmeasured = err.Error()
+	default:
+		g.Unmeasured = "its loss is not finite"
+	}
+	if g.Unmeasured != "" {
+		v.warn("baseline", "the baseline could not be evaluated", errors.New(g.Unmeasured), slog.Uint64("cycle", r.Cycle), slog.Int("group", g.Group))
+	}
+	return ok
 }
 
-// sayScore tells what a miner earned in a round, and why.
-func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
-	v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
-		slog.Float64("loss", finite(e.Loss)), slog.Float64("baseline", finite(baseline)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash))
+// An arrival is a submission that was fetched, or why it could not be.
+type arrival struct {
+	miner *minerRound
+	file  string
+	err   error
+}
+
+// pass evaluates, of those who wait, all whose models can be had now. While one is
+// evaluated the next is fetched.
+func (v *validator) pass(ctx context.Context, r *round, g *groupRound, group Group, waiting []*minerRound) error {
+	arrivals := make(chan arrival)
+	fetching, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		for range arrivals { // wait for the fetcher
+		}
+	}()
+	go func() {
+		defer close(arrivals)
+		for _, m := range waiting {
+			file, err := v.bring(fetching, r, group, *m)
+			select {
+			case arrivals <- arrival{m, file, err}:
+			case <-fetching.Done():
+				return
+			}
+		}
+	}()
+	for a := range arrivals {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if again(a.err) {
+			continue
+		}
+		var why Why
+		var loss subnet.Loss
+		if a.err == nil {
+			v.note("evaluating", "evaluating", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(a.miner.UID)), slog.Int("active", 1))
+			loss, a.err = v.measure(ctx, g, a.miner.UID, a.file)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil // it has not failed, the time is up
+		case a.err != nil:
+			why = whyNot(a.err)
+		default:
+			a.miner.File = a.file
+			why = append(inspected(a.miner.Commit), measured(loss))
+		}
+		a.miner.settle(why, loss.Mean)
+		if err := v.save(r); err != nil {
+			return err
+		}
+		if err := v.clean(g); err != nil {
+			v.warn("clean", "a submission that was evaluated is still on disk", err)
+		}
+	}
+	return nil
+}
+
+// errNotThere is why a submission that may still come was not evaluated.
+var errNotThere = errors.New("nothing was submitted yet")
+
+// again says whether a submission that could not be had now may be had later.
+func again(err error) bool {
+	return errors.Is(err, errNotThere) || errors.Is(err, subnet.ErrTemporary) || errors.Is(err, context.Canceled)
+}
+
+var (
+	errFetch    = errors.New("it could not be downloaded in time")
+	errMeasured = errors.New("it could not be evaluated in time")
+)
+
+// bring returns the file of a submission that is what was committed to.
+func (v *validator) bring(ctx context.Context, r *round, g Group, m minerRound) (string, error) {
+	if !v.comes(r.Cycle, m.Hotkey, m.Commit) {
+		return "", errNotThere
+	}
+	ctx, cancel := withTimeout(ctx, v.cfg.Evaluation.PerMinerDownloadTimeoutSec, errFetch)
+	defer cancel()
+	name, err := v.obtain(ctx, r.Cycle, g, m.Hotkey, m.Committed, m.Commit)
+	if err != nil && context.Cause(ctx) == errFetch {
+		return "", stopped(gateTimeout, errFetch)
+	}
+	return name, err
+}
+
+// measure returns the loss of a submission.
+func (v *validator) measure(ctx context.Context, g *groupRound, uid subnet.UID, file string) (subnet.Loss, error) {
+	limited, cancel := withTimeout(ctx, v.cfg.Evaluation.PerMinerEvalTimeoutSec, errMeasured)
+	defer cancel()
+	if !v.rules.ExactKeys { // what it lacks is the baseline's, not the last miner's
+		if err := v.load(v.model, g.Base); err != nil {
+			return subnet.Loss{}, err
+		}
+	}
+	began := time.Now()
+	if err := v.load(v.model, file); err != nil {
+		return subnet.Loss{}, stopped(gateParse, err)
+	}
+	loaded := time.Now()
+	loss, err := v.model.Loss(limited, v.sample(g))
+	if err != nil && context.Cause(limited) == errMeasured {
+		return subnet.Loss{}, stopped(gateTimeout, errMeasured)
+	}
+	v.note("evaluated", "evaluated submission", slog.Uint64("uid", uint64(uid)), slog.String("expert_group", fmt.Sprint(g.Group)),
+		slog.Duration("load_time", loaded.Sub(began)), slog.Duration("eval_time", time.Since(loaded)),
+		slog.Float64("eval_loss", loss.Mean), slog.Int("batches", len(loss.Sequences)))
+	return loss, err
+}
+
+// withTimeout returns a context that ends, with a cause, after so many seconds.
+func withTimeout(ctx context.Context, seconds int, cause error) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, time.Duration(seconds)*time.Second, cause)
 }
 
 // whyNot returns the gate that stopped an evaluation.
@@ -155,29 +216,4 @@ func whyNot(err error) Why {
 		return r.why
 	}
 	return Why{{Name: gateDownload, Reason: err.Error()}}
-}
-
-// evaluate fetches a submission and measures its loss.
-func (v *validator) evaluate(ctx context.Context, cycle uint64, g Group, base string, e Entry, c Commit, sample subnet.Sample) (string, subnet.Loss, error) {
-	fetchCtx, cancel := until(ctx, v.Chain, v.rules.Schedule.End(cycle, Merge))
-	defer cancel()
-	name, err := v.obtain(fetchCtx, cycle, g, e.Hotkey, e.Committed, c)
-	if err != nil {
-		return "", subnet.Loss{}, err
-	}
-	if !v.rules.ExactKeys { // what it lacks is the baseline's, not the last miner's
-		if err := v.load(v.model, base); err != nil {
-			return "", subnet.Loss{}, err
-		}
-	}
-	began := time.Now()
-	if err := v.load(v.model, name); err != nil {
-		return "", subnet.Loss{}, err
-	}
-	loaded := time.Now()
-	loss, err := v.model.Loss(ctx, sample)
-	v.note("evaluated", "evaluated submission", slog.Uint64("uid", uint64(e.UID)), slog.String("expert_group", fmt.Sprint(g.ID)),
-		slog.Duration("load_time", loaded.Sub(began)), slog.Duration("eval_time", time.Since(loaded)),
-		slog.Float64("eval_loss", loss.Mean), slog.Int("batches", len(loss.Sequences)))
-	return name, loss, err
 }

@@ -176,9 +176,9 @@ var evalHub = Eval{
 // Local is G3 for a network on one machine: a cycle of 96 blocks, which is 48
 // seconds at two blocks a second, and gates that pay from the first cycle on.
 //
-// Unlike upstream, one validator may serve several expert groups, since a
-// miner's weight counts only with a majority of stake behind it, and a network
-// of one validator per group would have none; weights are set when the round is
+// Unlike upstream, one validator may serve several expert groups, and each
+// validator evaluates every miner, since a miner's weight counts only with a
+// majority of stake behind it; weights are set when the round is
 // scored and not a cycle later; equal submissions leave the earliest its score,
 // because where all lose, a copier can take anybody's reward away; the seed
 // comes from a block nobody can predict; no tensor may be missing; and a
@@ -199,13 +199,15 @@ var Local = func() Rules {
 	r.LateWeights = false
 	r.ExactKeys = true
 	r.OneGroup = false
+	r.Everyone = true
+	r.MinersPerValidator = 0
 	r.Groups = GroupSizes{}
 	return r
 }()
 
 // allRules lists the generations that the roles of this package can live, in
 // the order in which users see them.
-var allRules = []Rules{Local, G2Early, G2, G3}
+var allRules = []Rules{Local, G2Early, G2, G3, G4}
 
 // Generations lists every generation there was, the oldest first, and then
 // [Local].

@@ -79,6 +79,12 @@ type roundView struct {
 // averages. Miners that wait equally long come in a random order.
 func (r Rules) group(v roundView, rng *rand.Rand) groups {
 	var g groups
+	if r.Everyone {
+		for _, c := range v.Candidates {
+			g.Foreground = append(g.Foreground, c.UID)
+		}
+		return g
+	}
 	if r.Groups == (GroupSizes{}) {
 		g.Foreground = uidsOf(v.Candidates, r.assignment(v.Judges, v.Candidates)[v.Me])
 		best := slices.DeleteFunc(slices.Clone(v.Candidates), func(c Candidate) bool { return !(v.Average[c.UID] > 0) })
@@ -115,6 +121,21 @@ func (r Rules) group(v roundView, rng *rand.Rand) groups {
 	}
 	g.Background = v.background(g.Foreground, slices.Concat(g.A, g.B, g.C), rng)
 	return g
+}
+
+// elsewhere is how many miners are in the foreground of other validators.
+func (r Rules) elsewhere(v roundView, g groups) int {
+	if r.Everyone || r.NoForeground || len(v.Judges) < 2 {
+		return 0
+	}
+	n := 0
+	for _, c := range v.Candidates {
+		high := r.Groups == (GroupSizes{}) || slices.Contains(g.A, c.UID) || slices.Contains(g.B, c.UID)
+		if high && !slices.Contains(g.Foreground, c.UID) {
+			n++
+		}
+	}
+	return n
 }
 
 // legacyBest is how many of the best averages go first where there are no groups.

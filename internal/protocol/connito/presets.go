@@ -83,8 +83,9 @@ func Defaults(rules, role string) *Config {
 
 func defaults(rules, role string) *Config {
 	p := presets[len(presets)-1]
+	base, _, _ := strings.Cut(rules, "/")
 	for _, q := range presets {
-		if q.rules == rules {
+		if q.rules == base {
 			p = q
 		}
 	}
@@ -106,12 +107,14 @@ func defaults(rules, role string) *Config {
 	c.Ckpt.BaseCheckpointPath = "checkpoints/" + role
 	c.Ckpt.Format = string(p.format)
 	c.Ckpt.CheckpointInterval, c.Ckpt.CheckpointTopK, c.Ckpt.EvalSequences, c.Ckpt.MaxBytes = 20, p.keep, 16, 8<<30
+	c.Ckpt.MinerSubmissionArchiveMaxFiles = 500
 	c.Ckpt.MaxSubmissionBytes, c.Ckpt.SubmissionConcurrency = maxSubmission, uploadsAtOnce
 	c.HF.DefaultRepoName, c.HF.TokenEnvVar = p.repo, "HF_TOKEN"
 	c.Log.WandBProjectName, c.Log.BaseMetricPath, c.Log.MetricInterval = p.project, "metrics", 20
 	c.Task.ExpertGroupName, c.Task.BasePath = p.group, "expert_groups"
 	c.Task.Exp.Data.BatchSize, c.Task.Exp.Data.PerDeviceTrainBatchSize, c.Task.Exp.Data.SequenceLength = 4, p.batch, p.sequence
 	c.LocalPar.GradientAccumulationSteps, c.LocalPar.GlobalOptInterval = p.accumulate, 100
+	c.Evaluation.PerMinerDownloadTimeoutSec, c.Evaluation.PerMinerEvalTimeoutSec = 180, 300
 	c.Evaluation.Sequences, c.Evaluation.ReportSequences, c.Evaluation.TopKMinersMerged = 128, 256, 1
 	if r, ok := generation(rules); ok {
 		c.take(r)
@@ -122,6 +125,9 @@ func defaults(rules, role string) *Config {
 // generation returns the rules of any generation, also of one whose round no role
 // of this package lives.
 func generation(name string) (Rules, bool) {
+	if r, err := RulesByName(name); err == nil {
+		return r, true // it may be scaled
+	}
 	for _, r := range Generations {
 		if r.Name == name {
 			return r, true

@@ -2,6 +2,9 @@ package connito
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"adit/internal/subnet"
 )
@@ -56,6 +59,8 @@ type Rules struct {
 	// the highest incentive first, where there are more than the cap allows.
 	MinersPerValidator int
 	ByIncentive        bool
+	// Everyone has each validator evaluate all miners in the foreground.
+	Everyone bool
 	// NoForeground evaluates every miner each round in the background.
 	NoForeground bool
 	// Groups are the sizes of a round's groups; the zero value has none.
@@ -223,6 +228,43 @@ func (r Rules) WithLengths(blocks []uint64) (Rules, error) {
 	return r.WithSchedule(s), err
 }
 
+// Scaled returns the rules for a network on one machine, with cycles of about so
+// many blocks: each phase is longer or shorter in proportion, but no commit phase
+// shorter than it takes to commit, and all that counts cycles in blocks goes with
+// it.
+func (r Rules) Scaled(cycle subnet.Block) Rules {
+	before := r.Schedule.Cycle()
+	scale := func(n subnet.Block) subnet.Block { return (n*cycle + before/2) / before }
+	var rest subnet.Block
+	for p, n := range r.Schedule {
+		if n == 0 || Phase(p) == Train {
+			continue
+		}
+		r.Schedule[p] = max(scale(n), shortestPhase)
+		rest += r.Schedule[p]
+	}
+	r.Schedule[Train] = max(shortestTrain, cycle-min(cycle, rest))
+	r.WeightsAge = max(scale(r.WeightsAge), min(r.WeightsAge, r.Schedule.Cycle()*9/10))
+	if r.WeightsLead > 0 {
+		r.WeightsLead = max(scale(r.WeightsLead), shortestLead)
+	}
+	r.Name = fmt.Sprintf("%s/%d", r.Name, cycle)
+	return r
+}
+
+// What a network on one machine needs of a phase, in blocks.
+const (
+	shortestPhase subnet.Block = 5
+	shortestTrain subnet.Block = 20
+	shortestLead  subnet.Block = 3
+)
+
+// shortestCycle is the shortest cycle that a network is scaled to.
+const shortestCycle = 40
+
+// has says whether models travel in some way.
+func (r Rules) has(t Transport) bool { return slices.Contains(r.Transports, t) }
+
 // PhaseName returns the generation's word for a phase.
 func (r Rules) PhaseName(p Phase) string {
 	if name := r.PhaseNames[p]; name != "" {
@@ -235,12 +277,22 @@ func (r Rules) PhaseName(p Phase) string {
 func (r Rules) TwoCommits() bool { return r.Schedule[MinerCommit2] > 0 }
 
 // RulesByName returns the generation of that name, of those whose round the
-// roles of this package can live.
+// roles of this package can live. "g3/120" is g3 with cycles of 120 blocks, for a
+// network on one machine: see [Rules.Scaled].
 func RulesByName(name string) (Rules, error) {
+	base, length, scaled := strings.Cut(name, "/")
 	for _, r := range allRules {
-		if r.Name == name {
+		if r.Name != base {
+			continue
+		}
+		if !scaled {
 			return r, nil
 		}
+		cycle, err := strconv.ParseUint(length, 10, 32)
+		if err != nil || strconv.FormatUint(cycle, 10) != length || cycle < shortestCycle || cycle > maxPhase {
+			return Rules{}, fmt.Errorf("rules %q: the length of a cycle must be %d to %d blocks", name, shortestCycle, maxPhase)
+		}
+		return r.Scaled(subnet.Block(cycle)), nil
 	}
 	return Rules{}, fmt.Errorf("unknown rules %q, want one of %v", name, rulesNames())
 }

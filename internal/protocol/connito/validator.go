@@ -7,10 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"time"
 
 	"adit/internal/subnet"
-	"adit/internal/tensor"
 )
 
 // A validator is a neuron with a model to evaluate on and a record of scores.
@@ -18,6 +16,7 @@ type validator struct {
 	*neuron
 	model  subnet.Model
 	scores Scores
+	cohort cohort         // of the last round, in generations with groups
 	outer  map[int]*Outer // by expert group
 }
 
@@ -32,7 +31,7 @@ func validate(ctx context.Context, env subnet.Env) error {
 		return subnet.WithHint(fmt.Errorf("rules %s: a validator has one expert group, not %d", n.rules.Name, len(n.cfg.Task.Groups)), "name one group under task.groups")
 	}
 	v := &validator{neuron: n, outer: make(map[int]*Outer)}
-	if v.scores, err = v.loadScores(); err != nil {
+	if err := v.recall(); err != nil {
 		return err
 	}
 	if v.model, err = n.Engine.Open(ctx); err != nil {
@@ -51,12 +50,16 @@ func validate(ctx context.Context, env subnet.Env) error {
 
 // rounds lives the validator's part of one cycle after another, until ctx is done.
 func (v *validator) rounds(ctx context.Context) error {
-	pos, _, err := v.now(ctx)
+	pos, head, err := v.now(ctx)
 	if err != nil {
 		return ended(ctx, err)
 	}
+	if err := v.introduce(ctx, pos); err != nil && ctx.Err() == nil {
+		v.warn("introduce", "could not say on chain who this is", err)
+	}
+	v.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", v.rules.PhaseName(pos.Phase)))
 	for cycle := pos.Cycle; ; cycle++ {
-		if err := v.round(ctx, cycle); ctx.Err() != nil {
+		if err := v.cycle(ctx, cycle); ctx.Err() != nil {
 			return nil
 		} else if err != nil {
 			v.warn("lost", "round did not go through", err, slog.Uint64("cycle", cycle))
@@ -67,159 +70,228 @@ func (v *validator) rounds(ctx context.Context) error {
 	}
 }
 
-// loadScores reads the scores of the rounds before, if there are any.
-func (v *validator) loadScores() (Scores, error) {
+// recall reads what the validator kept of earlier rounds, if there were any.
+func (v *validator) recall() error {
+	group := v.cfg.Task.Groups[0].ID
+	v.scores = make(Scores)
 	data, err := v.read(scoresFile)
-	if errors.Is(err, subnet.ErrNotFound) {
-		return make(Scores), nil
-	} else if err != nil {
-		return nil, err
+	if err == nil {
+		if v.scores, err = parseScores(data, group); err != nil {
+			return subnet.WithHint(fmt.Errorf("read %s: %w", scoresFile, err), "move the file away to begin without the scores of earlier rounds")
+		}
+	} else if !errors.Is(err, subnet.ErrNotFound) {
+		return err
 	}
-	scores, err := parseScores(data, v.cfg.Task.Groups[0].ID)
-	if err != nil {
-		return nil, subnet.WithHint(fmt.Errorf("read %s: %w", scoresFile, err), "move the file away to begin without the scores of earlier rounds")
+	data, err = v.read(cohortFile)
+	if err == nil {
+		if v.cohort, err = parseCohort(data, group); err != nil {
+			v.warn("cohort", "groups of earlier rounds are forgotten", err) // the next round makes new ones
+			v.cohort = cohort{}
+		}
+	} else if !errors.Is(err, subnet.ErrNotFound) {
+		return err
 	}
-	return scores, nil
+	return nil
 }
 
-// isoTime is how the time of a score is written.
-const isoTime = "2006-01-02T15:04:05.000000+00:00"
-
-// round is one cycle of a validator, entered wherever it stands.
-func (v *validator) round(ctx context.Context, cycle uint64) error {
+// cycle is one cycle of a validator, entered wherever it stands: the end of the
+// round before, then the round of its own. Whatever of it was done before a
+// restart is not done again.
+func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	s := v.rules.Schedule
 	v.note("loop", "round begins", slog.Uint64("cycle", cycle))
-	if v.rules.LateWeights && cycle > 0 {
-		if err := v.Chain.Wait(ctx, s.Start(cycle, MinerCommit1)-v.rules.WeightsLead); err != nil {
-			return err
+
+	// Distribute and Train: what the round before left to be evaluated.
+	if cycle > 0 {
+		if err := v.resync(ctx, cycle); err != nil && ctx.Err() == nil {
+			v.warn("resync", "could not take over the baseline of the other validators", err, slog.Uint64("cycle", cycle))
 		}
-		v.setWeights(ctx, cycle, cycle-1)
+		if err := v.finish(ctx, cycle-1); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			v.warn("lost", "the end of the round did not go through", err, slog.Uint64("cycle", cycle-1))
+		}
+	}
+
+	// MinerCommit1: which model this validator has, and its seed.
+	if err := v.heartbeat(ctx, cycle); err != nil && ctx.Err() == nil && !errors.Is(err, errWindow) {
+		v.warn("heartbeat", "could not commit to the model and a seed", err, slog.Uint64("cycle", cycle))
 	}
 
 	// Submission: both commitments of each miner, as they stood when the phases
-	// ended. A merge that is on disk was made before a restart.
+	// ended.
 	if err := v.Chain.Wait(ctx, s.Start(cycle, Submission)); err != nil {
 		return err
 	}
-	merged := place{name: mergedName(s.Version(cycle)), version: s.Version(cycle)}
-	if _, done := v.shardIn(merged, v.cfg.Task.Groups[0].ID); !done {
-		if err := v.evaluateAndMerge(ctx, cycle, merged); err != nil {
+	r, err := v.frozen(ctx, cycle)
+	if err != nil {
+		return fmt.Errorf("freeze the round: %w", err)
+	}
+	for _, g := range r.Groups {
+		if err := v.evaluateAll(ctx, r, g, g.Foreground, v.rules.foregroundEnd(cycle)); err != nil {
 			return err
 		}
 	}
 
-	// ValidatorCommit1 and 2: the new baselines, one commitment for each group.
-	var signed, files []string
-	hashes := make(map[int]string)
-	for _, g := range v.cfg.Task.Groups {
-		name, ok := v.shardIn(merged, g.ID)
-		if !ok {
-			return fmt.Errorf("%s has no shard of group %d", merged.name, g.ID)
-		}
-		sum, err := v.sumOf(name)
-		if err != nil {
-			return err
-		}
-		hashes[g.ID] = sum.Hash
-		sig, err := v.Signer.Sign(ctx, []byte(hashes[g.ID]))
-		if err != nil {
-			return fmt.Errorf("sign: %w", err)
-		}
-		signed, files = append(signed, v.rules.signedCommit(sig)), append(files, name)
-	}
-	// They are measured while they are published, which is mostly waiting.
-	reported := make(chan error, 1)
-	go func() { reported <- v.report(ctx, cycle, merged) }()
-	err := v.publish(ctx, publication{
-		cycle: cycle, first: ValidatorCommit1,
-		message: fmt.Sprintf("global_ver=%d", merged.version),
-		files:   files, signed: signed,
-		reveal: func(revision string) []string {
-			var commits []string
-			for _, g := range v.cfg.Task.Groups {
-				commits = append(commits, v.rules.validatorCommit2(g.ID, hashes[g.ID], merged.version, v.cfg.HF.CheckpointRepo, revision))
-			}
-			return commits
-		},
-	})
-	return errors.Join(err, <-reported)
-}
-
-// evaluateAndMerge scores a cycle's submissions and makes the next baselines.
-func (v *validator) evaluateAndMerge(ctx context.Context, cycle uint64, merged place) error {
-	entries, commits, err := v.freeze(ctx, cycle)
-	if err != nil {
-		return fmt.Errorf("read commitments: %w", err)
-	}
-	seed, err := v.seed(ctx, cycle)
-	if err != nil {
-		return fmt.Errorf("seed: %w", err)
-	}
-	next := make(map[int]tensor.Dict)
-	at := time.Now().UTC().Format(isoTime)
-	for _, e := range entries {
-		if e.Group < 0 { // nobody knows where it belongs
-			e.Reason = e.Refused
-			v.sayScore(cycle, e, 0)
-		}
-	}
-	for _, g := range v.cfg.Task.Groups {
-		own := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.Group != g.ID })
-		base, err := v.baselineShard(g)
-		if err != nil {
-			return fmt.Errorf("baseline of group %d: %w", g.ID, err)
-		}
-		if next[g.ID], err = v.judge(ctx, cycle, g, base, own, commits, seed); err != nil {
-			return fmt.Errorf("group %d: %w", g.ID, err)
-		}
-		for _, e := range own {
-			if !v.rules.leavesPoint(e.Why.Status()) {
-				continue
-			}
-			v.scores.add(v.rules.roundID(cycle), at, e)
-			h := v.scores[e.UID]
-			v.note("average", "average score", slog.Uint64("uid", uint64(e.UID)), slog.Float64("latest", e.Points),
-				slog.Float64("average", h.average(v.rules.ScoreWindow)), slog.Int("samples", min(len(h.Points), v.rules.ScoreWindow)))
-		}
-	}
-	v.rules.prune(v.scores, v.rules.roundID(cycle))
-	if err := v.write(scoresFile, func(w io.Writer) error {
-		_, err := w.Write(v.scores.encode(v.cfg.Task.Groups[0].ID))
-		return err
-	}); err != nil {
-		return fmt.Errorf("save scores: %w", err)
-	}
+	// Validate: scores and weights, where the generation does not leave them to the
+	// next cycle.
 	if !v.rules.LateWeights {
-		v.setWeights(ctx, cycle, cycle)
+		if err := v.finishRound(ctx, r); err != nil {
+			return err
+		}
 	}
-	return v.saveMerged(merged, next)
+
+	// Merge. A merge that is on disk was made before a restart.
+	next := place{name: mergedName(s.Version(cycle)), version: s.Version(cycle)}
+	if _, done := v.shardIn(next, v.cfg.Task.Groups[0].ID); !done {
+		if err := v.makeNext(ctx, r, next); err != nil {
+			return fmt.Errorf("make the next baseline: %w", err)
+		}
+	}
+
+	if !v.rules.LateWeights {
+		v.forgetRound(r)
+	}
+
+	// ValidatorCommit1 and 2: while the new baselines are published, which is mostly
+	// waiting, they are measured, and the background goes on.
+	measured := make(chan error, 1)
+	go func() {
+		err := v.report(ctx, cycle, next)
+		if err == nil && v.rules.LateWeights {
+			err = v.background(ctx, r, s.Start(cycle+1, Distribute)-1)
+		}
+		measured <- err
+	}()
+	err = v.announce(ctx, r, next)
+	return errors.Join(err, <-measured)
 }
 
-// setWeights puts the weights after a round on chain, once for each cycle.
-// Before anybody was scored there are none to set.
-func (v *validator) setWeights(ctx context.Context, cycle, round uint64) {
-	key := fmt.Sprintf("cycle/%d/weights", cycle)
-	if _, done := v.Journal.Result(key); done || len(v.scores) == 0 {
-		return
+// foregroundEnd is the last block in which the foreground is evaluated: of the
+// Submission phase; but where models come over HTTP all that phase long, of what
+// there is before the merge.
+//
+// The local network takes all the time until the new baselines are due: its phases
+// are short, and a machine may be busy.
+func (r Rules) foregroundEnd(cycle uint64) subnet.Block {
+	switch {
+	case r.Everyone:
+		return r.Schedule.End(cycle, Merge)
+	case !slices.Contains(r.Transports, HTTPTransport) && !slices.Contains(r.Transports, DocsTransport):
+		return r.Schedule.End(cycle, Submission)
+	case r.Schedule[Validate] > 0:
+		return r.Schedule.End(cycle, Validate)
 	}
-	var groups []int
-	for _, g := range v.cfg.Task.Groups {
-		groups = append(groups, g.ID)
+	return r.Schedule.End(cycle, Submission) + r.Schedule[Distribute]/2
+}
+
+// makeNext makes the baselines that a cycle ends with: merged from the best
+// submissions, or, where nothing is merged, the model of the best average.
+func (v *validator) makeNext(ctx context.Context, r *round, next place) error {
+	if v.rules.Baseline == PretrainedBaseline {
+		// The miners of the round have until the baselines are due.
+		if err := v.background(ctx, r, v.rules.Schedule.Start(r.Cycle, ValidatorCommit1)-2); err != nil {
+			return err
+		}
+		return v.saveBest(next)
 	}
-	weights := v.rules.weigh(v.scores, groups, v.rules.roundID(round))
-	_, err := v.Journal.Intend(key, toJSON(weights))
-	if err == nil {
-		_, err = v.Chain.SetWeights(ctx, weights)
+	return v.mergeAll(ctx, r, next)
+}
+
+// background evaluates what the foreground did not, until the end of a block.
+func (v *validator) background(ctx context.Context, r *round, end subnet.Block) error {
+	for _, g := range r.Groups {
+		list := slices.Concat(g.Foreground, g.Background) // a foreground that was cut short comes first
+		if err := v.evaluateAll(ctx, r, g, list, end); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = v.Journal.Done(key, "")
+	return nil
+}
+
+// finish ends the round of the cycle before, as far as that was not done in its
+// own cycle.
+func (v *validator) finish(ctx context.Context, cycle uint64) error {
+	due, in := v.rules.weightsDue(cycle)
+	if _, done := v.Journal.Result(weightsKey(in)); done {
+		return nil
 	}
+	r, err := v.loadRound(cycle)
+	if errors.Is(err, subnet.ErrNotFound) {
+		if err := v.Chain.Wait(ctx, due); err != nil {
+			return err
+		}
+		v.setFallback(ctx, in)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return v.finishRound(ctx, r)
+}
+
+// finishRound ends a round: the background until it is time for weights, the
+// scores, the weights.
+func (v *validator) finishRound(ctx context.Context, r *round) error {
+	due, in := v.rules.weightsDue(r.Cycle)
+	if !r.Closed {
+		if v.rules.LateWeights {
+			if err := v.background(ctx, r, due-1); err != nil {
+				return err
+			}
+		}
+		if err := v.close(r); err != nil {
+			return err
+		}
+	}
+	if err := v.Chain.Wait(ctx, due); err != nil {
+		return err
+	}
+	if v.rules.LateWeights {
+		v.forgetRound(r)
+	}
+	return v.setWeights(ctx, in, r)
+}
+
+// forgetRound removes what nobody needs any more of a round.
+func (v *validator) forgetRound(r *round) {
+	if err := v.forget(r); err != nil {
+		v.warn("clean", "submissions of the round are still on disk", err, slog.Uint64("cycle", r.Cycle))
+	}
+}
+
+// weightsDue returns the block at which the weights of a round are made, and the
+// cycle that it is in.
+func (r Rules) weightsDue(round uint64) (subnet.Block, uint64) {
+	if !r.LateWeights {
+		return r.Schedule.Start(round, Submission), round // as soon as all are scored
+	}
+	return r.Schedule.Start(round+1, MinerCommit1) - r.WeightsLead, round + 1
+}
+
+// save keeps a round as it stands.
+func (v *validator) save(r *round) error {
+	if err := v.writeJSON(roundFile(r.ID), r); err != nil {
+		return fmt.Errorf("save round %d: %w", r.ID, err)
+	}
+	return nil
+}
+
+// loadRound reads the round of a cycle.
+func (v *validator) loadRound(cycle uint64) (*round, error) {
+	name := roundFile(v.rules.roundID(cycle))
+	data, err := v.read(name)
 	if err != nil {
-		v.warn("weights", "weights not set", err, slog.Uint64("cycle", cycle))
-		return
+		return nil, err
 	}
-	for _, w := range weights {
-		v.note("weight", "weight", slog.Uint64("uid", uint64(w.UID)), slog.Float64("weight", w.Value))
+	r, err := v.rules.parseRound(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	v.say("weights", "weights set", slog.Uint64("cycle", cycle), slog.Any("weights", weights))
+	return r, nil
+}
+
+// writeBytes makes a file of the neuron's directory.
+func (v *validator) writeBytes(name string, data []byte) error {
+	return v.write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
 }

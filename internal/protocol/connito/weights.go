@@ -75,7 +75,7 @@ func (r Rules) qualified(s Scores, number, group int, round uint64, c *cohort, t
 	pool := r.Pools[number]
 	gate := func(uid subnet.UID, passed bool, reason string) {
 		h := s[uid]
-		why[uid] = append(why[uid], Gate{Name: fmt.Sprintf("pool %d", number+1), Passed: passed, Reason: reason, Facts: []Fact{
+		why[uid] = append(why[uid], Gate{Name: poolGate(number + 1), Passed: passed, Reason: reason, Facts: []Fact{
 			fact("average", h.average(r.ScoreWindow)), fact("records", float64(len(h.Points))), fact("share", pool.Share),
 		}})
 	}
@@ -106,6 +106,9 @@ func (r Rules) qualified(s Scores, number, group int, round uint64, c *cohort, t
 	}
 	return uids[:size]
 }
+
+// poolGate is the name of the gate of a pool, the first being 1.
+func poolGate(number int) string { return fmt.Sprintf("pool %d", number) }
 
 // unqualified says why a pool does not take a miner, or "".
 func (r Rules) unqualified(h *History, pool Pool, round uint64, grouped bool) string {
