@@ -82,8 +82,6 @@ func taoCell(rao uint64) string { return fmt.Sprintf("%d.%04d", rao/1e9, rao%1e9
 // share is a fraction of 65535, as tables and JSON show it.
 func share(n uint16) float64 { return float64(n) / 65535 }
 
-func shareCell(n uint16) string { return fmt.Sprintf("%.5f", share(n)) }
-
 func yesNo(b bool) string {
 	if b {
 		return "yes"

@@ -1,7 +1,10 @@
 package local
 
 import (
+	"slices"
 	"time"
+
+	"adit/internal/protocol/connito"
 )
 
 // A Snapshot is the state of a network as its supervisor knows it. It is what
@@ -41,6 +44,18 @@ type Snapshot struct {
 	Neurons []Neuron    `json:"neurons"`
 	Procs   []Proc      `json:"processes"`
 	Notices []Notice    `json:"notices"` // the latest things a person should know, newest last
+}
+
+// reached reports whether the network has run for as long as it was to. On a busy
+// machine the validators may tell how good their last baselines are some blocks
+// later, for which it waits until the next cycle's first phase is over.
+func (s *Snapshot) reached() bool {
+	if s.Goal == 0 || s.Cycles < s.Goal {
+		return false
+	}
+	last := s.FirstCycle + uint64(s.Goal) - 1
+	told := func(g Group) bool { return len(g.Losses) > 0 && g.Losses[len(g.Losses)-1].Cycle >= last }
+	return s.Phase != connito.Distribute.String() || !slices.ContainsFunc(s.Groups, func(g Group) bool { return !told(g) })
 }
 
 // The stages that are more than a word to show.

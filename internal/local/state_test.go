@@ -186,3 +186,29 @@ func TestStateHistory(t *testing.T) {
 		t.Errorf("recall of a broken file: %v", err)
 	}
 }
+
+func TestReached(t *testing.T) {
+	t.Parallel()
+	both := []Group{{ID: 0, Losses: []GroupLoss{{0, 4, 3}}}, {ID: 1, Losses: []GroupLoss{{1, 4, 3}}}}
+	one := []Group{both[0], {ID: 1, Losses: []GroupLoss{{1, 3, 4}}}}
+	for _, tt := range []struct {
+		name   string
+		goal   int
+		cycles int
+		phase  string
+		groups []Group
+		want   bool
+	}{
+		{"no goal", 0, 9, "Train", both, false},
+		{"too early", 2, 1, "Train", both, false},
+		{"all told", 2, 2, "Distribute", both, true},
+		{"one is still to tell", 2, 2, "Distribute", one, false},
+		{"one has not told", 2, 2, "Train", one, true},
+		{"nothing told", 2, 2, "Distribute", []Group{{}}, false},
+	} {
+		s := Snapshot{FirstCycle: 3, Goal: tt.goal, Cycles: tt.cycles, Phase: tt.phase, Groups: tt.groups}
+		if got := s.reached(); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}

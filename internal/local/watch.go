@@ -39,7 +39,7 @@ func (n *Network) watch(ctx context.Context) error {
 		case time.Since(answered) > patience:
 			return fmt.Errorf("watch the chain: %w", err)
 		}
-		if s := n.state.snapshot(); s.Goal > 0 && s.Cycles >= s.Goal {
+		if s := n.state.snapshot(); s.reached() {
 			return nil
 		}
 		if err != nil { // Wait may know more blocks than the node answers for
