@@ -2,6 +2,7 @@ package connito
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -24,7 +25,7 @@ func shardOf(experts, size int) tensor.Dict {
 			for j := 0; j < len(data); j += 2 {
 				data[j], data[j+1] = byte(rng.Uint32()), byte(rng.Uint32())&0x3f // halves up to 1
 			}
-			d["model.layers.1.mlp.experts."+string(rune('0'+i%10))+string(rune('0'+i/10))+"."+part] = tensor.Tensor{DType: tensor.F16, Shape: []int{size}, Data: data}
+			d[fmt.Sprintf("model.layers.1.mlp.experts.%d.%s", i, part)] = tensor.Tensor{DType: tensor.F16, Shape: []int{size}, Data: data}
 		}
 	}
 	return d

@@ -256,26 +256,15 @@ func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 // choose returns what to submit in a cycle: what was decided before a restart,
 // or else the best checkpoint.
 func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
-	g := n.cfg.Task.Groups[0]
-	own, err := n.places("")
+	n.forgetKept(cycle)
+	sub, err := n.keepBest(cycle)
 	if err != nil {
 		return submission{}, err
 	}
-	var sub submission
-	if best, state := n.best(own); best.name != "" && n.rules.versionFits(best.version, cycle) {
-		shard, ok := n.shardIn(best, g.ID)
-		if !ok {
-			return submission{}, fmt.Errorf("%s has no %s", best.name, shardFile(g.ID, subnet.Format(n.cfg.Ckpt.Format)))
-		}
-		d, err := n.tensors(shard)
-		if err != nil {
-			return submission{}, err
-		}
-		sub = submission{Path: shard, Hash: Hash(d), Version: best.version}
+	if sub.Path != "" {
 		if sub.Sig, err = n.Signer.Sign(ctx, []byte(sub.Hash)); err != nil {
 			return submission{}, fmt.Errorf("sign: %w", err)
 		}
-		n.say("chosen", "best checkpoint", slog.String("path", best.name), slog.Float64("val_loss", state.Loss))
 	}
 	key := fmt.Sprintf("cycle/%d/submission", cycle)
 	if sub.Path == "" {

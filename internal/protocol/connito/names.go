@@ -18,6 +18,9 @@ const (
 	stateFile     = "global_state.json"
 	optimizerFile = "inner_optimizer.safetensors"
 	outerFile     = "outer_optimizer.safetensors"
+
+	// keptDir has what is being submitted: see [neuron.keep].
+	keptDir = "submitted"
 )
 
 // A place is a checkpoint directory: of a neuron's own, or of a baseline.

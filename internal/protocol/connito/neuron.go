@@ -195,9 +195,10 @@ func (n *neuron) receive(ctx context.Context, name string, g Group, c Commit, ge
 	if err != nil {
 		return err
 	}
-	err = get(draft)
+	watched := watch(draft)
+	err = get(watched)
 	if err == nil {
-		err = n.accept(draftFile{draft, name}, g, c)
+		err = n.acceptDraft(watched, name, g, c)
 	}
 	if err == nil {
 		n.note("fetch", "fetched and checked", slog.Duration("fetch_time", time.Since(began)), slog.String("path", name))

@@ -130,7 +130,7 @@ func (n *neuron) stage(ctx context.Context, files []string) (subnet.Store, error
 		return nil, err
 	}
 	for _, name := range files {
-		f, err := n.Dir.Open(name)
+		f, err := n.openSummed(name)
 		if err != nil {
 			return nil, err
 		}

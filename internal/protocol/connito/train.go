@@ -221,8 +221,10 @@ func (n *neuron) saveOwn(cycle, version uint64, g Group, model subnet.Model, tra
 	name := ownName(version, step.Number)
 	tmp := ".tmp_" + name
 	format := subnet.Format(n.cfg.Ckpt.Format)
-	err = errors.Join(
-		n.write(tmp+"/"+shardFile(g.ID, format), func(w io.Writer) error { return model.Save(w, format, g.Assignment.Owns) }),
+	file := shardFile(g.ID, format)
+	sum, err := n.writeSummed(tmp+"/"+file, func(w io.Writer) error { return model.Save(w, format, g.Assignment.Owns) })
+	err = errors.Join(err,
+		n.writeJSON(tmp+"/"+sumsFile, map[string]Sum{file: sum}),
 		n.write(tmp+"/"+optimizerFile, trainer.Save),
 		n.writeJSON(tmp+"/"+stateFile, trainState{Cycle: cycle, Version: version, Inner: step.Number, Loss: finite(loss.Mean)}),
 	)
