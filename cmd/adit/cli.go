@@ -25,6 +25,8 @@ type CLI struct {
 
 	Owner OwnerCommand `cmd:"" help:"Serve phases and choose experts, as the owner of a subnet."`
 
+	Config ConfigCommand `cmd:"" help:"Write, show and check the settings of a miner or a validator."`
+
 	Wallet       WalletCommand             `cmd:"" help:"Make, restore, list and use wallets."`
 	NewColdkey   WalletNewColdkeyCommand   `cmd:"" name:"new_coldkey" hidden:"" help:"See wallet new-coldkey."`
 	NewHotkey    WalletNewHotkeyCommand    `cmd:"" name:"new_hotkey" hidden:"" help:"See wallet new-hotkey."`

@@ -30,7 +30,14 @@ import (
 	"adit/internal/subnet"
 )
 
-func main() { os.Exit(run(os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})) }
+func main() {
+	t := terminal{os.Stdin, os.Stdout, os.Stderr}
+	if err := loadDotenv(dotenvFile); err != nil {
+		say(t, err, "mend the file, or start adit in another directory")
+		os.Exit(exitUsage)
+	}
+	os.Exit(run(os.Args[1:], t))
+}
 
 // A terminal is what a command reads from and writes to.
 type terminal struct {

@@ -87,10 +87,11 @@ type TrainCommand struct {
 	DType     string `name:"dtype" default:"f32" placeholder:"TYPE" help:"Of the saved parameters: f32, f16 or bf16 (${default})." group:"Method"`
 	ShardSize string `default:"5GB" placeholder:"SIZE" help:"Of a saved file (${default})." group:"Method"`
 
-	Path        string   `placeholder:"DIR" help:"A miner's directory, or the config.yaml in it: train what 'adit model-io' downloads there." group:"For a miner"`
-	Set         []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of that file, for example opt.lr=1e-3. May be given again." group:"For a miner"`
-	MetricsPort uint16   `placeholder:"PORT" env:"CONNITO_TELEMETRY_PORT" help:"Serve metrics for Prometheus at this port. With ENABLE_TELEMETRY=true in the environment the role's own is served." group:"For a miner"`
-	Supervised  bool     `hidden:"" help:"Report in JSON, and end when standard input does."`
+	Path string   `placeholder:"DIR" help:"A miner's directory, or the config.yaml in it: train what 'adit model-io' downloads there." group:"For a miner"`
+	Set  []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of that file, for example opt.lr=1e-3. May be given again." group:"For a miner"`
+	settingFlags
+	MetricsPort uint16 `placeholder:"PORT" env:"CONNITO_TELEMETRY_PORT" help:"Serve metrics for Prometheus at this port. With ENABLE_TELEMETRY=true in the environment the role's own is served." group:"For a miner"`
+	Supervised  bool   `hidden:"" help:"Report in JSON, and end when standard input does."`
 }
 
 // Help shows examples.
@@ -115,9 +116,9 @@ Examples:
 
 // Validate says everything that is wrong with the options at once.
 func (c TrainCommand) Validate() error {
-	if c.Path != "" {
+	if c.mines() {
 		if c.Model != "" || len(c.Data) > 0 || c.Out != "" || c.Init || c.Resume {
-			return errors.New("--path trains for a miner, whose directory says what; give either that or a MODEL")
+			return errors.New("--path and --hotkey_name train for a miner, whose directory says what; give either such or a MODEL")
 		}
 		return nil
 	}
@@ -130,6 +131,9 @@ func (c TrainCommand) Validate() error {
 	o, err := c.options()
 	return errors.Join(err, o.Validate())
 }
+
+// mines reports whether this is the first half of a miner.
+func (c TrainCommand) mines() bool { return c.Path != "" || c.named() }
 
 // options returns what is asked for.
 func (c TrainCommand) options() (solo.TrainOptions, error) {
@@ -221,8 +225,8 @@ func parseSize(s string) (int64, error) {
 
 // Run trains until it is done or interrupted.
 func (c TrainCommand) Run(ctx context.Context, t terminal) error {
-	if c.Path != "" {
-		f := neuronFlags{Path: c.Path, Set: c.Set, JSON: c.JSON, MetricsPort: c.MetricsPort, Supervised: c.Supervised}
+	if c.mines() {
+		f := neuronFlags{Path: c.Path, Set: c.Set, settingFlags: c.settingFlags, JSON: c.JSON, MetricsPort: c.MetricsPort, Supervised: c.Supervised}
 		return f.run(ctx, t, "connito", "train")
 	}
 	o, err := c.options()

@@ -86,8 +86,8 @@ func belowColdkey(path string) []string {
 	return found
 }
 
-// FindRoot returns the root of the runs: what ADIT_HOME says; in a container /data;
-// or else, as upstream has it, the nearest directory from this one upwards that
+// FindRoot returns the root of the runs: what ADIT_HOME says; in a container /data,
+// if there is such; or else, as upstream has it, the nearest directory from this one upwards that
 // holds .git, pyproject.toml or requirements.txt.
 //
 // Unlike upstream, the current directory where there is none.
@@ -96,7 +96,9 @@ func FindRoot() (string, error) {
 		return root, nil
 	}
 	if _, err := os.Stat("/.dockerenv"); err == nil {
-		return "/data", nil
+		if info, err := os.Stat("/data"); err == nil && info.IsDir() {
+			return "/data", nil
+		}
 	}
 	here, err := os.Getwd()
 	if err != nil {

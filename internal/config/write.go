@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -22,12 +23,40 @@ func Write(path string, cfg Settings, comment string) error {
 	return write(path, cfg, comment, false)
 }
 
+// WriteAll is [Write] with the settings too that are taken and have no effect: as
+// comments that say why.
+func WriteAll(path string, cfg Settings, comment string) error {
+	text, err := render(cfg, comment)
+	if err != nil {
+		return err
+	}
+	if t, ok := cfg.(subnet.Translator); ok {
+		text = withIgnored(text, t)
+	}
+	if err := place(path, text, false); err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	return nil
+}
+
 // Replace is [Write] over whatever stands there.
 func Replace(path string, cfg Settings, comment string) error {
 	return write(path, cfg, comment, true)
 }
 
 func write(path string, cfg Settings, comment string, force bool) error {
+	text, err := render(cfg, comment)
+	if err != nil {
+		return err
+	}
+	if err := place(path, text, force); err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	return nil
+}
+
+// render returns the text of a file of settings.
+func render(cfg Settings, comment string) ([]byte, error) {
 	var b bytes.Buffer
 	for line := range strings.Lines(comment) {
 		b.WriteString(strings.TrimRight("# "+strings.TrimRight(line, "\n"), " ") + "\n")
@@ -39,13 +68,64 @@ func write(path string, cfg Settings, comment string, force bool) error {
 	helpOf(comments, "$", settle(reflect.ValueOf(cfg)))
 	data, err := yaml.MarshalWithOptions(cfg, yaml.CustomMarshaler(revealed), yaml.WithComment(comments))
 	if err != nil {
-		return fmt.Errorf("write settings: %w", err)
+		return nil, fmt.Errorf("write settings: %w", err)
 	}
 	b.Write(data)
-	if err := place(path, b.Bytes(), force); err != nil {
-		return fmt.Errorf("write settings: %w", err)
+	return b.Bytes(), nil
+}
+
+// withIgnored puts a comment at the end of its section for each setting that has no
+// effect.
+func withIgnored(text []byte, t subnet.Translator) []byte {
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	for _, path := range t.Foreign() {
+		m, ok := t.Translate(path, "")
+		if !ok || m.Ignored == "" {
+			continue
+		}
+		section, name := "", path
+		if i := strings.LastIndexByte(path, '.'); i >= 0 {
+			section, name = path[:i], path[i+1:]
+		}
+		end, depth, found := sectionEnd(lines, section)
+		if !found {
+			name, depth = path, 0
+		}
+		lines = slices.Insert(lines, end, fmt.Sprintf("%s# %s has no effect: %s", strings.Repeat("  ", depth), name, m.Ignored))
 	}
-	return nil
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// sectionEnd returns the line behind a section's last, and how deep its settings
+// stand.
+func sectionEnd(lines []string, section string) (end, depth int, found bool) {
+	if section == "" {
+		return len(lines), 0, false
+	}
+	from, to := 0, len(lines)
+	for name := range strings.SplitSeq(section, ".") {
+		indent := strings.Repeat("  ", depth)
+		at := -1
+		for i := from; i < to; i++ {
+			if lines[i] == indent+name+":" {
+				at = i
+				break
+			}
+		}
+		if at < 0 {
+			return len(lines), 0, false
+		}
+		depth++
+		from = at + 1
+		for i := from; i < to; i++ {
+			// A section's comment stands before it, as deep as the section.
+			if !strings.HasPrefix(lines[i], indent+"  ") {
+				to = i
+				break
+			}
+		}
+	}
+	return to, depth, true
 }
 
 func helpOf(comments yaml.CommentMap, path string, v reflect.Value) {
