@@ -75,7 +75,7 @@ func (s *server) model(w http.ResponseWriter, r *http.Request, full bool, group 
 		return bad
 	}
 	name := newest.name + "/" + file
-	sum, err := s.sumOf(ctx, name)
+	sum, err := s.sha256Of(ctx, name)
 	if err != nil {
 		return &refusal{http.StatusNotFound, textNotFound + ": " + file}
 	}
@@ -83,8 +83,8 @@ func (s *server) model(w http.ResponseWriter, r *http.Request, full bool, group 
 	return s.send(w, r, name, docsShardFile(max(group, 0), newest.version, s.rules.Formats[0]), slog.String("hotkey", string(who)))
 }
 
-// sumOf returns the sha256 of a file, which is read once.
-func (s *server) sumOf(ctx context.Context, name string) (string, error) {
+// sha256Of returns the sha256 of a file, which is read once.
+func (s *server) sha256Of(ctx context.Context, name string) (string, error) {
 	s.mu.Lock()
 	sum, ok := s.sums[name]
 	s.mu.Unlock()

@@ -151,6 +151,7 @@ const (
 	formSeconds = 30
 	// maxLinger is how many refused clients are listened to at a time.
 	maxLinger = 8
+	minLinger = 64 << 20 // bytes that are read of them at least
 )
 
 // refuse answers, and then reads what the client is still sending: one that sends
@@ -176,7 +177,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, bad *refusal) {
 	defer func() { s.mu.Lock(); s.linger--; s.mu.Unlock() }()
 	if r.Method == http.MethodPost && r.Header.Get("Expect") == "" {
 		control.SetReadDeadline(time.Now().Add(uploadSeconds * time.Second))
-		io.Copy(io.Discard, io.LimitReader(r.Body, s.cfg.Ckpt.MaxSubmissionBytes))
+		io.Copy(io.Discard, io.LimitReader(r.Body, max(s.cfg.Ckpt.MaxSubmissionBytes, minLinger)))
 	}
 }
 
