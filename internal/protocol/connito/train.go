@@ -84,7 +84,7 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) erro
 		Domain: group.ID,
 		Seed:   fmt.Sprintf("%s/%d", n.me, base.version),
 		Batch:  n.cfg.batch(), Accumulate: n.cfg.accumulate(), Precision: precisions[n.cfg.Model.Precision].train,
-		LR:     n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
+		LR: n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
 		Spent: n.spent(ctx, cycle),
 		Beta1: 0.9, Beta2: 0.95, WeightDecay: n.cfg.Opt.WeightDecay, ClipNorm: 1,
 	}
