@@ -205,9 +205,9 @@ var Local = func() Rules {
 	return r
 }()
 
-// allRules lists the generations that the roles of this package can live, in
+// allRules lists the generations that the roles of this package live, in
 // the order in which users see them.
-var allRules = []Rules{Local, G2Early, G2, G3, G4}
+var allRules = []Rules{Local, G0, G1, G2Early, G2, G3, G4}
 
 // Generations lists every generation there was, the oldest first, and then
 // [Local].

@@ -158,6 +158,9 @@ func (n *neuron) agreed(ctx context.Context, cycle uint64, g Group) ([]baseline,
 		return nil, nil
 	}
 	one, two := n.rules.Schedule.commitReads(cycle-1, ValidatorCommit1)
+	if !n.rules.TwoCommits() { // a baseline is committed to when it is made, and again with each seed
+		one, two = subnet.Latest, subnet.Latest
+	}
 	first, err := n.Chain.Commitments(ctx, one)
 	if err != nil {
 		return nil, fmt.Errorf("read ValidatorCommit1: %w", err)
@@ -181,7 +184,10 @@ func (n *neuron) agreed(ctx context.Context, cycle uint64, g Group) ([]baseline,
 			continue
 		}
 		for _, commit := range parseCommits(c.Fields) {
-			if n.rules.lacks(commit) != "" || *commit.Group != g.ID || !n.signedBy(v.Hotkey, commit.Hash, parseCommits(signed[v.Hotkey])) {
+			if n.rules.lacks(commit) != "" || *commit.Group != g.ID {
+				continue
+			}
+			if n.rules.TwoCommits() && !n.signedBy(v.Hotkey, commit.Hash, parseCommits(signed[v.Hotkey])) {
 				continue
 			}
 			if !n.rules.versionFits(*commit.Version, cycle) {
