@@ -41,20 +41,20 @@ type frame struct {
 }
 
 // frame reads the chain as it stood after the miners' commit phases.
-func (v *validator) frame(ctx context.Context, cycle uint64) (*frame, error) {
-	one, two := v.rules.Schedule.commitReads(cycle, MinerCommit1)
-	if err := v.Chain.Wait(ctx, two); err != nil {
+func (n *neuron) frame(ctx context.Context, cycle uint64) (*frame, error) {
+	one, two := n.rules.Schedule.commitReads(cycle, MinerCommit1)
+	if err := n.Chain.Wait(ctx, two); err != nil {
 		return nil, err
 	}
-	first, err := v.Chain.Commitments(ctx, one)
+	first, err := n.Chain.Commitments(ctx, one)
 	if err != nil {
 		return nil, fmt.Errorf("read the first commitments: %w", err)
 	}
 	f := &frame{at: two, first: make(map[subnet.Hotkey]subnet.Commitment), revealed: make(map[subnet.Hotkey][]Commit), seconds: make(map[subnet.Hotkey]subnet.Block)}
-	if f.second, err = v.Chain.Commitments(ctx, two); err != nil {
+	if f.second, err = n.Chain.Commitments(ctx, two); err != nil {
 		return nil, fmt.Errorf("read the second commitments: %w", err)
 	}
-	if f.meta, err = v.Chain.Metagraph(ctx, two); err != nil {
+	if f.meta, err = n.Chain.Metagraph(ctx, two); err != nil {
 		return nil, fmt.Errorf("read the metagraph: %w", err)
 	}
 	for _, c := range first {
@@ -70,26 +70,33 @@ func (v *validator) frame(ctx context.Context, cycle uint64) (*frame, error) {
 //
 // Unlike upstream, one that has not set weights yet is a validator too: in a new
 // network nobody could ever be.
-func (v *validator) judge(f *frame, n subnet.Neuron) bool {
+func (n *neuron) judge(f *frame, who subnet.Neuron) bool {
 	listed := []subnet.Hotkey{}
-	for _, h := range v.cfg.Cycle.ValidatorWhitelist {
+	for _, h := range n.cfg.Cycle.ValidatorWhitelist {
 		listed = append(listed, subnet.Hotkey(h))
 	}
-	if len(listed) == 0 && n.Permit { // nobody keeps a list
-		listed = append(listed, n.Hotkey)
+	if len(listed) == 0 && who.Permit { // nobody keeps a list
+		listed = append(listed, who.Hotkey)
 	}
-	if len(n.Weights) == 0 {
-		n.LastUpdate = f.at
+	if len(who.Weights) == 0 {
+		who.LastUpdate = f.at
 	}
-	return v.rules.isValidator(n, f.revealed[n.Hotkey], listed, f.at)
+	return n.rules.isValidator(who, f.revealed[who.Hotkey], listed, f.at)
+}
+
+// unscored says whether a neuron is no miner. A miner that nobody lists is one even
+// if it claims a seed: it may not have one by itself, but whom the owner lists is
+// never scored.
+func (n *neuron) unscored(f *frame, who subnet.Neuron) bool {
+	return n.judge(f, who) || slices.Contains(n.cfg.Cycle.ValidatorWhitelist, string(who.Hotkey))
 }
 
 // judges returns the validators of an expert group and the seeds that they
 // committed to, in the order of the chain's storage.
-func (v *validator) judges(f *frame, group int) (judges []Judge, neurons []subnet.Neuron) {
+func (n *neuron) judges(f *frame, group int) (judges []Judge, neurons []subnet.Neuron) {
 	for _, c := range f.second {
-		n, ok := f.meta.ByHotkey(c.Hotkey)
-		if !ok || !v.judge(f, n) {
+		who, ok := f.meta.ByHotkey(c.Hotkey)
+		if !ok || !n.judge(f, who) {
 			continue
 		}
 		for _, commit := range f.revealed[c.Hotkey] {
@@ -100,7 +107,7 @@ func (v *validator) judges(f *frame, group int) (judges []Judge, neurons []subne
 			if commit.Seed != nil {
 				j.Seed = *commit.Seed
 			}
-			judges, neurons = append(judges, j), append(neurons, n)
+			judges, neurons = append(judges, j), append(neurons, who)
 			break
 		}
 	}
@@ -121,9 +128,7 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) (*round, error) {
 		r.Groups, of[g.ID] = append(r.Groups, group), group
 	}
 	for _, neuron := range f.meta.Neurons {
-		// A miner that nobody lists is one even if it claims a seed: it may not
-		// have one by itself, but whom the owner lists is never scored.
-		if neuron.Hotkey == v.me || v.judge(f, neuron) || slices.Contains(v.cfg.Cycle.ValidatorWhitelist, string(neuron.Hotkey)) {
+		if neuron.Hotkey == v.me || v.unscored(f, neuron) {
 			continue
 		}
 		m, group := v.enrol(f, neuron, cycle)

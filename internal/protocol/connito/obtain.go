@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"path"
 	"slices"
-	"time"
 
 	"adit/internal/subnet"
 )
@@ -66,37 +64,4 @@ func (n *neuron) obtain(ctx context.Context, cycle uint64, g Group, who subnet.H
 		}
 	}
 	return "", errs
-}
-
-// arriving yields the entries that are to be evaluated, as indices, in the order
-// in which their files can be had; those that do not come before the Submission
-// phase is over, last.
-func (n *neuron) arriving(ctx context.Context, cycle uint64, entries []Entry, commits map[subnet.UID]Commit) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		var waiting []int
-		for i, e := range entries {
-			if e.Refused == "" {
-				waiting = append(waiting, i)
-			}
-		}
-		end := n.rules.Schedule.End(cycle, Submission)
-		for len(waiting) > 0 && ctx.Err() == nil {
-			head, err := n.Chain.Head(ctx)
-			over := err == nil && head > end
-			var later []int
-			for _, i := range waiting {
-				if e := entries[i]; !over && !n.comes(cycle, e.Hotkey, commits[e.UID]) {
-					later = append(later, i)
-				} else if !yield(i) {
-					return
-				}
-			}
-			if waiting = later; len(waiting) > 0 && n.nextBlock(ctx) != nil {
-				select { // the chain will be back
-				case <-time.After(time.Second):
-				case <-ctx.Done():
-				}
-			}
-		}
-	}
 }

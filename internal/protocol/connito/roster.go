@@ -2,8 +2,6 @@ package connito
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"adit/internal/subnet"
 )
@@ -22,71 +20,43 @@ type roster struct {
 	assigned map[int]map[subnet.Hotkey][]subnet.Hotkey
 }
 
-// roster reads the roster of a cycle, whose commitments must be readable.
+// roster reads the roster of a cycle, and waits until there is one.
 func (n *neuron) roster(ctx context.Context, cycle uint64) (*roster, error) {
-	one, two := n.rules.Schedule.commitReads(cycle, MinerCommit1)
-	first, err := n.Chain.Commitments(ctx, one)
+	f, err := n.frame(ctx, cycle)
 	if err != nil {
-		return nil, fmt.Errorf("read first commitments: %w", err)
+		return nil, err
 	}
-	second, err := n.Chain.Commitments(ctx, two)
-	if err != nil {
-		return nil, fmt.Errorf("read second commitments: %w", err)
-	}
-	meta, err := n.Chain.Metagraph(ctx, two)
-	if err != nil {
-		return nil, fmt.Errorf("read metagraph: %w", err)
-	}
-	return n.rules.newRoster(cycle, first, second, meta, n.validator, n.signedBy), nil
-}
-
-// newRoster makes a roster of the state after the blocks at which the miners'
-// commitments are read.
-func (r Rules) newRoster(cycle uint64, first, second []subnet.Commitment, meta *subnet.Metagraph,
-	validator func(subnet.Neuron) bool, signedBy func(subnet.Hotkey, string, []Commit) bool) *roster {
 	t := &roster{
-		meta: meta, commits: make(map[subnet.Hotkey]Commit), judges: make(map[int][]Judge),
+		meta: f.meta, commits: make(map[subnet.Hotkey]Commit), judges: make(map[int][]Judge),
 		assigned: make(map[int]map[subnet.Hotkey][]subnet.Hotkey),
 	}
-	signed := make(map[subnet.Hotkey]subnet.Commitment, len(first))
-	for _, c := range first {
-		signed[c.Hotkey] = c
+	for _, g := range n.cfg.Task.Groups {
+		t.judges[g.ID], _ = n.judges(f, g.ID)
 	}
 	candidates := make(map[int][]Candidate)
-	for _, c := range second {
-		neuron, ok := meta.ByHotkey(c.Hotkey)
-		if !ok {
+	for _, neuron := range f.meta.Neurons {
+		if n.unscored(f, neuron) {
 			continue
 		}
-		commits := parseCommits(c.Fields)
-		if r.Roles == RolesBySeed && r.isValidator(neuron, commits, nil, 0) || r.Roles != RolesBySeed && validator(neuron) {
-			for _, commit := range commits {
-				if commit.Group == nil || slices.ContainsFunc(t.judges[*commit.Group], func(j Judge) bool { return j.Hotkey == c.Hotkey }) {
-					continue
-				}
-				j := Judge{Hotkey: c.Hotkey}
-				if commit.Seed != nil {
-					j.Seed = *commit.Seed
-				}
-				t.judges[*commit.Group] = append(t.judges[*commit.Group], j)
-			}
-			continue
-		}
-		commit, why := r.admit(claim{
-			First: parseCommits(signed[c.Hotkey].Fields), FirstAt: signed[c.Hotkey].Block,
-			Second: commits, SecondAt: c.Block,
-			Signed: func(hash string, first []Commit) bool { return signedBy(c.Hotkey, hash, first) },
+		first := f.first[neuron.Hotkey]
+		commit, why := n.rules.admit(claim{
+			First: parseCommits(first.Fields), FirstAt: first.Block,
+			Second: f.revealed[neuron.Hotkey], SecondAt: f.seconds[neuron.Hotkey],
+			Signed: func(hash string, first []Commit) bool { return n.signedBy(neuron.Hotkey, hash, first) },
 		}, cycle)
 		if _, bad := why.failed(); bad {
 			continue
 		}
-		t.commits[c.Hotkey] = commit
+		t.commits[neuron.Hotkey] = commit
 		candidates[*commit.Group] = append(candidates[*commit.Group], Candidate{neuron.UID, neuron.Hotkey, neuron.Incentive})
 	}
 	for group, list := range candidates {
-		t.assigned[group] = r.assignment(t.judges[group], list)
+		if _, known := t.judges[group]; !known {
+			t.judges[group], _ = n.judges(f, group)
+		}
+		t.assigned[group] = n.rules.assignment(t.judges[group], list)
 	}
-	return t
+	return t, nil
 }
 
 // commit returns what a miner may submit, or nil.
