@@ -264,6 +264,9 @@ func (v *validator) forgetRound(r *round) {
 // cycle that it is in.
 func (r Rules) weightsDue(round uint64) (subnet.Block, uint64) {
 	if !r.LateWeights {
+		if r.WeightsAge > 0 && r.Schedule.Cycle() > r.WeightsAge {
+			return r.Schedule.Start(round, Merge), round // earlier ones would be too old by the next round
+		}
 		return r.Schedule.Start(round, Submission), round // as soon as all are scored
 	}
 	return r.Schedule.Start(round+1, MinerCommit1) - r.WeightsLead, round + 1
