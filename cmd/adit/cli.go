@@ -21,6 +21,7 @@ type CLI struct {
 	Mine     MineCommand     `cmd:"" help:"Mine: train, commit, submit."`
 	ModelIO  ModelIOCommand  `cmd:"" name:"model-io" help:"Only exchange models: the second half of a miner."`
 	Validate ValidateCommand `cmd:"" help:"Validate: score, merge, set weights."`
+	Doctor   DoctorCommand   `cmd:"" help:"Look at what a neuron needs before its first round."`
 	Why      WhyCommand      `cmd:"" help:"Tell, gate by gate, what came of a submission."`
 
 	Owner OwnerCommand `cmd:"" help:"Serve phases and choose experts, as the owner of a subnet."`

@@ -20,11 +20,15 @@ type Check struct {
 // What the checks of a protocol may need: with NeedSettings there is Env.Config,
 // with NeedHotkey Env.Signer, which tells the hotkey and does not sign, and with
 // NeedChain Env.Chain. Env.HTTP, Env.Secret and Env.NetUID go with the settings;
-// Env.Dir can be read. There is no engine.
+// Env.Dir can be read. With NeedSubnet the subnet is there, with NeedHub a model hub
+// answers, and with NeedToken it knows the token. There is no engine.
 const (
 	NeedSettings = "settings file"
 	NeedHotkey   = "hotkey"
 	NeedChain    = "chain"
+	NeedSubnet   = "subnet"
+	NeedHub      = "hub"
+	NeedToken    = "hub token"
 )
 
 // A Finding is what a [Check] found.
