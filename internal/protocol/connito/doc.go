@@ -40,6 +40,7 @@ var Protocol = subnet.Protocol{
 	NewConfig: NewConfig,
 	Metrics:   metrics,
 	Columns:   columns,
+	Checks:    checks,
 	Explain:   explainRound,
 	Roles: []subnet.Role{
 		{Name: "mine", Summary: "train and exchange models, in one process", Parts: []string{"train", "model-io"}, Run: mine},
