@@ -155,6 +155,8 @@ type Config struct {
 	// fixed are the settings that the generation named by it began with: what
 	// differs from them is laid over its rules.
 	fixed *Config
+	// told is the phase table that the owner's service tells, if any.
+	told *toldSchedule
 }
 
 // A TaskExp is what an expert group's config.yaml holds.

@@ -43,10 +43,10 @@ var Protocol = subnet.Protocol{
 	Checks:    checks,
 	Explain:   explainRound,
 	Roles: []subnet.Role{
-		{Name: "mine", Summary: "train and exchange models, in one process", Parts: []string{"train", "model-io"}, Run: mine},
-		{Name: "train", Summary: "train the baselines that model-io downloads", Parts: []string{"train"}, Run: train},
-		{Name: "model-io", Summary: "download baselines, commit and publish checkpoints", Parts: []string{"model-io"}, Run: modelIO},
-		{Name: "validate", Summary: "score submissions, merge them, publish baselines", Parts: []string{"validate"}, Run: validate},
+		{Name: "mine", Summary: "train and exchange models, in one process", Parts: []string{"train", "model-io"}, Run: following(follow{keeper: true}, mine)},
+		{Name: "train", Summary: "train the baselines that model-io downloads", Parts: []string{"train"}, Run: following(follow{}, train)},
+		{Name: "model-io", Summary: "download baselines, commit and publish checkpoints", Parts: []string{"model-io"}, Run: following(follow{keeper: true}, modelIO)},
+		{Name: "validate", Summary: "score submissions, merge them, publish baselines", Parts: []string{"validate"}, Run: following(follow{keeper: true, validator: true}, validate)},
 		{Name: "owner", Summary: "serve the phases, the whitelist and the task", Parts: []string{"owner"}, Run: owner},
 	},
 }

@@ -142,6 +142,6 @@ func (c *Config) Moment(b subnet.Block) subnet.Moment {
 	if err != nil { // unreachable: Validate has refused it
 		return subnet.Moment{}
 	}
-	p := rules.Schedule.At(b)
+	p := c.told.watched(rules).Schedule.At(b)
 	return subnet.Moment{Round: p.Cycle, Phase: p.Phase.String(), Index: int(p.Phase), Start: p.Start, End: p.End}
 }

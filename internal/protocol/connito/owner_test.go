@@ -41,7 +41,7 @@ func serveOwner(t *testing.T, cfg *OwnerConfig, head func() (subnet.Block, error
 	return s.URL
 }
 
-func ask(t *testing.T, method, url string) (int, string) {
+func askOwner(t *testing.T, method, url string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -110,7 +110,7 @@ func TestOwnerAnswers(t *testing.T) {
 		{"GET", url + "/get_phases", 404, `{"detail":"Not Found"}`},
 		{"POST", url + "/get_phase", 405, `{"detail":"Method Not Allowed"}`},
 	} {
-		status, body := ask(t, tt.method, tt.url)
+		status, body := askOwner(t, tt.method, tt.url)
 		if diff := cmp.Diff(tt.body, body); status != tt.status || diff != "" {
 			t.Errorf("%s %s: status %d, want %d (-want +got)\n%s", tt.method, tt.url, status, tt.status, diff)
 		}
@@ -121,12 +121,12 @@ func TestOwnerAnswers(t *testing.T) {
 		"/get_validator_whitelist": `500 {"detail":"not to be read"}`,
 		"/get_phase?block=0":       "200 " + toJSON(G3.phaseInfo(0)),
 	} {
-		if status, body := ask(t, "GET", url+path); toJSON(status)+" "+body != want {
+		if status, body := askOwner(t, "GET", url+path); toJSON(status)+" "+body != want {
 			t.Errorf("%s: %d %s, want %s", path, status, body, want)
 		}
 	}
 	listErr = subnet.ErrNotFound
-	if status, body := ask(t, "GET", url+"/get_validator_whitelist"); status != 200 || body != "[]" {
+	if status, body := askOwner(t, "GET", url+"/get_validator_whitelist"); status != 200 || body != "[]" {
 		t.Errorf("a list that is gone: %d %s", status, body)
 	}
 }

@@ -77,7 +77,7 @@ func NewConfig() subnet.Config { return Defaults(Local.Name, RoleMiner) }
 func Defaults(rules, role string) *Config {
 	c := defaults(rules, role)
 	fixed := *c
-	c.fixed = &fixed
+	c.fixed, c.told = &fixed, new(toldSchedule)
 	return c
 }
 
@@ -166,8 +166,16 @@ func (c *Config) periods() map[Phase]*uint64 {
 	}
 }
 
-// ruleset returns the generation's rules, with what a person changed of them.
+// ruleset returns the generation's rules, with what a person changed of them, and
+// the phase table that the owner told of.
 func (c *Config) ruleset() (Rules, error) {
+	r, err := c.changed()
+	c.told.lay(&r)
+	return r, err
+}
+
+// changed returns the generation's rules, with what a person changed of them.
+func (c *Config) changed() (Rules, error) {
 	r, err := RulesByName(c.Rules)
 	if err != nil {
 		return r, err
