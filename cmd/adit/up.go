@@ -37,7 +37,8 @@ func defaultDir() string {
 type UpCommand struct {
 	dirFlag
 	Data       []string      `sep:"none" placeholder:"PATH" help:"Text to train on: a file or folder of text, JSONL or Parquet, once for each group. The Go source tree, if none is given."`
-	Groups     int           `default:"2" help:"Expert groups."`
+	Rules      string        `placeholder:"NAME" help:"Live by the rules of a generation, in cycles of 120 blocks, or g3/200 in those of 200: see 'adit protocols'. Those of a local network, if none is given."`
+	Groups     *int          `placeholder:"2" help:"Expert groups. One, where by the rules a validator has no more."`
 	Miners     int           `default:"2" help:"Miners in each group."`
 	Validators int           `default:"1" help:"Validators."`
 	Cheats     []string      `placeholder:"KIND" help:"Add miners that break a rule: copy, late, mismatch, nan, random, silent."`
@@ -59,12 +60,17 @@ Examples:
   adit up
   adit up --cycles 3
   adit up --data code/ --data prose.jsonl --miners 3 --dir /tmp/net
-  adit up --cheats random,copy --cycles 3 --json`
+  adit up --cheats random,copy --cycles 3 --json
+  adit up --rules g2 --validators 2 --dir /tmp/g2`
 }
 
 func (c UpCommand) options() local.Options {
+	groups := local.DefaultGroups(c.Rules)
+	if c.Groups != nil {
+		groups = *c.Groups
+	}
 	return local.Options{
-		Dir: c.Dir, Data: c.Data, Groups: c.Groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
+		Dir: c.Dir, Data: c.Data, Rules: c.Rules, Groups: groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
 		BlockTime: c.BlockTime, Cycles: c.Cycles, Seed: c.Seed, Genesis: c.Genesis,
 	}
 }

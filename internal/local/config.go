@@ -17,7 +17,8 @@ import (
 )
 
 // axonPorts is the first of the ports that the neurons put on chain. Like
-// upstream's since it exchanges models through the hub, they do not listen there.
+// upstream's since it exchanges models through the hub, they do not listen there;
+// by the rules of earlier generations a validator does, at a port that is free.
 const axonPorts = 8000
 
 // customaryHub is where `adit hub serve` is without a port of its own; the chain's
@@ -42,7 +43,12 @@ func (n *Network) writeConfig(m member) error {
 	if err != nil {
 		return err
 	}
-	c := connito.NewConfig().(*connito.Config)
+	role := connito.RoleMiner
+	if m.Role == "validate" {
+		role = connito.RoleValidator
+	}
+	c := connito.Defaults(n.rules.Name, role)
+	c.Chain.Network, c.Chain.LiteNetwork, c.Cycle.OwnerURL = "local", "", ""
 	c.Chain.NetUID = n.plan.NetUID
 	c.Chain.WalletPath = n.plan.walletDir(n.dir)
 	c.Chain.ColdkeyName, c.Chain.HotkeyName = m.Name, hotkeyName
@@ -57,7 +63,7 @@ func (n *Network) writeConfig(m member) error {
 	c.Task.Data = n.plan.dataDir(n.dir)
 	c.Task.SequenceLength = sequenceLength
 	for g := range n.plan.Groups {
-		if m.Role == "validate" || g == m.Group {
+		if m.Role == "validate" && !n.rules.OneGroup || g == m.Group {
 			c.Task.Groups = append(c.Task.Groups, connito.Group{ID: g, Assignment: assignment(shape, n.plan.Groups, g)})
 		}
 	}
@@ -72,8 +78,9 @@ func (n *Network) writeConfig(m member) error {
 	// Small batches and the mean of two miners, a little beyond it, bring the
 	// most in the few seconds of a Train phase; upstream's momentum of 0.9 would
 	// overshoot in a network's first cycles.
-	c.Opt.LR, c.Opt.BatchSize = 2e-3, 4
-	c.Sched.WarmupSteps, c.Sched.TotalSteps = 20, 0
+	c.Opt.LR, c.Opt.BatchSize, c.LocalPar.GradientAccumulationSteps = 2e-3, 4, 1
+	c.Sched.WarmupSteps, c.Sched.TotalSteps, c.Sched.MaxSteps = 20, 0, 0
+	c.Model.Precision, c.MoE.PartialTopK = "fp32", 0
 	c.Ckpt.CheckpointInterval = 60
 	c.Opt.OuterLR, c.Opt.OuterMomentum = 1, 0.3
 	c.Evaluation.TopKMinersMerged = 2
@@ -85,14 +92,18 @@ func (n *Network) writeConfig(m member) error {
 
 // settings are what may change from one start to the next: the ports, and who
 // validates. They are given on the command line.
-func (n *Network) settings() []string {
+func (n *Network) settings(m member) []string {
 	var validators []string
 	for _, v := range n.plan.role("validate") {
 		validators = append(validators, v.Hotkey)
 	}
-	return []string{
+	settings := []string{
 		"--set", fmt.Sprintf("chain.endpoints=[%q]", n.plan.chainURL()),
 		"--set", "cycle.validator_whitelist=[" + strings.Join(validators, ", ") + "]",
 		"--set", "hf.endpoint=" + n.plan.hubURL(),
 	}
+	if m.Port > 0 {
+		settings = append(settings, "--set", fmt.Sprintf("chain.port=%d", m.Port))
+	}
+	return settings
 }

@@ -70,7 +70,7 @@ func Open(o Options, emit func(name string, at time.Time, e subnet.Event)) (*Net
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o755); err != nil {
 		return nil, subnet.WithHint(fmt.Errorf("make the network's directory: %w", err), "choose another --dir")
 	}
-	n := &Network{opts: o, dir: dir, emit: emit, rules: connito.Local}
+	n := &Network{opts: o, dir: dir, emit: emit}
 	if n.release, err = journal.Lock(dir, "up"); err != nil {
 		return nil, inUse(dir, err)
 	}
@@ -106,8 +106,11 @@ func (n *Network) settle() error {
 	}
 	switch {
 	case n.plan == nil:
-		n.plan = &plan{Version: planVersion, Groups: n.opts.Groups, Seed: n.opts.Seed, Genesis: n.opts.Genesis, Data: given}
-	case n.plan.Groups != n.opts.Groups:
+		n.plan = &plan{Version: planVersion, Rules: n.opts.Rules, Groups: n.opts.Groups, Seed: n.opts.Seed, Genesis: n.opts.Genesis, Data: given}
+	case n.opts.Rules != n.plan.Rules && n.opts.Rules != "":
+		return subnet.WithHint(fmt.Errorf("the network in %s lives by the rules %s, not %s", n.dir, cmp.Or(n.plan.Rules, connito.Local.Name), n.opts.Rules),
+			"its neurons' settings were made for them: choose another --dir for a network with other rules")
+	case n.opts.Groups != n.plan.Groups:
 		return subnet.WithHint(fmt.Errorf("the network in %s has --groups %d, not %d", n.dir, n.plan.Groups, n.opts.Groups),
 			"its model was made for them: choose another --dir for a network with other groups")
 	case len(given) > 0 && !slices.Equal(given, n.plan.Data):
@@ -117,9 +120,18 @@ func (n *Network) settle() error {
 		}
 		n.plan.Data = given // nothing was made of the other
 	}
+	if n.rules, err = ruleset(n.plan.Rules); err != nil {
+		return err
+	}
 	n.plan.extend(n.opts, token)
 	n.plan.BlockTime = n.opts.BlockTime
-	for _, port := range []*int{&n.plan.ChainPort, &n.plan.HubPort} {
+	ports := []*int{&n.plan.ChainPort, &n.plan.HubPort}
+	for i := range n.plan.Neurons {
+		if n.rules.Serves() && n.plan.Neurons[i].Role == "validate" {
+			ports = append(ports, &n.plan.Neurons[i].Port)
+		}
+	}
+	for _, port := range ports {
 		if err := freePort(port); err != nil {
 			return err
 		}
@@ -278,7 +290,7 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 		if err := n.writeConfig(m); err != nil {
 			return err
 		}
-		args := append([]string{m.Role, connito.Protocol.Name, "--path", n.plan.neuronDir(n.dir, m)}, n.settings()...)
+		args := append([]string{m.Role, connito.Protocol.Name, "--path", n.plan.neuronDir(n.dir, m)}, n.settings(m)...)
 		n.start(ctx, group, &process{name: m.Name, env: []string{"HF_TOKEN=" + m.Token}, args: args, vital: m.Role == "validate"})
 	}
 	n.enter(stageRunning, Progress{})

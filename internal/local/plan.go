@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Dir        string
 	Data       []string // files or folders of text, one for each group; none for the Go source tree
+	Rules      string   // the generation: see [connito.RulesByName]; "" is [connito.Local]
 	Groups     int
 	Miners     int // per group
 	Validators int
@@ -34,9 +35,39 @@ type Options struct {
 // in three fields of 512 bytes.
 const maxGroups = 12
 
+// localCycle is how many blocks a cycle has where the generation's own is for the
+// hours of a real network.
+const localCycle = 120
+
+// ruleset returns the rules of a name as they are on one machine.
+func ruleset(name string) (connito.Rules, error) {
+	switch {
+	case name == "":
+		return connito.Local, nil
+	case name != connito.Local.Name && !strings.Contains(name, "/"):
+		name = fmt.Sprintf("%s/%d", name, localCycle)
+	}
+	return connito.RulesByName(name)
+}
+
+// DefaultGroups returns how many expert groups a network of the rules has if nobody
+// says so: two, or one where a validator may have no more.
+func DefaultGroups(rules string) int {
+	if r, err := ruleset(rules); err == nil && r.OneGroup {
+		return 1
+	}
+	return 2
+}
+
 // Validate says what is wrong with the options.
 func (o Options) Validate() error {
 	var errs []error
+	rules, err := ruleset(o.Rules)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("--rules: %w", err))
+	} else if rules.OneGroup && o.Validators > 0 && o.Validators < o.Groups {
+		errs = append(errs, fmt.Errorf("--validators: by the rules %s a validator has one group, so that %d groups need as many", rules.Name, o.Groups))
+	}
 	if o.Groups < 1 || o.Groups > maxGroups {
 		errs = append(errs, fmt.Errorf("--groups must be 1 to %d", maxGroups))
 	}
@@ -75,6 +106,7 @@ const planVersion = 1
 // A plan is what a network's directory says about it, in network.json.
 type plan struct {
 	Version    int           `json:"version"`
+	Rules      string        `json:"rules,omitempty"` // none for local
 	Groups     int           `json:"groups"`
 	Seed       uint64        `json:"seed"`
 	Data       []string      `json:"data,omitempty"`
@@ -93,7 +125,8 @@ type member struct {
 	Role   string `json:"role"`
 	Group  int    `json:"group"`
 	Cheat  string `json:"cheat,omitempty"`
-	Token  string `json:"token"` // for the hub
+	Token  string `json:"token"`          // for the hub
+	Port   int    `json:"port,omitempty"` // of the checkpoint server, if it has one
 	Hotkey string `json:"hotkey,omitempty"`
 	Stake  uint64 `json:"stake,omitempty"` // on chain before the first cycle
 }
@@ -128,6 +161,9 @@ func readPlan(dir string) (*plan, error) {
 
 // check says what no plan can be, whoever wrote it.
 func (p *plan) check() error {
+	if _, err := ruleset(p.Rules); err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
 	if p.Groups < 1 || p.Groups > maxGroups {
 		return fmt.Errorf("groups: %d is not 1 to %d", p.Groups, maxGroups)
 	}
@@ -175,13 +211,17 @@ func writeFile(path string, data []byte) error {
 // extend adds the neurons that the options ask for and the plan lacks. Neurons
 // that are there stay, so that a network can grow from one start to the next.
 func (p *plan) extend(o Options, token func() string) {
+	groups := 1 // of which a validator has one; otherwise it has all
+	if r, err := ruleset(p.Rules); err == nil && r.OneGroup {
+		groups = p.Groups
+	}
 	add := func(name, role string, group int, cheat string) {
 		if !slices.ContainsFunc(p.Neurons, func(m member) bool { return m.Name == name }) {
 			p.Neurons = append(p.Neurons, member{Name: name, Role: role, Group: group, Cheat: cheat, Token: token()})
 		}
 	}
 	for i := range o.Validators {
-		add(fmt.Sprintf("validator-%d", i), "validate", 0, "")
+		add(fmt.Sprintf("validator-%d", i), "validate", i%groups, "")
 	}
 	for g := range p.Groups {
 		for i := range o.Miners {

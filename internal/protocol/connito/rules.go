@@ -316,3 +316,6 @@ func rulesNames() []string {
 	}
 	return names
 }
+
+// Serves says whether a validator has a checkpoint server.
+func (r Rules) Serves() bool { return r.direct() }
