@@ -103,6 +103,9 @@ func (x *Index) openTorch(limit int64) error {
 	return nil
 }
 
+// Len returns how many parameters there are.
+func (x *Index) Len() int { return len(x.entries) }
+
 // Entries returns the parameters in the order in which they lie in the file; in a
 // .pt file, in which they stand in the dict.
 func (x *Index) Entries() []Entry {

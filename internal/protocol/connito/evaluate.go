@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"adit/internal/checkpoint"
 	"adit/internal/subnet"
 )
 
@@ -185,12 +186,12 @@ func (v *validator) bring(ctx context.Context, r *round, g Group, m minerRound) 
 func (v *validator) measure(ctx context.Context, g *groupRound, uid subnet.UID, file string) (subnet.Loss, error) {
 	limited, cancel := withTimeout(ctx, v.cfg.Evaluation.PerMinerEvalTimeoutSec, errMeasured)
 	defer cancel()
-	if !v.rules.ExactKeys { // what it lacks is the baseline's, not the last miner's
+	began := time.Now()
+	if !v.complete(g.Group, file) { // what it lacks is the baseline's, not the last miner's
 		if err := v.load(v.model, g.Base); err != nil {
 			return subnet.Loss{}, err
 		}
 	}
-	began := time.Now()
 	if err := v.load(v.model, file); err != nil {
 		return subnet.Loss{}, stopped(gateParse, err)
 	}
@@ -203,6 +204,23 @@ func (v *validator) measure(ctx context.Context, g *groupRound, uid subnet.UID, 
 		slog.Duration("load_time", loaded.Sub(began)), slog.Duration("eval_time", time.Since(loaded)),
 		slog.Float64("eval_loss", loss.Mean), slog.Int("batches", len(loss.Sequences)))
 	return loss, err
+}
+
+// complete says whether a submission, whose keys were checked when it came, has all
+// of its group's: then nothing is left of the one that was evaluated before it. The
+// model itself stays loaded: only the group's experts are ever replaced.
+func (v *validator) complete(group int, file string) bool {
+	g, ok := v.expertGroup(group)
+	if !ok || v.rules.ExactKeys {
+		return ok
+	}
+	f, err := v.Dir.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	x, err := checkpoint.Open(f, v.cfg.Ckpt.MaxBytes)
+	return err == nil && x.Len() == g.Assignment.keys()
 }
 
 // withTimeout returns a context that ends, with a cause, after so many seconds.
