@@ -27,11 +27,12 @@ func (c ConfigDockerEnvCommand) Run(t terminal) error {
 			return err
 		}
 	}
-	cfg := connito.NewConfig().(*connito.Config)
 	// What a run lacks besides, such as its text, is no matter of its containers.
-	if _, err := config.Read(config.Source{Path: file}, containers{cfg}); err != nil {
+	var only containers
+	if _, err := config.Read(config.Source{Path: file}, &only); err != nil {
 		return err
 	}
+	cfg := &only.Config
 	if cfg.Role != connito.RoleValidator {
 		return subnet.WithHint(fmt.Errorf("%s is a %s's", file, cfg.Role), "only validators have containers; make a file with 'adit config create --role validator'")
 	}
@@ -55,13 +56,15 @@ func (c ConfigDockerEnvCommand) Run(t terminal) error {
 }
 
 // containers are settings of which only names and places matter.
-type containers struct{ *connito.Config }
+type containers struct {
+	connito.Config `yaml:",inline"`
+}
 
 // Validate accepts them.
-func (containers) Validate() error { return nil }
+func (*containers) Validate() error { return nil }
 
 // Extend reads no further files.
-func (containers) Extend(subnet.Files, string) ([]string, error) { return nil, nil }
+func (*containers) Extend(subnet.Files, string) ([]string, error) { return nil, nil }
 
 // dockerEnv returns upstream's variables, in its order.
 func dockerEnv(cfg *connito.Config, file, root string) (string, error) {

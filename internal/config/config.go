@@ -17,6 +17,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -85,7 +86,13 @@ func (from Source) read(t *tree, into Settings) error {
 		}
 	}
 	if c, ok := into.(subnet.Chooser); ok {
-		c.Choose(func(path string) string { return given(path, body, from.Set) })
+		c.Choose(func(path string) string {
+			value := given(path, body, from.Set)
+			if value == "" && path == "role" {
+				value = from.Role
+			}
+			return value
+		})
 		t.root = reflect.ValueOf(into)
 	}
 	if body != nil {
@@ -96,21 +103,20 @@ func (from Source) read(t *tree, into Settings) error {
 	if err := t.override(into, from.Set); err != nil {
 		return err
 	}
+	var lacking error
 	if e, ok := into.(subnet.Extender); ok {
 		warnings, err := e.Extend(shelf{from.Root, t}, from.Role)
 		t.warnings = append(t.warnings, warnings...)
-		if err != nil {
-			return err
-		}
+		lacking = err
 	}
 	if err := into.Validate(); err != nil {
 		name := from.Path
 		if name == "" {
 			name = "settings"
 		}
-		return fmt.Errorf("%s:\n  %s", name, strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		return errors.Join(fmt.Errorf("%s:\n  %s", name, strings.ReplaceAll(err.Error(), "\n", "\n  ")), lacking)
 	}
-	return nil
+	return lacking
 }
 
 // given returns what the last override, or else the file, has for a setting.
@@ -149,7 +155,7 @@ func child(n ast.Node, name string) ast.Node {
 
 func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, missing(path)
 	}
 	if err != nil {

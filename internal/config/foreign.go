@@ -99,13 +99,17 @@ func (t *tree) suggestion(v reflect.Value, at string) string {
 	if text := didYouMean(name, names); text != "" {
 		return text
 	}
-	// The right name in the wrong section.
+	// The name, or one like it, in another section.
+	best, least := "", len(name)/4+1
 	for _, path := range append(leaves(t.root, t.section), t.translator.Foreign()...) {
-		if path == name || strings.HasSuffix(path, "."+name) {
-			return fmt.Sprintf(": did you mean %q?", path)
+		if d := distance(name, path[strings.LastIndexByte(path, '.')+1:]); d < least {
+			best, least = path, d
 		}
 	}
-	return ""
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %q?", best)
 }
 
 // leaves lists the paths of all settings that are no sections.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"adit/internal/subnet"
 )
@@ -32,7 +33,7 @@ func (s shelf) path(path string) string {
 // Read implements [subnet.Files].
 func (s shelf) Read(path string) ([]byte, error) {
 	f, err := os.Open(s.path(path))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, missing(s.path(path))
 	}
 	if err != nil {

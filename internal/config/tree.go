@@ -63,7 +63,7 @@ type report func(msg string, at *token.Token)
 
 func (t *tree) walk(v reflect.Value, path string, n ast.Node, wrong report) {
 	v = settle(v)
-	if tok := n.GetToken(); tok != nil && tok.Position != nil {
+	if tok := n.GetToken(); tok != nil && tok.Position != nil && n.Type() != ast.NullType {
 		t.given[[2]int{tok.Position.Line, tok.Position.Column}] = setting{path, v.Type()}
 	}
 	switch n.(type) {

@@ -4,7 +4,8 @@ package subnet
 // the generation of the network.
 type Chooser interface {
 	// Choose sets every setting to its default. given returns what a person gave
-	// for a setting, by its path, or "".
+	// for a setting, by its path, or ""; for "role", where nobody gave one, the role
+	// that is to be played.
 	Choose(given func(path string) string)
 }
 

@@ -225,7 +225,7 @@ func (c *Config) Validate() error {
 	if c.Task.Data == "" {
 		bad("task.data", "needs the directory of the prepared text")
 	}
-	if len(c.Task.Groups) == 0 {
+	if len(c.Task.Groups) == 0 && c.Task.ExpertGroupName == "" && !c.Task.LoadAllExpertGroups { // else [Config.Extend] brings them, or fails
 		bad("task.groups", "needs at least one expert group, unless task.expert_group_name names one")
 	}
 	if c.Role == RoleMiner && len(c.Task.Groups) > 1 {

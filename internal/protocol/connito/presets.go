@@ -72,10 +72,11 @@ var presets = []preset{
 // NewConfig returns the defaults of a miner of [Local].
 func NewConfig() subnet.Config { return Defaults(Local.Name, RoleMiner) }
 
-// Defaults returns the settings that a generation begins with, for a miner or a
-// validator; for a generation that there is not, those of [Local] under its name.
+// Defaults returns the settings that a generation begins with, for a validator, or
+// a miner, by a role of [Protocol] or of the file; for a generation that there is
+// not, those of [Local] under its name.
 func Defaults(rules, role string) *Config {
-	c := defaults(rules, role)
+	c := defaults(rules, roleOf(role))
 	fixed := *c
 	c.fixed, c.told = &fixed, new(toldSchedule)
 	return c
@@ -242,7 +243,9 @@ func lay[T comparable](to *T, now, was T) {
 func (c *Config) Choose(given func(path string) string) {
 	rules, role := given("rules"), given("role")
 	if rules == "" {
-		rules = c.Rules
+		if rules = c.Rules; rules == "" {
+			rules = Local.Name
+		}
 		netuid := given("chain.netuid")
 		if netuid == "" {
 			netuid = given("netuid") // as the documents have it
@@ -257,8 +260,7 @@ func (c *Config) Choose(given func(path string) string) {
 	if role == "" {
 		role = c.Role
 	}
-	*c = *Defaults(rules, roleOf(role))
-	c.Role = role
+	*c = *Defaults(rules, role)
 	if n, err := strconv.Atoi(given("local_par.global_opt_interval")); err == nil && n > 0 {
 		c.Ckpt.CheckpointInterval, c.Log.MetricInterval = max(1, n/5), max(1, n/5)
 	}
