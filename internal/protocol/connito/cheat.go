@@ -93,44 +93,76 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	if promised == nil {
 		promised = shown
 	}
-	path := ".tmp_cheat/" + shardFile(g.ID, subnet.Safetensors)
-	if err := n.write(path, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, shown) }); err != nil {
+	path := ".tmp_cheat/" + shardFile(g.ID, n.rules.Formats[0])
+	if err := n.write(path, func(w io.Writer) error { return checkpoint.Write(w, n.rules.Formats[0], shown) }); err != nil {
 		return err
 	}
-	hash := Hash(promised)
+	hash := contentsOf(promised, promised.Keys()).Hash
 	sig, err := n.Signer.Sign(ctx, []byte(hash))
 	if err != nil {
 		return err
 	}
-	if n.cfg.Cheat == "late" {
-		// By now the others' models are public. Its own second commitment
-		// follows at once: at the end of the phase it would be all there.
-		if err := n.Chain.Wait(ctx, n.rules.Schedule.End(cycle, MinerCommit1)+1); err != nil {
+	sub := submission{Path: path, Hash: hash, Version: p.version, Sig: sig}
+	told := publication{
+		cycle: cycle, first: MinerCommit1, message: "cheat", files: []string{path},
+		signed: []string{n.rules.signedCommit(sig)},
+		reveal: func(revision string) []string {
+			repo := n.cfg.HF.CheckpointRepo
+			if revision == "" {
+				repo = ""
+			}
+			return []string{n.rules.minerCommit2(g.ID, hash, p.version, repo, revision)}
+		},
+	}
+	n.say("cheat", "breaking a rule", slog.String("cheat", n.cfg.Cheat), slog.Uint64("cycle", cycle), slog.String("hash", hash))
+	switch n.cfg.Cheat {
+	case "silent":
+		first := told.signed
+		if !n.rules.TwoCommits() {
+			first = told.reveal("")
+		}
+		_, err = n.Chain.Commit(ctx, first...)
+		return err
+	case "late":
+		return n.tooLate(ctx, told)
+	}
+	// All else is as it should be.
+	key := fmt.Sprintf("cycle/%d/submission", cycle)
+	if _, err := n.Journal.Intend(key, toJSON(sub)); err != nil {
+		return err
+	}
+	if err := n.Journal.Done(key, hash); err != nil {
+		return err
+	}
+	return errors.Join(n.publish(ctx, told), n.submitJob(ctx, cycle))
+}
+
+// tooLate commits when the window is over and the others' models are public. Its
+// second commitment follows at once: at the end of that phase it would be all there.
+func (n *neuron) tooLate(ctx context.Context, p publication) error {
+	if err := n.Chain.Wait(ctx, n.rules.Schedule.End(p.cycle, MinerCommit1)+1); err != nil {
+		return err
+	}
+	revision := ""
+	if n.rules.has(HubTransport) {
+		store, err := n.stage(ctx, p.files)
+		if err == nil {
+			revision, err = store.Publish(ctx, p.message)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	silent := n.cfg.Cheat == "silent"
-	n.say("cheat", "breaking a rule", slog.String("cheat", n.cfg.Cheat), slog.Uint64("cycle", cycle), slog.String("hash", hash))
-	if silent {
-		_, err = n.Chain.Commit(ctx, n.rules.signedCommit(sig))
-		return err
+	if n.rules.TwoCommits() {
+		if _, err := n.Chain.Commit(ctx, p.signed...); err != nil {
+			return err
+		}
+		from, _ := n.rules.Schedule.commit2Window(p.cycle, MinerCommit1)
+		if err := n.Chain.Wait(ctx, from-1); err != nil {
+			return err
+		}
 	}
-	store, err := n.stage(ctx, []string{path})
-	if err != nil {
-		return err
-	}
-	if _, err := n.Chain.Commit(ctx, n.rules.signedCommit(sig)); err != nil {
-		return err
-	}
-	revision, err := store.Publish(ctx, "cheat")
-	if err != nil {
-		return err
-	}
-	from, _ := n.rules.Schedule.commit2Window(cycle, MinerCommit1)
-	if err := n.Chain.Wait(ctx, from-1); err != nil {
-		return err
-	}
-	_, err = n.Chain.Commit(ctx, n.rules.minerCommit2(g.ID, hash, p.version, n.cfg.HF.CheckpointRepo, revision))
+	_, err := n.Chain.Commit(ctx, p.reveal(revision)...)
 	return err
 }
 
