@@ -127,7 +127,7 @@ func (n *Network) settle() error {
 	n.plan.BlockTime = n.opts.BlockTime
 	ports := []*int{&n.plan.ChainPort, &n.plan.HubPort}
 	for i := range n.plan.Neurons {
-		if n.rules.Serves() && n.plan.Neurons[i].Role == "validate" {
+		if n.plan.Neurons[i].Role == "validate" {
 			ports = append(ports, &n.plan.Neurons[i].Port)
 		}
 	}

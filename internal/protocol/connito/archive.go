@@ -187,6 +187,24 @@ func (v *validator) copyFile(from, to string) error {
 	})
 }
 
+// bestNow returns what the miner with the best average submitted in a round that is
+// still open, of those that were evaluated and beat what they are compared with. It
+// is newer than what [validator.keepBest] kept.
+func (v *validator) bestNow(g *groupRound) (string, bool) {
+	average := v.averages(g)
+	var best *minerRound
+	for _, m := range g.Miners {
+		good := m.State == stateScored && g.Baseline != nil && m.Loss < *g.Baseline && m.File != "" && v.exists(m.File)
+		if good && average[m.UID] > 0 && (best == nil || average[m.UID] > average[best.UID]) {
+			best = m
+		}
+	}
+	if best == nil {
+		return "", false
+	}
+	return best.File, true
+}
+
 // keepBest keeps, of each group, the model of the miner with the best average of
 // those that a closed round evaluated: where nothing is merged, it is the next
 // baseline.

@@ -70,7 +70,8 @@ func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
 	}
 	v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
 		slog.Float64("loss", finite(loss)), slog.Float64("baseline", finite(baseline)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash),
-		slog.Int("status", int(e.Why.Status())), slog.Any("gates", e.Why))
+		slog.Int("status", int(e.Why.Status())), slog.String("gate", e.Why.gate()))
+	v.note("gates", "gates of a submission", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Any("gates", e.Why))
 }
 
 func weightsKey(cycle uint64) string { return fmt.Sprintf("cycle/%d/weights", cycle) }

@@ -70,6 +70,12 @@ func (w Why) failed() (Gate, bool) {
 	return Gate{}, false
 }
 
+// gate returns the name of the first gate that was not passed, or "".
+func (w Why) gate() string {
+	g, _ := w.failed()
+	return g.Name
+}
+
 // err returns nil if all gates were passed, or an error that holds them.
 func (w Why) err() error {
 	if _, bad := w.failed(); bad {
