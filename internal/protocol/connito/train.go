@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"slices"
 	"time"
 
 	"adit/internal/subnet"
@@ -25,6 +27,9 @@ func train(ctx context.Context, env subnet.Env) error {
 		return err
 	}
 	n.say("setup", "(0) Setup training")
+	if err := n.clearUnfinished(); err != nil {
+		return err
+	}
 	var done tally
 	for {
 		pos, head, err := n.now(ctx)
@@ -58,8 +63,8 @@ func (n *neuron) trainEnd(cycle uint64) subnet.Block {
 }
 
 // trainCycle trains the cycle's baseline until it is time to commit.
-func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) error {
-	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
+func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) error {
+	ctx, cancel := until(role, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 
 	group := n.cfg.Task.Groups[0]
@@ -100,7 +105,14 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) erro
 	n.say("setup", "setup_training: success!", slog.Uint64("cycle", cycle), slog.Uint64("globalver", base.version))
 
 	var last subnet.Step
-	saved := -1
+	saved, regular := -1, false
+	defer func() {
+		// A crash, an error, or the order to end: with nothing trained, the last
+		// leaves nothing to save.
+		if !regular && (last.Number > 0 || role.Err() == nil) {
+			n.saveFinal(role, model)
+		}
+	}()
 	for ctx.Err() == nil && (n.cfg.Sched.MaxSteps == 0 || last.Number < n.cfg.Sched.MaxSteps) {
 		began := time.Now()
 		step, err := trainer.Step(ctx)
@@ -115,14 +127,17 @@ func (n *neuron) trainCycle(ctx context.Context, cycle uint64, done *tally) erro
 		n.note("metrics", "(2) Logging step", done.add(step, opts, base.version, time.Since(began))...)
 		if step.Number%n.cfg.Ckpt.CheckpointInterval == 0 {
 			saved = step.Number
-			if err := n.saveOwn(cycle, base.version, group, model, trainer, step); err != nil {
+			if err := n.saveOwn(role, cycle, base.version, group, model, trainer, step); err != nil {
 				return err
 			}
 		}
 	}
 	if last.Number > 0 && last.Number != saved {
-		return n.saveOwn(cycle, base.version, group, model, trainer, last)
+		if err := n.saveOwn(role, cycle, base.version, group, model, trainer, last); err != nil {
+			return err
+		}
 	}
+	regular = role.Err() == nil
 	return nil
 }
 
@@ -207,11 +222,17 @@ type trainState struct {
 
 // saveOwn writes a checkpoint: the group's experts, the optimizer's state, and
 // the loss on held-out text by which the best one is found. It is done to the
-// end even if time is up, or the neuron is to stop: the work is not to be lost.
-func (n *neuron) saveOwn(cycle, version uint64, g Group, model subnet.Model, trainer subnet.Trainer, step subnet.Step) error {
+// end even if time is up, or the neuron is to stop: the work is not to be lost. Only
+// the evaluation is given up a moment after the neuron was told to stop; then the
+// checkpoint is resumed from, and submitted if there is no other.
+func (n *neuron) saveOwn(role context.Context, cycle, version uint64, g Group, model subnet.Model, trainer subnet.Trainer, step subnet.Step) error {
 	began := time.Now()
-	loss, err := model.Loss(context.Background(), subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
-	if err != nil {
+	ctx, cancel := outlasting(role, evalGrace)
+	defer cancel()
+	loss, err := model.Loss(ctx, subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
+	if errors.Is(err, context.Canceled) {
+		loss, err = subnet.Loss{Mean: math.Inf(1)}, nil
+	} else if err != nil {
 		return fmt.Errorf("evaluate step %d: %w", step.Number, err)
 	}
 	n.say("eval", "(3) Local evaluation", slog.Int("inner_opt_step", step.Number), slog.Float64("val_loss", loss.Mean))
@@ -253,6 +274,11 @@ func (n *neuron) prune() error {
 		}
 	}
 	baselines, listErr := n.places(baselineDir)
+	g := n.cfg.Task.Groups[0]
+	baselines = slices.DeleteFunc(baselines, func(p place) bool { // one may be on its way
+		_, whole := n.shardIn(p, g.ID)
+		return !whole
+	})
 	for _, p := range baselines[min(len(baselines), n.cfg.Ckpt.CheckpointTopK):] {
 		err = errors.Join(err, n.Dir.Remove(p.name))
 	}
