@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"adit/internal/subnet"
@@ -18,10 +19,14 @@ func (p *patient) ofClock() []Check {
 // clockChain looks for a head from the future: block authors' clocks are as right as
 // those of a whole network. A head of long ago is another check's affair.
 func (p *patient) clockChain(context.Context) subnet.Finding {
-	if ahead := p.stamp.Sub(p.seen); ahead > 2*time.Second {
-		return subnet.Fault(setClock, "this machine's clock is %v behind the newest block", ahead.Round(time.Second))
+	ahead := p.stamp.Sub(p.seen).Round(time.Second)
+	switch {
+	case ahead <= 2*time.Second:
+		return subnet.Fine("no block is from the future")
+	case slices.ContainsFunc(p.services.Endpoints, local): // which may be made to hurry
+		return subnet.Fine("the chain is on this machine, and its time is %v ahead", ahead)
 	}
-	return subnet.Fine("no block is from the future")
+	return subnet.Fault(setClock, "this machine's clock is %v behind the newest block", ahead)
 }
 
 const setClock = "set the clock by NTP: 'timedatectl set-ntp true', or w32tm, sntp"

@@ -113,7 +113,7 @@ func roleOf(o Options) string {
 
 // checks returns all checks, in the order in which they are shown.
 func (p *patient) checks() []Check {
-	all := slices.Concat(p.ofSettings(), p.ofWallet(), p.ofMachine(), p.ofChain(), p.ofNeuron(), p.ofClock(), p.ofHub(), p.ofModel(), p.ofAxon())
+	all := slices.Concat(p.ofSettings(), p.ofWallet(), p.ofMachine(), p.ofChain(), p.ofNeuron(), p.ofHub(), p.ofClock(), p.ofModel(), p.ofAxon())
 	for _, c := range p.o.Protocol.Checks {
 		if c.Role != "" && (c.Role == "validate") != p.validates {
 			continue

@@ -95,16 +95,16 @@ func (p *patient) noOther(context.Context) subnet.Finding {
 	}
 	var held []string
 	for _, part := range p.role.Parts {
-		who, is, err := journal.Holder(p.dir.Path(), part)
+		pid, is, err := journal.Holder(p.dir.Path(), part)
 		if err != nil && !errors.Is(err, os.ErrPermission) {
 			return fault(err, "check who owns the lock")
 		}
 		if is {
-			held = append(held, fmt.Sprintf("%s: %s", part, who))
+			held = append(held, fmt.Sprintf("%s by process %d", part, pid))
 		}
 	}
 	if len(held) > 0 {
-		return subnet.Doubt("if that is this neuron, all is well; a second one would be refused", "parts of it are being played: %s", strings.Join(held, "; "))
+		return subnet.Doubt("if that is this neuron, all is well; a second one would be refused", "played at present: %s", strings.Join(held, ", "))
 	}
 	return subnet.Fine("nobody works in the directory")
 }

@@ -3,9 +3,11 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -28,21 +30,22 @@ func (d *Dir) CheckLayout() error {
 	return err
 }
 
-// Holder says whether a process holds the named part of a run's directory,
-// as [Lock] claims them, and who that may be, for people. To find out, a lock that
+// Holder says whether a process holds the named part of a run's directory, as
+// [Lock] claims them, and its number, 0 if it did not tell. To find out, a lock that
 // is free is held for an instant.
-func Holder(dir, name string) (who string, held bool, err error) {
+func Holder(dir, name string) (pid int, held bool, err error) {
 	f, err := os.OpenFile(filepath.Join(dir, ownPrefix+name+".lock"), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", false, nil
+		return 0, false, nil
 	} else if err != nil {
-		return "", false, err
+		return 0, false, err
 	}
 	free, err := tryLock(f)
 	if err == nil && !free {
-		who = holder(f)
+		text, _ := io.ReadAll(io.NewSectionReader(f, 0, 20))
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 	}
-	return who, err == nil && !free, errors.Join(err, unlockClose(f))
+	return pid, err == nil && !free, errors.Join(err, unlockClose(f))
 }
 
 // A Leftover is the draft of a file: half of a download, or what a kill cut off.

@@ -46,8 +46,8 @@ func TestHolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, held, err := Holder(path, "train"); !held || err != nil || !strings.Contains(who, "process ") {
-		t.Errorf("Holder = %q, %v, %v", who, held, err)
+	if pid, held, err := Holder(path, "train"); !held || err != nil || pid != os.Getpid() {
+		t.Errorf("Holder = %d, %v, %v", pid, held, err)
 	}
 	release()
 	if _, held, err := Holder(path, "train"); held || err != nil {

@@ -19,6 +19,10 @@ type account struct {
 	miner subnet.Neuron
 	cycle uint64
 	head  subnet.Block
+	meta  *subnet.Metagraph // after the second commitments were read
+	// equals are the others that committed to the same hash, and when.
+	equals map[subnet.Hotkey]subnet.Block
+	first  subnet.Block // in which the first commitment came
 }
 
 // scratchDir is where an explanation keeps what it downloads, while it does. It is
@@ -52,6 +56,7 @@ func explainRound(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) 
 	if err != nil {
 		return a.Explanation, fmt.Errorf("read metagraph: %w", err)
 	}
+	a.meta = meta
 	if err := a.find(meta, o.Who); err != nil {
 		return a.Explanation, err
 	}
@@ -180,20 +185,36 @@ func (a *account) after(ctx context.Context) error {
 // its download.
 func (a *account) admitted(ctx context.Context) (Commit, error) {
 	one, two := a.rules.Schedule.commitReads(a.cycle, MinerCommit1)
+	firsts, err := a.Chain.Commitments(ctx, one)
+	if err != nil {
+		return Commit{}, fmt.Errorf("read commitments at block %d: %w", one, err)
+	}
+	seconds, err := a.Chain.Commitments(ctx, two)
+	if err != nil {
+		return Commit{}, fmt.Errorf("read commitments at block %d: %w", two, err)
+	}
 	var c claim
-	for _, read := range []struct {
-		at      subnet.Block
-		commits *[]Commit
-		in      *subnet.Block
-	}{{one, &c.First, &c.FirstAt}, {two, &c.Second, &c.SecondAt}} {
-		all, err := a.Chain.Commitments(ctx, read.at)
-		if err != nil {
-			return Commit{}, fmt.Errorf("read commitments at block %d: %w", read.at, err)
+	when := make(map[subnet.Hotkey]subnet.Block)
+	for _, k := range firsts {
+		when[k.Hotkey] = k.Block
+		if k.Hotkey == a.Hotkey {
+			c.First, c.FirstAt, a.first = parseCommits(k.Fields), k.Block, k.Block
 		}
-		for _, k := range all {
-			if k.Hotkey == a.Hotkey {
-				*read.commits, *read.in = parseCommits(k.Fields), k.Block
-			}
+	}
+	hashes := make(map[subnet.Hotkey]string)
+	for _, k := range seconds {
+		commits := parseCommits(k.Fields)
+		if k.Hotkey == a.Hotkey {
+			c.Second, c.SecondAt = commits, k.Block
+		}
+		if len(commits) > 0 {
+			hashes[k.Hotkey] = commits[0].Hash
+		}
+	}
+	a.equals = make(map[subnet.Hotkey]subnet.Block)
+	for who, hash := range hashes {
+		if who != a.Hotkey && hash != "" && hash == hashes[a.Hotkey] {
+			a.equals[who] = when[who]
 		}
 	}
 	c.Signed = func(hash string, first []Commit) bool { return a.signedBy(a.Hotkey, hash, first) }
@@ -342,11 +363,24 @@ func (a *account) measure(ctx context.Context, g Group, base, shard, seed string
 	return m, nil
 }
 
-// ranked says what is known of the others' submissions: nothing, away from the
-// validators.
+// ranked says what is known of the others' submissions away from the validators: who
+// submitted the very same, and no more.
 func (a *account) ranked(m measure) {
 	if m == (measure{}) {
 		return
+	}
+	for _, v := range a.meta.Neurons {
+		at, equal := a.equals[v.Hotkey]
+		switch {
+		case !equal:
+		case !a.rules.EarliestKeeps:
+			a.gate(gateRank, subnet.Stopped, "equals another submission", Fact{"of uid", fmt.Sprint(v.UID)})
+			return
+		case at < a.first || at == a.first && v.UID < a.miner.UID:
+			a.gate(gateRank, subnet.Stopped, "equals a submission that was committed earlier", Fact{"of uid", fmt.Sprint(v.UID)},
+				Fact{"committed", fmt.Sprint(at)}, Fact{"this", fmt.Sprint(a.first)})
+			return
+		}
 	}
 	text := fmt.Sprintf("its score is %.4g; how many scored higher only the validators know", a.rules.delta(m.baseline, m.loss))
 	if n := len(a.rules.RankPoints); n > 0 {
