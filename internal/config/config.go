@@ -114,7 +114,7 @@ func (from Source) read(t *tree, into Settings) error {
 		if name == "" {
 			name = "settings"
 		}
-		return errors.Join(fmt.Errorf("%s:\n  %s", name, strings.ReplaceAll(err.Error(), "\n", "\n  ")), lacking)
+		return errors.Join(lacking, fmt.Errorf("%s:\n  %s", name, strings.ReplaceAll(err.Error(), "\n", "\n  ")))
 	}
 	return lacking
 }
