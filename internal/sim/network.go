@@ -125,6 +125,8 @@ func (n *Network) add(name, role string, group int, cheat string) {
 	}
 	if n.direct() {
 		c.Ckpt.Format = string(n.opts.Rules.Formats[0])
+	}
+	if n.direct() || n.opts.Validators > 1 { // which merge with one another
 		if role == "validate" {
 			c.Chain.IP = netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + len(n.Neurons))}).String()
 		}
@@ -164,7 +166,7 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 	if !ok {
 		return fmt.Errorf("no role %q", v.Role)
 	}
-	if at := v.config.Services().Axon; n.direct() && at.IsValid() {
+	if at := v.config.Services().Axon; at.IsValid() {
 		if err := v.chain.ServeAxon(ctx, at); err != nil {
 			return fmt.Errorf("serve axon: %w", err)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"slices"
 
 	"adit/internal/checkpoint"
@@ -26,7 +25,7 @@ func (v *validator) mergeAll(ctx context.Context, r *round, next place) error {
 			return err
 		}
 		shards[g.ID] = global
-		if gr.Baseline == nil {
+		if gr.Baseline == nil && (v.server == nil || !v.measureBase(ctx, r, gr, g)) {
 			continue // nothing to compare with: it stays as it is
 		}
 		files := make(map[subnet.UID]string)
@@ -53,10 +52,13 @@ func (v *validator) mergeAll(ctx context.Context, r *round, next place) error {
 
 // saveBest makes the next baselines of the models of the best averages, or, as long
 // as there are none, of the base model.
-func (v *validator) saveBest(next place) error {
+func (v *validator) saveBest(r *round, next place) error {
 	tmp := ".tmp_" + next.name
 	for _, g := range v.cfg.Task.Groups {
-		from, ok := v.shardIn(place{name: bestDir(g.ID)}, g.ID)
+		from, ok := v.bestNow(r.group(g.ID))
+		if !ok {
+			from, ok = v.shardIn(place{name: bestDir(g.ID)}, g.ID)
+		}
 		if !ok {
 			var err error
 			if from, err = v.pretrained(g); err != nil {
@@ -93,29 +95,44 @@ func (v *validator) pretrained(g Group) (string, error) {
 	})
 }
 
-// merge moves a group's tensors towards the best submissions, and says whether
-// there were any.
+// merge moves a group's tensors towards the best submissions, of this validator and
+// of those that it merges with, and says whether there were any.
 //
 // Unlike upstream, a merge that does not lower the loss of the round's sample
 // is not taken: the outer step may overshoot, and a baseline should never get
 // worse for being merged.
 func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global tensor.Dict, baseline subnet.Loss, entries []Entry, shards map[subnet.UID]string, sample subnet.Sample) (tensor.Dict, bool, error) {
 	best := topMiners(entries, v.cfg.Evaluation.TopKMinersMerged)
-	if len(best) == 0 {
-		return global, false, nil
-	}
-	var miners []tensor.Dict
+	var miners []Shard
 	for _, e := range best {
 		d, err := v.tensors(shards[e.UID])
 		if err != nil {
 			return nil, false, err
 		}
-		miners = append(miners, d)
+		miners = append(miners, Shard{e.UID, d})
+	}
+	var own Gradient
+	if len(miners) > 0 {
+		grad, in, err := pseudoGradient(global, miners)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(in) > 0 {
+			own = grad
+		}
+	}
+	grad, from, err := v.exchange(ctx, cycle, g, global, own)
+	if err != nil || len(from) == 0 {
+		return global, false, err
 	}
 	outer := v.outerOf(g)
-	before := maps.Clone(outer.Velocity)
-	next, err := outer.step(global, miners)
+	before := make(map[string][]float32, len(outer.Velocity))
+	for key, vals := range outer.Velocity {
+		before[key] = slices.Clone(vals) // the step changes them in place
+	}
+	next, err := outer.apply(global, grad)
 	if err != nil {
+		outer.Velocity = before
 		return nil, false, err
 	}
 	loss, err := v.lossOf(ctx, next, sample)
@@ -123,7 +140,7 @@ func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global ten
 		return nil, false, err
 	}
 	taken := loss.Mean < baseline.Mean
-	v.say("merged", "outer step", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Int("miners", len(miners)),
+	v.say("merged", "outer step", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Int("miners", len(miners)), slog.Int("validators", len(from)),
 		slog.Float64("baseline", finite(baseline.Mean)), slog.Float64("loss", finite(loss.Mean)), slog.Bool("taken", taken))
 	if !taken {
 		outer.Velocity = before

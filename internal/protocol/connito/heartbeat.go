@@ -26,7 +26,7 @@ func (v *validator) introduce(ctx context.Context, pos Position) error {
 	if pos.Phase >= Merge || slices.ContainsFunc(all, func(c subnet.Commitment) bool { return c.Hotkey == v.me }) {
 		return nil
 	}
-	commits, err := v.standing(0)
+	commits, err := v.standing(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (v *validator) heartbeat(ctx context.Context, cycle uint64) error {
 		lot := h256(string(sig))
 		seed = uint64(lot[0])<<8 | uint64(lot[1])
 	}
-	commits, err := v.standing(seed)
+	commits, err := v.standing(ctx, seed)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (v *validator) heartbeat(ctx context.Context, cycle uint64) error {
 
 // standing returns the commitments to what the validator has now, one for each
 // expert group.
-func (v *validator) standing(seed uint64) ([]string, error) {
+func (v *validator) standing(ctx context.Context, seed uint64) ([]string, error) {
 	list, err := v.places("")
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (v *validator) standing(seed uint64) ([]string, error) {
 		c := Commit{Group: &g.ID, Version: new(uint64)}
 		for _, p := range list {
 			if name, ok := v.shardIn(p, g.ID); ok && p.version > 0 {
-				if c.Hash, err = v.ownHash(name); err != nil {
+				if c.Hash, err = v.ownHash(ctx, name); err != nil {
 					return nil, err
 				}
 				c.Version = &p.version
@@ -87,8 +87,8 @@ func (v *validator) standing(seed uint64) ([]string, error) {
 }
 
 // ownHash returns the hash of an own shard.
-func (v *validator) ownHash(name string) (string, error) {
-	sum, err := v.sumOf(name)
+func (v *validator) ownHash(ctx context.Context, name string) (string, error) {
+	sum, err := v.sumOf(ctx, name)
 	return sum.Hash, err
 }
 
@@ -102,7 +102,7 @@ func (v *validator) announce(ctx context.Context, r *round, next place) error {
 		if !ok {
 			return fmt.Errorf("%s has no shard of group %d", next.name, g.ID)
 		}
-		hash, err := v.ownHash(name)
+		hash, err := v.ownHash(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -139,7 +139,11 @@ func (v *validator) announce(ctx context.Context, r *round, next place) error {
 		})
 	}
 	from, to := v.rules.Schedule.Start(r.Cycle, Submission), v.rules.Schedule.Start(r.Cycle+1, MinerCommit1)-1
-	if err := v.commitOnce(ctx, fmt.Sprintf("cycle/%d/baseline", r.Cycle), from, to, packCommits(reveal(""))); err != nil {
+	key := fmt.Sprintf("cycle/%d/baseline", r.Cycle)
+	if _, done := v.Journal.Result(key); done {
+		return nil
+	}
+	if err := v.commitOnce(ctx, key, from, to, packCommits(reveal(""))); err != nil {
 		return fmt.Errorf("commit to the baseline: %w", err)
 	}
 	v.say("commit2", "Committed status to chain", slog.Uint64("cycle", r.Cycle))
@@ -171,7 +175,7 @@ func (v *validator) resyncGroup(ctx context.Context, cycle uint64, g Group) erro
 	if err != nil {
 		return err
 	}
-	if hash, err := v.ownHash(own); err != nil || hash == b.Hash {
+	if hash, err := v.ownHash(ctx, own); err != nil || hash == b.Hash {
 		return err
 	}
 	if list, err := v.places(""); err != nil || len(list) > 0 && list[0].version > *b.Version {
@@ -201,6 +205,11 @@ func (v *validator) resyncGroup(ctx context.Context, cycle uint64, g Group) erro
 		return err
 	}
 	delete(v.outer, g.ID) // its momentum was that of another way
+	if v.server != nil {
+		if err := v.takeMomentum(window, g, b); err != nil {
+			v.warn("resync", "the momentum of the baseline did not come", err, slog.Uint64("cycle", cycle), slog.Int("group", g.ID))
+		}
+	}
 	v.say("resync", "took over the baseline of the other validators", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)))
 	return nil
 }

@@ -32,6 +32,7 @@ type server struct {
 	cycle   uint64
 	cached  *roster // of cycle
 	sums    map[string]string
+	board   board
 	linger  int // connections that are read to their end
 	// fetching begins to fetch what a miner told the address of; nil when the
 	// server is not running.
@@ -62,6 +63,12 @@ func newServer(n *neuron) (*server, error) {
 		s.routes["/get-checkpoint"] = route{http.MethodGet, s.getCheckpoint}
 		s.routes["/submit-checkpoint"] = route{http.MethodPost, s.submitCheckpoint}
 	}
+	if n.merges() {
+		s.routes["/merge/head"] = route{http.MethodGet, s.mergeHead}
+		s.routes["/merge/part"] = route{http.MethodGet, s.mergePart}
+		s.routes["/merge/list"] = route{http.MethodGet, s.mergeList}
+		s.routes["/merge/momentum"] = route{http.MethodGet, s.mergeMomentum}
+	}
 	if slices.Contains(n.rules.Transports, DocsTransport) {
 		s.routes["/health"] = route{http.MethodGet, s.health}
 		s.routes["/model/partial"] = route{http.MethodGet, s.modelPartial}
@@ -90,11 +97,15 @@ func (n *neuron) token() string {
 }
 
 // during runs a role with the server beside it, at the neuron's address. Neither
-// goes on without the other.
+// goes on without the other, if miners need it; where models go through the Hub,
+// only other validators do, and only for the merge.
 func (s *server) during(ctx context.Context, run func(context.Context) error) error {
 	at, err := s.cfg.axon()
 	if err != nil {
 		return err
+	}
+	if !at.IsValid() && !s.rules.direct() {
+		return run(ctx) // whoever it merges with has to do without it
 	}
 	if !at.IsValid() {
 		return subnet.WithHint(errors.New("a validator that nobody can reach takes no submissions"), "say under chain.ip and chain.port where others reach it")
@@ -110,7 +121,16 @@ func (s *server) during(ctx context.Context, run func(context.Context) error) er
 		})
 	})
 	served := make(chan error, 1)
-	go func() { defer cancel(); served <- s.Serve(ctx, at, s) }()
+	go func() {
+		err := s.Serve(ctx, at, s)
+		if err != nil && !s.rules.direct() { // only others miss it
+			s.warn("absent", "others cannot reach this validator, and merge without it", err)
+			err = nil
+		} else {
+			cancel()
+		}
+		served <- err
+	}()
 	err = run(ctx)
 	cancel()
 	err = errors.Join(err, <-served)
@@ -141,7 +161,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bad = to.answer(w, r)
 	}
 	if bad != nil {
-		s.note("refused", "refused a request", slog.String("path", r.URL.Path), slog.Int("status", bad.Status), slog.String("reason", bad.Detail))
+		s.note("request", "refused a request", slog.String("path", r.URL.Path), slog.Int("status", bad.Status), slog.String("reason", bad.Detail))
 		s.refuse(w, r, bad)
 	}
 }

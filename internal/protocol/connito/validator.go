@@ -18,6 +18,7 @@ type validator struct {
 	scores Scores
 	cohort cohort         // of the last round, in generations with groups
 	outer  map[int]*Outer // by expert group
+	server *server        // nil if nobody asks this validator for anything
 }
 
 // validate scores submissions, merges them and publishes the next baselines,
@@ -38,14 +39,13 @@ func validate(ctx context.Context, env subnet.Env) error {
 		return ended(ctx, fmt.Errorf("load base model: %w", err))
 	}
 	defer v.model.Close()
-	if !n.rules.direct() {
+	if !n.rules.direct() && !n.merges() {
 		return v.rounds(ctx)
 	}
-	server, err := newServer(n)
-	if err != nil {
+	if v.server, err = newServer(n); err != nil {
 		return err
 	}
-	return server.during(ctx, v.rounds)
+	return v.server.during(ctx, v.rounds)
 }
 
 // rounds lives the validator's part of one cycle after another, until ctx is done.
@@ -194,7 +194,7 @@ func (v *validator) makeNext(ctx context.Context, r *round, next place) error {
 		if err := v.background(ctx, r, v.rules.Schedule.Start(r.Cycle, ValidatorCommit1)-2); err != nil {
 			return err
 		}
-		return v.saveBest(next)
+		return v.saveBest(r, next)
 	}
 	return v.mergeAll(ctx, r, next)
 }
