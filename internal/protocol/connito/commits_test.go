@@ -110,7 +110,7 @@ func TestHashOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := r.digest(x)
+		got, err := r.digest(x, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

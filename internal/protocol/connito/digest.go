@@ -25,6 +25,8 @@ type digester struct {
 	names []string
 	bad   string
 
+	over func() error // why to stop, nil if nothing can be
+
 	dtype tensor.DType
 	part  [8]byte // of an element that two pieces share
 	parts int
@@ -48,6 +50,11 @@ func (d *digester) Begin(e checkpoint.Entry) error {
 
 // Write implements [checkpoint.Visitor].
 func (d *digester) Write(p []byte) (int, error) {
+	if d.over != nil {
+		if err := d.over(); err != nil {
+			return 0, err
+		}
+	}
 	d.hash.Write(p)
 	if d.bad == "" {
 		d.look(p)
@@ -94,9 +101,11 @@ func contentsOf(d tensor.Dict, order []string) Contents {
 	return seen.contents()
 }
 
-// digest looks at a file, in the order in which the generation hashes.
-func (r Rules) digest(x *checkpoint.Index) (Contents, error) {
+// digest looks at a file, in the order in which the generation hashes, until over
+// returns an error; over may be nil.
+func (r Rules) digest(x *checkpoint.Index, over func() error) (Contents, error) {
 	seen, visit := newDigester(), x.Visit
+	seen.over = over
 	if r.InsertionOrder {
 		visit = x.VisitInOrder
 	}

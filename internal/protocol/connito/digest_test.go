@@ -52,7 +52,7 @@ func TestDigest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := G3.digest(x)
+			got, err := G3.digest(x, nil)
 			if err != nil || got.Hash != want.Hash || got.NotFinite != want.NotFinite || !slices.Equal(got.Names, want.Names) {
 				t.Errorf("%s %s: %+v, %v, want %+v", name, format, got, err, want)
 			}
@@ -101,7 +101,7 @@ func BenchmarkDigest(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := G3.digest(x); err != nil {
+			if _, err := G3.digest(x, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

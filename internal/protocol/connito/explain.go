@@ -261,13 +261,13 @@ func (a *account) evaluated(ctx context.Context, c Commit) (measure, error) {
 }
 
 // contents reads a shard of the directory, and returns what its verdict depends on.
-func (a *account) contents(name string) (Contents, error) {
+func (a *account) contents(ctx context.Context, name string) (Contents, error) {
 	f, err := a.Dir.Open(name)
 	if err != nil {
 		return Contents{}, err
 	}
 	defer f.Close()
-	return a.digest(f)
+	return a.digest(ctx, f)
 }
 
 // errNotPublic is why what was submitted cannot be looked at.
@@ -285,7 +285,7 @@ func (a *account) obtain(ctx context.Context, g Group, c Commit) (string, error)
 	}
 	for _, p := range own {
 		if name, ok := a.shardIn(p, g.ID); ok {
-			if got, err := a.contents(name); err == nil && got.Hash == c.Hash {
+			if got, err := a.contents(ctx, name); err == nil && got.Hash == c.Hash {
 				return name, nil
 			}
 		}

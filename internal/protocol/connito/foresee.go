@@ -37,7 +37,7 @@ func (a *account) before(ctx context.Context) error {
 	}
 	a.gate("checkpoint", subnet.Passed, "the best on its baseline", Fact{"path", shard}, fact("inner_opt_step", float64(best.inner)), fact("val_loss", state.Loss))
 
-	hash := a.looked(g, shard)
+	hash := a.looked(ctx, g, shard)
 	if a.stopped() {
 		return nil
 	}
@@ -73,8 +73,8 @@ func (a *account) before(ctx context.Context) error {
 }
 
 // looked passes a shard through the gates of a file, and returns its hash.
-func (a *account) looked(g Group, shard string) string {
-	got, err := a.contents(shard)
+func (a *account) looked(ctx context.Context, g Group, shard string) string {
+	got, err := a.contents(ctx, shard)
 	if err != nil {
 		a.gate(gateParse, subnet.Stopped, err.Error())
 		return ""

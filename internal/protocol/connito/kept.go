@@ -1,6 +1,7 @@
 package connito
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,9 +20,9 @@ func keptName(cycle uint64, p place) string {
 
 func keptPrefix(cycle uint64) string { return fmt.Sprintf("%s/cycle_%d_", keptDir, cycle) }
 
-// keepBest keeps the best checkpoint that counts in a cycle and returns it, without
+// keepSubmission keeps the best checkpoint that counts in a cycle and returns it, without
 // a signature; none if there is none.
-func (n *neuron) keepBest(cycle uint64) (submission, error) {
+func (n *neuron) keepSubmission(ctx context.Context, cycle uint64) (submission, error) {
 	g := n.cfg.Task.Groups[0]
 	const tries = 5 // the process that trains prunes only when it has saved
 	for try := 1; ; try++ {
@@ -45,7 +46,7 @@ func (n *neuron) keepBest(cycle uint64) (submission, error) {
 		} else if err != nil {
 			return submission{}, err
 		}
-		sum, err := n.sumOf(kept)
+		sum, err := n.sumOf(ctx, kept)
 		if err != nil {
 			return submission{}, err
 		}

@@ -177,7 +177,7 @@ func TestMovingChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetched := time.Now()
-	sub, err := n.keepBest(1)
+	sub, err := n.keepSubmission(t.Context(), 1)
 	if err != nil || sub.Path == "" {
 		t.Fatalf("kept %+v, %v", sub, err)
 	}
@@ -192,7 +192,7 @@ func TestMovingChild(t *testing.T) {
 	}
 	published := time.Now()
 	// And what has to be done for a checkpoint of somebody else.
-	if h, err := n.hashOf(name); h != told.Baseline.Hash || err != nil {
+	if h, err := n.hashOf(t.Context(), name); h != told.Baseline.Hash || err != nil {
 		t.Fatalf("the baseline has %s, %v", h, err)
 	}
 	fmt.Printf("moved: downloaded and verified in %v, chosen in %v, uploaded in %v, published in %v; hashed from the file in %v\n", fetched.Sub(began).Round(time.Millisecond),

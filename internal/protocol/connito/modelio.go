@@ -263,7 +263,7 @@ func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 // or else the best checkpoint.
 func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
 	n.forgetKept(cycle)
-	sub, err := n.keepBest(cycle)
+	sub, err := n.keepSubmission(ctx, cycle)
 	if err != nil {
 		return submission{}, err
 	}

@@ -198,7 +198,7 @@ func (n *neuron) receive(ctx context.Context, name string, g Group, c Commit, ge
 	watched := watch(draft)
 	err = get(watched)
 	if err == nil {
-		err = n.acceptDraft(watched, name, g, c)
+		err = n.acceptDraft(ctx, watched, name, g, c)
 	}
 	if err == nil {
 		n.note("fetch", "fetched and checked", slog.Duration("fetch_time", time.Since(began)), slog.String("path", name))
@@ -218,8 +218,8 @@ func other(f subnet.Format) subnet.Format {
 }
 
 // accept refuses a file that is not what was committed to.
-func (n *neuron) accept(f subnet.File, g Group, c Commit) error {
-	got, err := n.digest(f)
+func (n *neuron) accept(ctx context.Context, f subnet.File, g Group, c Commit) error {
+	got, err := n.digest(ctx, f)
 	if err != nil {
 		return stopped(gateParse, err)
 	}
@@ -227,12 +227,12 @@ func (n *neuron) accept(f subnet.File, g Group, c Commit) error {
 }
 
 // digest reads a shard, once, and returns what its verdict depends on.
-func (n *neuron) digest(f subnet.File) (Contents, error) {
+func (n *neuron) digest(ctx context.Context, f subnet.File) (Contents, error) {
 	x, err := checkpoint.Open(f, n.cfg.Ckpt.MaxBytes)
 	if err != nil {
 		return Contents{}, err
 	}
-	return n.rules.digest(x)
+	return n.rules.digest(x, ctx.Err)
 }
 
 // A draftFile reads a draft as the file it will be.

@@ -153,7 +153,7 @@ func TestReceive(t *testing.T) {
 				}
 			} else if err != nil {
 				t.Fatal(err)
-			} else if got, err := n.hashOf(name); got != commit.Hash || err != nil {
+			} else if got, err := n.hashOf(t.Context(), name); got != commit.Hash || err != nil {
 				t.Errorf("fetched %s, %v", got, err)
 			}
 			// Header or directory are looked at besides; the latter is looked for in
@@ -183,7 +183,7 @@ func TestSums(t *testing.T) {
 					t.Errorf("%s %s %s: %+v, %v, want %+v", rules.Name, format, name, got, err, want)
 				}
 			}
-			if got, err := n.sumOf("dir/shard"); got.Hash != want.Hash || err != nil {
+			if got, err := n.sumOf(t.Context(), "dir/shard"); got.Hash != want.Hash || err != nil {
 				t.Errorf("read again: %+v, %v", got, err)
 			}
 			if err := n.writeJSON("dir/"+sumsFile, map[string]Sum{"shard": want}); err != nil {
@@ -225,8 +225,8 @@ func checkpointOf(n *neuron, step int, loss float64, d tensor.Dict) error {
 		n.Dir.Rename(tmp, name))
 }
 
-// TestKeepBest keeps what is submitted while another process saves and prunes.
-func TestKeepBest(t *testing.T) {
+// TestKeepSubmission keeps what is submitted while another process saves and prunes.
+func TestKeepSubmission(t *testing.T) {
 	t.Parallel()
 	dir, err := journal.OpenDir(t.TempDir())
 	if err != nil {
@@ -235,7 +235,7 @@ func TestKeepBest(t *testing.T) {
 	n, _ := storing(t, dir)
 	n.rules = Local
 	n.cfg.Ckpt.CheckpointTopK = 1
-	if sub, err := n.keepBest(0); sub.Path != "" || err != nil {
+	if sub, err := n.keepSubmission(t.Context(), 0); sub.Path != "" || err != nil {
 		t.Fatalf("kept %+v, %v of nothing", sub, err)
 	}
 	shards := []tensor.Dict{shardOf(1, 10), shardOf(2, 10), shardOf(3, 10)}
@@ -253,7 +253,7 @@ func TestKeepBest(t *testing.T) {
 	}()
 	seen := make(map[string]Sum)
 	for len(seen) < 20 {
-		sub, err := n.keepBest(0)
+		sub, err := n.keepSubmission(t.Context(), 0)
 		if err != nil {
 			t.Error(err)
 			break
@@ -269,7 +269,7 @@ func TestKeepBest(t *testing.T) {
 		t.Error(err)
 	}
 	for name, sum := range seen {
-		if got, err := n.hashOf(name); got != sum.Hash || err != nil {
+		if got, err := n.hashOf(t.Context(), name); got != sum.Hash || err != nil {
 			t.Errorf("%s has %s, %v, want %s", name, got, err, sum.Hash)
 		}
 	}

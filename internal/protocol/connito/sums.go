@@ -1,6 +1,7 @@
 package connito
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -61,7 +62,7 @@ func (n *neuron) writeSummed(name string, write func(io.Writer) error) (Sum, err
 	sum := Sum{Size: s.size, SHA256: hex.EncodeToString(s.bytes.Sum(nil))}
 	if s.tensors == nil || n.rules.InsertionOrder {
 		// Whoever wrote it did not show the tensors, or not in the file's order.
-		sum.Hash, err = n.hashOf(name)
+		sum.Hash, err = n.hashOf(context.Background(), name) // it is to be saved to the end
 		return sum, err
 	}
 	sum.Hash = s.tensors.contents().Hash
@@ -69,22 +70,22 @@ func (n *neuron) writeSummed(name string, write func(io.Writer) error) (Sum, err
 }
 
 // hashOf reads the hash of a shard's tensors.
-func (n *neuron) hashOf(name string) (string, error) {
+func (n *neuron) hashOf(ctx context.Context, name string) (string, error) {
 	f, err := n.Dir.Open(name)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	got, err := n.digest(f)
+	got, err := n.digest(ctx, f)
 	return got.Hash, err
 }
 
 // sumOf returns the sum of a file, from when it was written if that is known.
-func (n *neuron) sumOf(name string) (Sum, error) {
+func (n *neuron) sumOf(ctx context.Context, name string) (Sum, error) {
 	if sum, ok := n.knownSum(name); ok {
 		return sum, nil
 	}
-	h, err := n.hashOf(name)
+	h, err := n.hashOf(ctx, name)
 	return Sum{Hash: h}, err
 }
 

@@ -262,7 +262,7 @@ func (s *server) look(f subnet.File, c *Commit) Why {
 		}
 		return Why{gateOf(gateParse, err)}
 	}
-	if err := s.accept(f, g, *c); err != nil {
+	if err := s.accept(context.Background(), f, g, *c); err != nil { // the miner waits for the verdict
 		return whyNot(err)
 	}
 	return nil

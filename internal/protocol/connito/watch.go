@@ -1,6 +1,8 @@
 package connito
 
 import (
+	"context"
+
 	"adit/internal/checkpoint"
 	"adit/internal/subnet"
 )
@@ -63,10 +65,10 @@ func (w *watched) contents() (Contents, bool) {
 }
 
 // acceptDraft refuses a download that is not what was committed to.
-func (n *neuron) acceptDraft(w *watched, name string, g Group, c Commit) error {
+func (n *neuron) acceptDraft(ctx context.Context, w *watched, name string, g Group, c Commit) error {
 	got, ok := w.contents()
 	if !ok {
-		return n.accept(draftFile{w.Draft, name}, g, c)
+		return n.accept(ctx, draftFile{w.Draft, name}, g, c)
 	}
 	return n.rules.inspect(got, c, g.Assignment).err()
 }
