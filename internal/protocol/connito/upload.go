@@ -67,7 +67,7 @@ func (s *server) submitCheckpoint(w http.ResponseWriter, r *http.Request) *refus
 		return notStored()
 	}
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadSeconds * time.Second))
-	answer, bad := s.store(file, req, d, limit)
+	answer, bad := s.store(ctx, file, req, d, limit)
 	if bad != nil {
 		return s.sayRefused(req, bad)
 	}
@@ -191,7 +191,7 @@ func (s *server) groupOf(c *Commit) (Group, bool) {
 
 // store keeps a submission under the name in which the evaluation looks for it, if
 // it is what the miner committed to.
-func (s *server) store(file io.Reader, req submitRequest, d doorway, limit int64) (stored, *refusal) {
+func (s *server) store(ctx context.Context, file io.Reader, req submitRequest, d doorway, limit int64) (stored, *refusal) {
 	format := subnet.Torch
 	if strings.HasSuffix(req.File, "."+string(subnet.Safetensors)) {
 		format = subnet.Safetensors
@@ -209,7 +209,8 @@ func (s *server) store(file io.Reader, req submitRequest, d doorway, limit int64
 		return stored{}, bad
 	}
 	sum := sha256.New()
-	size, readErr, err := transfer(io.MultiWriter(draft, sum), file, limit)
+	seen := watch(draft)
+	size, readErr, err := transfer(io.MultiWriter(seen, sum), file, limit)
 	switch {
 	case errors.Is(readErr, os.ErrDeadlineExceeded):
 		return discard(tooSlow())
@@ -221,7 +222,7 @@ func (s *server) store(file io.Reader, req submitRequest, d doorway, limit int64
 		s.warn("retry", "a submission came and cannot be stored", err)
 		return discard(notStored())
 	}
-	if bad := s.rules.checkStored(req, d, s.look(draftFile{draft, name}, d.OnChain)); bad != nil {
+	if bad := s.rules.checkStored(req, d, s.look(ctx, seen, name, d.OnChain)); bad != nil {
 		return discard(bad)
 	}
 	if err := draft.Commit(); err != nil {
@@ -252,17 +253,18 @@ func transfer(to io.Writer, from io.Reader, limit int64) (size int64, readErr, w
 	return size, nil, nil
 }
 
-// look sends the content of a submission through the gates.
-func (s *server) look(f subnet.File, c *Commit) Why {
+// look sends the content of a submission through the gates: as it was seen while it
+// came, where its tensors came in their order.
+func (s *server) look(ctx context.Context, seen *watched, name string, c *Commit) Why {
 	g, ok := s.groupOf(c)
 	if !ok { // so lax that there need not be a commitment, which it could match
-		d, err := checkpoint.Read(f, s.cfg.Ckpt.MaxSubmissionBytes)
+		d, err := checkpoint.Read(draftFile{seen.Draft, name}, s.cfg.Ckpt.MaxSubmissionBytes)
 		if err == nil {
 			err = checkShard(d, s.cfg.Task.Groups[0].Assignment, s.rules.ExactKeys)
 		}
 		return Why{gateOf(gateParse, err)}
 	}
-	if err := s.accept(context.Background(), f, g, *c); err != nil { // the miner waits for the verdict
+	if err := s.acceptDraft(ctx, seen, name, g, *c); err != nil {
 		return whyNot(err)
 	}
 	return nil
