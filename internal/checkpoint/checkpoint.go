@@ -141,7 +141,7 @@ func kind(v any) string {
 type Watcher interface {
 	io.Writer
 	// Watch returns who is shown them: all, in byte-wise order of their names,
-	// while the file is being written.
+	// while the file is being written. It is not called if they come in another.
 	Watch() Visitor
 }
 
@@ -162,13 +162,15 @@ func Write(w io.Writer, format subnet.Format, d tensor.Dict) error {
 	case subnet.Torch:
 		err = torchfile.Encode(w, map[string]any{stateKey: d})
 	default:
-		err = errors.New("there is no such format")
+		err = errFormat
 	}
 	if err := errors.Join(err, <-shown); err != nil {
 		return fmt.Errorf("write checkpoint as %s: %w", format, err)
 	}
 	return nil
 }
+
+var errFormat = errors.New("there is no such format")
 
 func show(v Visitor, d tensor.Dict) error {
 	for _, name := range d.Keys() {

@@ -81,33 +81,46 @@ func (l *loaded) load(f subnet.File) (names []string, err error) {
 	return names, nil
 }
 
-// Save writes the parameters that keep accepts in the engine's float type.
+// Save writes the parameters that keep accepts in the engine's float type, one
+// after another: no more than one of them is in memory twice.
 func (l *loaded) Save(w io.Writer, format subnet.Format, keep func(name string) bool) error {
-	d, err := l.snapshot(keep)
-	if err != nil {
+	if err := l.download(nil, model.Param{}); err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
-	if err := checkpoint.Write(w, format, d); err != nil {
+	var params []checkpoint.Entry
+	for name, p := range l.params {
+		if keep(name) {
+			size := int64(p.Hi-p.Lo) * int64(l.e.opts.DType.Size())
+			params = append(params, checkpoint.Entry{Name: name, DType: l.e.opts.DType, Shape: p.Shape, Size: size})
+		}
+	}
+	var vals []float32
+	err := checkpoint.WriteFrom(w, format, params, func(i int) ([]byte, error) {
+		p := l.params[params[i].Name]
+		vals = slices.Grow(vals[:0], p.Hi-p.Lo)[:p.Hi-p.Lo]
+		if err := l.download(vals, p); err != nil {
+			return nil, err
+		}
+		return tensor.FromFloats(l.e.opts.DType, p.Shape, vals).Data, nil
+	})
+	if err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
 	return nil
 }
 
-func (l *loaded) snapshot(keep func(name string) bool) (tensor.Dict, error) {
+// download reads a parameter from the device, or nothing into an empty dst.
+func (l *loaded) download(dst []float32, p model.Param) error {
 	l.e.turn.Lock()
 	defer l.e.turn.Unlock()
 	if l.m == nil {
-		return nil, errClosed
+		return errClosed
 	}
-	d := tensor.Dict{}
-	for name, p := range l.params {
-		if keep(name) {
-			vals := make([]float32, p.Hi-p.Lo)
-			l.e.opts.Device.Download(vals, l.m.Weights(p))
-			d[name] = tensor.FromFloats(l.e.opts.DType, p.Shape, vals)
-		}
+	if len(dst) == 0 {
+		return nil
 	}
-	return d, nil
+	l.e.opts.Device.Download(dst, l.m.Weights(p))
+	return nil
 }
 
 // Route limits the routers' choice. Experts that the model does not have are

@@ -15,7 +15,7 @@ import (
 
 // Encode writes v as torch.save would, so that torch.load reads it, with
 // weights_only too. It takes what [Decode] returns, and also map[string]any
-// and [tensor.Dict], which become dicts with sorted keys, and int. Tensors
+// and [tensor.Dict], which become dicts with sorted keys, [Source] and int. Tensors
 // whose data is the same memory share a storage. The same value gives the same
 // bytes.
 func Encode(w io.Writer, v any) error {
@@ -35,7 +35,18 @@ type pickler struct {
 	out      []byte
 	memo     map[string]int // where the machine remembers each global
 	keys     map[block]string
-	storages [][]byte // data/0, data/1, …
+	storages []storage // data/0, data/1, …
+}
+
+// A storage returns the bytes of an entry, when they are to be written.
+type storage func() ([]byte, error)
+
+// A Source is a tensor whose data is made when it is written, and may be gone
+// when the next one's is.
+type Source struct {
+	DType tensor.DType
+	Shape []int
+	Read  func() ([]byte, error)
 }
 
 // batch is how many values are put into a dict or list at once, as in Python:
@@ -75,7 +86,12 @@ func (p *pickler) put(v any, depth int) error {
 	case string:
 		return p.str(v)
 	case tensor.Tensor:
-		return p.tensor(v)
+		if err := v.Check(); err != nil {
+			return err
+		}
+		return p.tensor(v.DType, v.Shape, func() string { return p.storage(v) })
+	case Source:
+		return p.source(v)
 	case tensor.DType:
 		if !v.Valid() {
 			return fmt.Errorf("there is no %v", v)
@@ -200,33 +216,51 @@ func (p *pickler) dict(depth int, keys []string, value func(string) any) error {
 	return p.items(d, depth)
 }
 
-// tensor writes a call of _rebuild_tensor_v2 with the arguments that look
-// reads.
-func (p *pickler) tensor(t tensor.Tensor) error {
-	if err := t.Check(); err != nil {
+// source writes a tensor whose data comes later.
+func (p *pickler) source(t Source) error {
+	bytes, err := tensor.Bytes(t.DType, t.Shape)
+	if err != nil {
 		return err
 	}
-	if len(t.Shape) > maxRank {
+	return p.tensor(t.DType, t.Shape, func() string {
+		key := strconv.Itoa(len(p.storages))
+		p.storages = append(p.storages, func() ([]byte, error) {
+			data, err := t.Read()
+			if err == nil && int64(len(data)) != bytes {
+				err = fmt.Errorf("a tensor of %d bytes, not %d", len(data), bytes)
+			}
+			return data, err
+		})
+		return key
+	})
+}
+
+// tensor writes a call of _rebuild_tensor_v2 with the arguments that look
+// reads; storage adds the bytes and returns their key.
+func (p *pickler) tensor(dtype tensor.DType, shape []int, storage func() string) error {
+	if len(shape) > maxRank {
 		return errors.New("tensor has too many dimensions")
 	}
-	stride, step := make(Tuple, len(t.Shape)), 1
-	size := make(Tuple, len(t.Shape))
-	for i := len(t.Shape) - 1; i >= 0; i-- {
-		size[i], stride[i] = t.Shape[i], step
-		step *= max(t.Shape[i], 1)
+	stride, step := make(Tuple, len(shape)), 1
+	size := make(Tuple, len(shape))
+	numel := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		size[i], stride[i] = shape[i], step
+		step *= max(shape[i], 1)
+		numel *= shape[i]
 	}
 	p.global("torch._utils _rebuild_tensor_v2")
 	p.op(opMark, opMark)
 	if err := p.str("storage"); err != nil {
 		return err
 	}
-	p.global("torch " + t.DType.Storage())
-	for _, s := range []string{p.storage(t), "cpu"} {
+	p.global("torch " + dtype.Storage())
+	for _, s := range []string{storage(), "cpu"} {
 		if err := p.str(s); err != nil {
 			return err
 		}
 	}
-	p.integer(int64(t.Numel()))
+	p.integer(int64(numel))
 	p.op(opTuple, opBinPersID)
 	p.integer(0) // offset
 	for _, dims := range []Tuple{size, stride} {
@@ -250,6 +284,6 @@ func (p *pickler) storage(t tensor.Tensor) string {
 		}
 		p.keys[b] = key
 	}
-	p.storages = append(p.storages, t.Data)
+	p.storages = append(p.storages, func() ([]byte, error) { return t.Data, nil })
 	return key
 }

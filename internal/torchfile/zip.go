@@ -19,15 +19,21 @@ const alignment = 64
 const folder = "archive"
 
 // writeArchive writes the entries in torch's order.
-func writeArchive(w io.Writer, pickle []byte, storages [][]byte) error {
+func writeArchive(w io.Writer, pickle []byte, storages []storage) error {
 	z := &zipWriter{count: counter{w: w}, id: fnv.New64a()}
 	z.zip = zip.NewWriter(&z.count)
 	z.entry("data.pkl", pickle)
 	z.entry(".format_version", []byte("1"))
 	z.entry(".storage_alignment", []byte(strconv.Itoa(alignment)))
 	z.entry("byteorder", []byte("little"))
-	for i, s := range storages {
-		z.entry("data/"+strconv.Itoa(i), s)
+	for i, read := range storages {
+		if z.err != nil {
+			break
+		}
+		var data []byte
+		if data, z.err = read(); z.err == nil {
+			z.entry("data/"+strconv.Itoa(i), data)
+		}
 	}
 	z.entry("version", []byte("3\n"))
 	// Forty digits that tell files of different contents apart.
