@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"adit/internal/subnet"
 )
@@ -25,19 +26,38 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	n.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", pos.Phase.String()))
+	n.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", n.rules.PhaseName(pos.Phase)))
+	at := n.rules.PhaseName(pos.Phase)
+	var telling sync.WaitGroup
+	if n.rules.has(DocsTransport) {
+		telling.Go(func() { n.tellPhases(ctx) })
+	}
+	defer func() {
+		telling.Wait()
+		if ctx.Err() != nil {
+			n.say("end", fmt.Sprintf("<%s> shutdown signal received.", at))
+			n.say("end", "run_system: all worker threads have exited.")
+		}
+	}()
 	for cycle := pos.Cycle; ; cycle++ {
 		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, Distribute)); err != nil {
 			return ended(ctx, err)
 		}
+		at = n.rules.PhaseName(Distribute)
 		if err := n.downloadJob(ctx, cycle); err != nil && ctx.Err() == nil {
 			n.warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
 		}
+		at = n.rules.PhaseName(MinerCommit1)
 		err := n.commitJob(ctx, cycle)
 		if err != nil && ctx.Err() == nil {
-			n.warn("lost", "<MinerCommit1> nothing committed", err, slog.Uint64("cycle", cycle))
+			text := "<MinerCommit1> nothing committed"
+			if errors.Is(err, errNoCheckpoint) {
+				text = "<MinerCommit1> File not ready error: Not checkpoint found, skip commit."
+			}
+			n.warn("lost", text, err, slog.Uint64("cycle", cycle))
 		}
 		if err == nil {
+			at = n.rules.PhaseName(Submission)
 			if err = n.submitJob(ctx, cycle); err != nil && ctx.Err() == nil {
 				n.warn("lost", "<Submission> not submitted", err, slog.Uint64("cycle", cycle))
 			}
@@ -66,11 +86,12 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 	g := n.cfg.Task.Groups[0]
-	for {
+	for tries := 1; ; tries++ {
 		list, err := n.agreed(ctx, cycle, g)
 		if err == nil && len(list) == 0 {
 			err = errors.New("no validator has committed to a baseline of this group")
 		}
+		n.note("fetching", "Fetching model from chain", slog.Bool("should_download", len(list) > 0))
 		had := slices.ContainsFunc(list, func(b baseline) bool { return n.has(b, g) })
 		for _, b := range list { // they are the same: one is enough
 			n.say("metadata", "<Distribute> downloaded model metadata from chain", slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)), slog.String("hash", b.Hash))
@@ -86,7 +107,7 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 			return nil
 		}
 		if ctx.Err() != nil || errors.Is(err, errForbidden) && !isTemporary(err) {
-			return err
+			return fmt.Errorf("❌ All download attempts failed after %d retries.: %w", tries-1, err)
 		}
 		n.warn("retry", "<Distribute> trying again", err)
 		if waitErr := n.nextBlock(ctx); waitErr != nil {
@@ -259,6 +280,9 @@ func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 	})
 }
 
+// errNoCheckpoint is why nothing is committed, in upstream's words.
+var errNoCheckpoint = errors.New("not checkpoint found, skip commit")
+
 // choose returns what to submit in a cycle: what was decided before a restart,
 // or else the best checkpoint.
 func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
@@ -275,7 +299,7 @@ func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
 	key := fmt.Sprintf("cycle/%d/submission", cycle)
 	if sub.Path == "" {
 		if _, begun := n.Journal.Result(key); !begun {
-			return submission{}, errors.New("not checkpoint found, skip commit") // upstream's words
+			return submission{}, errNoCheckpoint
 		}
 	}
 	standing, err := n.Journal.Intend(key, toJSON(sub))

@@ -32,7 +32,11 @@ func newNeuron(env subnet.Env) (*neuron, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &neuron{Env: env, cfg: cfg, rules: rules, me: env.Signer.Hotkey()}, nil
+	n := &neuron{Env: env, cfg: cfg, rules: rules, me: env.Signer.Hotkey()}
+	if rules.has(DocsTransport) {
+		n.Emit = (&documenter{neuron: n, emit: env.Emit}).Emit
+	}
+	return n, nil
 }
 
 // say emits an event for people and programs.

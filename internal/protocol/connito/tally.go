@@ -46,6 +46,16 @@ func (t *tally) add(s subnet.Step, o subnet.TrainOptions, version uint64, took t
 	return attrs
 }
 
+// scalerAttrs is what is shown of a step's gradient. Upstream also adds up its
+// values, which tells nobody anything; and where nothing is scaled, it says None.
+func scalerAttrs(s subnet.Step) []slog.Attr {
+	attrs := []slog.Attr{slog.Float64("grad_norm", s.GradNorm), slog.Bool("skipped", s.Skipped)}
+	if s.Scale > 0 {
+		attrs = append(attrs, slog.Float64("scale_before", s.Scale))
+	}
+	return attrs
+}
+
 // evalAttrs is what is shown of the evaluation of a miner's own checkpoint.
 func evalAttrs(g Group, inner int, version uint64, loss subnet.Loss, took time.Duration) []slog.Attr {
 	return []slog.Attr{

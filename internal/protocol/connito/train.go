@@ -76,12 +76,19 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 	if err != nil {
 		return err
 	}
+	n.note("reload", "(5) Reload Model", slog.String("path", shard), slog.Uint64("globalver", base.version))
+	n.say("reload", "Should reload model", slog.Uint64("globalver", base.version))
 	model, err := n.Engine.Open(ctx, f)
 	f.Close()
 	if err != nil {
 		return fmt.Errorf("load %s: %w", shard, err)
 	}
-	defer model.Close()
+	defer func() {
+		n.note("cleanup", "(6) Clean up", slog.Uint64("cycle", cycle))
+		if err := model.Close(); err == nil {
+			n.note("cleaned", "Clean up completed", slog.Uint64("cycle", cycle))
+		}
+	}()
 	model.Route(group.Assignment.Experts())
 
 	opts := subnet.TrainOptions{
@@ -113,6 +120,11 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 			n.saveFinal(role, model)
 		}
 	}()
+	epoch := func(inner int) {
+		n.note("epoch", "(1) Start epoch training", slog.String("current_model_meta", base.name), slog.Int("gradient_accumulation_steps", max(1, opts.Accumulate)),
+			slog.Int("inner_opt_step", inner), slog.Bool("is_inner_optimizer_step", true), slog.Int("step", inner*max(1, opts.Accumulate)))
+	}
+	epoch(0)
 	for ctx.Err() == nil && (n.cfg.Sched.MaxSteps == 0 || last.Number < n.cfg.Sched.MaxSteps) {
 		began := time.Now()
 		step, err := trainer.Step(ctx)
@@ -124,6 +136,12 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		last = step
 		n.say("step", "batch loss", slog.Int("inner_opt_step", step.Number), slog.Float64("loss", step.Loss),
 			slog.Float64("lr", step.LR), slog.Float64("grad_norm", step.GradNorm), slog.Int("tokens", step.Tokens), slog.Bool("skipped", step.Skipped))
+		epoch(step.Number)
+		n.note("scaler", "GradScaler for optimizer step", scalerAttrs(step)...)
+		if !step.Skipped {
+			n.note("scheduler", "scheduler step", slog.Float64("lr", step.LR))
+			n.note("updated", "Updated model", slog.Int("inner_opt_step", step.Number))
+		}
 		n.note("metrics", "(2) Logging step", done.add(step, opts, base.version, time.Since(began))...)
 		if step.Number%n.cfg.Ckpt.CheckpointInterval == 0 {
 			saved = step.Number
@@ -240,6 +258,7 @@ func (n *neuron) saveOwn(role context.Context, cycle, version uint64, g Group, m
 	began = time.Now()
 
 	name := ownName(version, step.Number)
+	n.note("saving", "(4) Saving checkpoint", slog.Int("inner_opt_step", step.Number))
 	tmp := ".tmp_" + name
 	format := subnet.Format(n.cfg.Ckpt.Format)
 	file := shardFile(g.ID, format)
@@ -256,6 +275,7 @@ func (n *neuron) saveOwn(role context.Context, cycle, version uint64, g Group, m
 		return errors.Join(fmt.Errorf("save %s: %w", name, err), n.Dir.Remove(tmp))
 	}
 	n.note("save", "checkpoint written", slog.Duration("save_time", time.Since(began)))
+	n.note("saved", "Checkpoint saved to "+name, slog.String("path", name))
 	n.say("saved", "Checkpoint saved", slog.Int("checkpoint_interval", n.cfg.Ckpt.CheckpointInterval), slog.Int("inner_opt_step", step.Number), slog.String("path", name))
 	return n.prune()
 }
