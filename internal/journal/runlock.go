@@ -12,23 +12,31 @@ import (
 
 // StateDir returns the directory in which the locks of all runs of this user are,
 // wherever the runs' own directories are: that in ADIT_STATE, or else a customary
-// one.
-func StateDir() (string, error) {
+// one, or, for a user who has no home to write in, one among temporary files.
+func StateDir() string {
 	if dir := os.Getenv("ADIT_STATE"); dir != "" {
-		return dir, nil
+		return dir
 	}
+	if dir := customaryState(); dir != "" && os.MkdirAll(dir, 0o700) == nil {
+		return dir
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("adit-%d", os.Getuid()))
+}
+
+func customaryState() string {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "adit"), nil
+		return filepath.Join(dir, "adit")
 	}
 	if runtime.GOOS == "windows" {
-		dir, err := os.UserCacheDir()
-		return filepath.Join(dir, "adit"), err
+		if dir, err := os.UserCacheDir(); err == nil {
+			return filepath.Join(dir, "adit")
+		}
+		return ""
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "adit")
 	}
-	return filepath.Join(home, ".local", "state", "adit"), nil
+	return ""
 }
 
 // LockRun claims parts of the run of that name of a hotkey, each for one process of

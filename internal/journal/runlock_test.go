@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +50,27 @@ func TestLockRun(t *testing.T) {
 	lock("5Hot", "a", "train")()
 	if left, err := os.ReadDir(state + "/locks"); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestStateDir(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("ADIT_STATE", "")
+	t.Setenv("XDG_STATE_HOME", dir)
+	if got := StateDir(); got != filepath.Join(dir, "adit") {
+		t.Errorf("customary: %s", got)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_STATE_HOME", file)
+	if got := StateDir(); filepath.Dir(got) != filepath.Clean(os.TempDir()) {
+		t.Errorf("where nothing can be written: %s", got)
+	}
+	t.Setenv("ADIT_STATE", "there")
+	if got := StateDir(); got != "there" {
+		t.Errorf("as told: %s", got)
 	}
 }
 

@@ -79,11 +79,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if placed, ok := cfg.(subnet.Placed); ok {
-		state, err := journal.StateDir()
-		if err != nil {
-			return fmt.Errorf("find where locks are: %w", err)
-		}
-		release, err := journal.LockRun(state, string(key.Hotkey()), placed.RunName(), dir, role.Parts...)
+		release, err := journal.LockRun(journal.StateDir(), string(key.Hotkey()), placed.RunName(), dir, role.Parts...)
 		if err != nil {
 			return err
 		}

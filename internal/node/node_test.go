@@ -108,15 +108,21 @@ func neuron(t *testing.T, endpoint string) (dir string, hotkey subnet.Hotkey) {
 	return dir, key.Hotkey()
 }
 
-// play runs a role in dir to its end.
-func play(ctx context.Context, t *testing.T, dir, role string, run func(context.Context, subnet.Env) error, set ...string) error {
-	t.Helper()
+// newBus returns a bus for the length of the test.
+func newBus(t *testing.T) *telemetry.Bus {
 	bus := telemetry.NewBus()
-	defer func() {
+	t.Cleanup(func() {
 		if err := bus.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return bus
+}
+
+// play runs a role in dir to its end.
+func play(ctx context.Context, t *testing.T, dir, role string, run func(context.Context, subnet.Env) error, set ...string) error {
+	t.Helper()
+	bus := newBus(t)
 	return node.Run(ctx, node.Options{Protocol: protocol(run), Role: role, Path: dir, Set: set, Events: bus})
 }
 
