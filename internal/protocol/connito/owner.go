@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"adit/internal/subnet"
 )
@@ -151,6 +152,10 @@ var ownerEndpoints = map[string]func(*ownerService, *http.Request) (any, error){
 // maxBlock is the highest block that is asked about: four thousand years of them.
 const maxBlock = 10_000_000_000
 
+// headWait is how long the chain may take to tell its head: half of what a client
+// waits, so that it hears of it.
+const headWait = apiTimeoutSeconds * time.Second / 2
+
 // atBlock answers with what f says of the newest block, or of that in the query.
 func atBlock(f func(Rules, subnet.Block) any) func(*ownerService, *http.Request) (any, error) {
 	return func(s *ownerService, r *http.Request) (any, error) {
@@ -161,7 +166,9 @@ func atBlock(f func(Rules, subnet.Block) any) func(*ownerService, *http.Request)
 			}
 			return f(s.cfg.Rules, subnet.Block(b)), nil
 		}
-		head, err := s.env.Chain.Head(r.Context())
+		ctx, cancel := context.WithTimeout(r.Context(), headWait)
+		defer cancel()
+		head, err := s.env.Chain.Head(ctx)
 		if err != nil {
 			return nil, &statusError{http.StatusServiceUnavailable, fmt.Sprintf("the chain does not answer: %v", err)}
 		}

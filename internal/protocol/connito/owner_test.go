@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -167,6 +169,27 @@ func TestOwnerRole(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestOwnerWaits has a chain that cannot be reached: the client hears of it before it
+// gives up.
+func TestOwnerWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &ownerService{subnet.Env{Chain: silentChain{}, Emit: func(subnet.Event) {}}, &OwnerConfig{Rules: G3}}
+		w, began := httptest.NewRecorder(), time.Now()
+		s.ServeHTTP(w, httptest.NewRequest("GET", "/get_phase", nil))
+		if took := time.Since(began); w.Code != http.StatusServiceUnavailable || took != headWait {
+			t.Errorf("status %d after %v", w.Code, took)
+		}
+	})
+}
+
+// A silentChain is reconnecting for ever.
+type silentChain struct{ subnet.Chain }
+
+func (silentChain) Head(ctx context.Context) (subnet.Block, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
 }
 
 func TestWithLengths(t *testing.T) {
