@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,6 +21,10 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(runAdit) != "" {
 		main()
+	}
+	// The locks of the runs of tests are none of the user's own.
+	if err := os.Setenv("ADIT_STATE", filepath.Join(os.TempDir(), "adit-test-state")); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"adit": main})
 }
@@ -37,6 +42,10 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("ADIT_STATE", filepath.Join(e.WorkDir, ".state"))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": cmdStatus, "binary": cmdBinary, "port": cmdPort, "model": cmdModel, "truncate": cmdTruncate, "chain": cmdChain, "neurons": cmdNeurons, "founded": cmdFounded, "hasty": cmdHasty,
 		},
