@@ -22,6 +22,9 @@ type Options struct {
 	// order: not to the bit that of one batch as large as all, whose matrix
 	// products sum in another order.
 	Accumulate int
+	// Ranks take the batches by turns: of each step's, the first rank has the
+	// first Accumulate, the next one those after them.
+	Ranks Ranks
 
 	Schedule  Schedule
 	Rules     Rules
@@ -62,6 +65,7 @@ func (o Options) Validate() error {
 	if o.Precision != FP16Mixed && o.Scaler != (ScalerRules{}) {
 		errs = append(errs, fmt.Errorf("loss scale: only %s has one; leave it out", FP16Mixed))
 	}
+	errs = append(errs, o.Ranks.problems()...)
 	errs = append(errs, o.Schedule.problems()...)
 	errs = append(errs, o.Rules.problems()...)
 	errs = append(errs, o.Precision.problems()...)

@@ -23,7 +23,9 @@ type Trainer struct {
 	scaler *Scaler // nil if the loss is not scaled
 
 	steps int   // taken, skipped ones included
-	next  int64 // the sequence that the next batch begins with
+	next  int64 // the sequence that the next step of all ranks begins with
+
+	exchanged []float32 // between the ranks
 }
 
 var _ subnet.Trainer = (*Trainer)(nil)
@@ -69,14 +71,15 @@ func (t *Trainer) Step(ctx context.Context) (subnet.Step, error) {
 		return subnet.Step{}, err
 	}
 	asked := time.Now()
-	b, err := t.loader.take(t.next)
+	own := int64(t.opts.Ranks.Rank) * int64(t.loader.now.size) // behind what the ranks before have
+	b, err := t.loader.take(t.next + own)
 	if err != nil {
 		return subnet.Step{}, err
 	}
 	wait := time.Since(asked)
 	var s subnet.Step
-	after := t.next + int64(b.size)
-	wait += t.loader.beside(after, func() { s, err = t.update(ctx, b) })
+	after := t.next + int64(b.size)*int64(t.opts.Ranks.world())
+	wait += t.loader.beside(after+own, func() { s, err = t.update(ctx, b) })
 	if err != nil {
 		return subnet.Step{}, err
 	}
@@ -88,7 +91,8 @@ func (t *Trainer) Step(ctx context.Context) (subnet.Step, error) {
 
 // update learns from b and changes the parameters.
 func (t *Trainer) update(ctx context.Context, b *Batch) (subnet.Step, error) {
-	s := subnet.Step{Tokens: b.Tokens()}
+	world := t.opts.Ranks.world()
+	s := subnet.Step{Tokens: b.Tokens() * world}
 	scale := 1.0
 	if t.scaler != nil {
 		scale = t.scaler.Scale()
@@ -100,10 +104,14 @@ func (t *Trainer) update(ctx context.Context, b *Batch) (subnet.Step, error) {
 			return subnet.Step{}, err
 		}
 		part := b.part(k*t.opts.Batch, (k+1)*t.opts.Batch)
-		part.Learn(t.m, scale/float64(t.opts.Accumulate))
+		part.Learn(t.m, scale/float64(t.opts.Accumulate*world))
 		t.opts.Precision.narrow(t.opt.dev, t.opt.grad)
 	}
-	s.Loss = b.sum() / float64(b.Tokens())
+	loss, err := t.together(ctx, b.sum()/float64(b.Tokens()))
+	if err != nil {
+		return subnet.Step{}, err
+	}
+	s.Loss = loss
 	s.LR = t.opts.Schedule.Rate(t.steps + 1)
 	norm, ok := t.opt.Update(s.LR, scale)
 	s.GradNorm, s.Skipped = norm, !ok
