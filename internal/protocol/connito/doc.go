@@ -25,9 +25,21 @@
 // and blockzero.go what is sent and what is refused; seed.go, assign.go, groups.go and
 // roles.go who evaluates whom; experts.go, assignmentfile.go and bundle.go what a
 // group is; score.go, history.go, aggregator.go, weights.go and status.go what it
-// is worth, and why.go tells why; merge.go makes the next baseline. train.go,
-// modelio.go and validator.go act on them, straight down. A deviation from
+// is worth, and why.go tells why; merge.go and mergewire.go make the next baseline.
+// train.go, modelio.go and validator.go act on them, straight down. A deviation from
 // upstream begins with "Unlike upstream".
+//
+// Where models travel over HTTP, server.go, upload.go and docsserver.go are the
+// validator's checkpoint server, and direct.go and submit.go the miner's side of it.
+//
+// Several validators of a group average what their miners brought, in exchange.go,
+// over the same server. Each tells the others its pseudo-gradient, and then which
+// ones have reached it; those are averaged that validators with more than half of
+// the stake have seen. Who vanishes in between is left out by all that are left. If
+// validators have seen different lists all the same, they come to different
+// baselines: miners take the one with the most stake behind it, and so do the other
+// validators, with its momentum, in the next Distribute. docs/validator-merge.md
+// describes the wire.
 package connito
 
 import "adit/internal/subnet"
