@@ -28,12 +28,14 @@ func runs(t *testing.T, status int, args ...string) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
-// startChain runs a node in dir until stop, at the URL that it returns.
+// startChain runs a node in dir until stop, at the URL that it returns. Its clock
+// takes 12 s from block to block, and it makes one as soon as an extrinsic waits
+// for it: nothing happens but what the test does, however slow the machine is.
 func startChain(dir string) (url string, stop func(), err error) {
 	genesis := ledger.DevGenesis()
 	genesis.Spec.Tempo = 20
 	genesis.Beacon = chainnode.DevBeaconChain()
-	n, err := chainnode.Open(chainnode.Options{Dir: dir, BlockTime: 50 * time.Millisecond, Genesis: genesis})
+	n, err := chainnode.Open(chainnode.Options{Dir: dir, BlockTime: 12 * time.Second, Genesis: genesis})
 	if err != nil {
 		return "", nil, err
 	}
@@ -44,7 +46,7 @@ func startChain(dir string) (url string, stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() { _ = n.Serve(ctx, l) })
-	group.Go(func() { _ = n.Run(ctx) })
+	group.Go(func() { produce(ctx, n, "http://"+l.Addr().String()) })
 	return "ws://" + l.Addr().String(), func() {
 		cancel()
 		group.Wait()
@@ -52,9 +54,26 @@ func startChain(dir string) (url string, stop func(), err error) {
 	}, nil
 }
 
-// cmdChain is 'chain': a chain with a tempo of 20 blocks that runs until the
-// script ends, and is what commands mean unless they say otherwise. Each
-// development account has a wallet of its name.
+// produce makes the blocks of a node at url until ctx is done.
+func produce(ctx context.Context, n *chainnode.Node, url string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var pending []string
+		if err := chainnode.Ask(ctx, url, &pending, "author_pendingExtrinsics"); err == nil && len(pending) > 0 {
+			_, _ = n.Produce() // the test that waits for it tells
+		}
+	}
+}
+
+// cmdChain is 'chain': a chain with a tempo of 20 blocks that runs until the script
+// ends, and is what commands mean unless they say otherwise. Each development
+// account has a wallet of its name.
 func cmdChain(ts *testscript.TestScript, _ bool, _ []string) {
 	url, stop, err := startChain(ts.MkAbs("chain"))
 	ts.Check(err)
@@ -70,6 +89,27 @@ func cmdChain(ts *testscript.TestScript, _ bool, _ []string) {
 		_, err = w.CreateHotkey(uri + "/hot")
 		ts.Check(err)
 	}
+}
+
+// cmdFlow is 'flow': from now on the chain makes ten blocks a second, whether or not
+// anything waits for them.
+func cmdFlow(ts *testscript.TestScript, _ bool, _ []string) {
+	url := strings.Replace(ts.Getenv("BT_SUBTENSOR_CHAIN_ENDPOINT"), "ws://", "http://", 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_ = chainnode.Ask(ctx, url, nil, "engine_createBlocks", 1)
+			}
+		}
+	})
+	ts.Defer(func() { cancel(); group.Wait() })
 }
 
 func TestChainCommands(t *testing.T) {

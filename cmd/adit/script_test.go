@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": cmdStatus, "binary": cmdBinary, "port": cmdPort, "model": cmdModel, "truncate": cmdTruncate, "chain": cmdChain, "neurons": cmdNeurons, "founded": cmdFounded, "hasty": cmdHasty,
+			"status": cmdStatus, "binary": cmdBinary, "port": cmdPort, "model": cmdModel, "truncate": cmdTruncate, "chain": cmdChain, "flow": cmdFlow, "neurons": cmdNeurons, "founded": cmdFounded, "hasty": cmdHasty,
 		},
 	})
 }
