@@ -87,16 +87,30 @@ func (t timely) Write(p []byte) (int, error) {
 	return done, nil
 }
 
-// clearUnfinished removes the checkpoints that a kill interrupted. The lock of the
-// part that trains keeps everybody else from writing any.
-func (n *neuron) clearUnfinished() error {
+// clearUnfinished removes the checkpoints of one's own that a kill interrupted. The
+// lock of the part that writes them keeps everybody else from writing any.
+func (n *neuron) clearUnfinished(own func(place) bool) error {
 	names, err := n.Dir.List("")
 	for _, name := range names {
-		if own, ok := strings.CutPrefix(name, ".tmp_"); ok {
-			if p, ok := parsePlace(own); ok && p.inner > 0 {
+		if of, ok := strings.CutPrefix(name, ".tmp_"); ok {
+			if p, ok := parsePlace(of); ok && own(p) {
 				err = errors.Join(err, n.Dir.Remove(name))
 			}
 		}
 	}
 	return err
+}
+
+// forgetUnfinished removes what is left of downloads that were never finished, but
+// for the one that is wanted. If it cannot, that costs room and nothing else.
+func (n *neuron) forgetUnfinished(wanted string, g Group) {
+	list, err := n.places(baselineDir)
+	for _, p := range list {
+		if _, whole := n.shardIn(p, g.ID); !whole && p.name != wanted {
+			err = errors.Join(err, n.Dir.Remove(p.name))
+		}
+	}
+	if err != nil {
+		n.warn("disk", "unfinished downloads are still there", err)
+	}
 }

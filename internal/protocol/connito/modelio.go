@@ -130,6 +130,7 @@ func (n *neuron) download(ctx context.Context, g Group, b baseline) error {
 		return nil
 	}
 	n.say("download", fmt.Sprintf("Downloading from chain: uid = %d", b.neuron.UID), slog.String("repo", b.Repo), slog.String("revision", b.Revision))
+	n.forgetUnfinished(baselineName(b.neuron.UID, b.neuron.Hotkey, *b.Version), g)
 	name, err := n.fetchBaseline(ctx, g, b)
 	if err != nil {
 		return fmt.Errorf("baseline of uid %d: %w", b.neuron.UID, err)

@@ -290,3 +290,32 @@ func TestKeepSubmission(t *testing.T) {
 		t.Error("what is kept is taken for a checkpoint")
 	}
 }
+
+// TestForgetUnfinished keeps what is whole and what is wanted.
+func TestForgetUnfinished(t *testing.T) {
+	dir := journal.NewMem()
+	n, g := storing(t, dir)
+	file := shardFile(g.ID, subnet.Torch)
+	names := []string{baselineName(1, "v", 1), baselineName(1, "v", 2), baselineName(1, "v", 3)}
+	if err := n.write(names[0]+"/"+file, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names[1:] {
+		draft, err := dir.Create(name + "/" + file)
+		if err == nil {
+			_, err = io.WriteString(draft, "begun")
+		}
+		if err = errors.Join(err, draft.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.forgetUnfinished(names[2], g)
+	left, err := n.places(baselineDir)
+	if err != nil || len(left) != 2 || left[0].name != names[2] || left[1].name != names[0] {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	draft, err := dir.Resume(names[2] + "/" + file)
+	if err != nil || draft.Size() != 5 {
+		t.Errorf("of the wanted one %v, %v is left", draft, err)
+	}
+}

@@ -27,7 +27,7 @@ func train(ctx context.Context, env subnet.Env) error {
 		return err
 	}
 	n.say("setup", "(0) Setup training")
-	if err := n.clearUnfinished(); err != nil {
+	if err := n.clearUnfinished(func(p place) bool { return p.inner > 0 }); err != nil {
 		return err
 	}
 	var done tally

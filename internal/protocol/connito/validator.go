@@ -32,7 +32,7 @@ func validate(ctx context.Context, env subnet.Env) error {
 		return subnet.WithHint(fmt.Errorf("rules %s: a validator has one expert group, not %d", n.rules.Name, len(n.cfg.Task.Groups)), "name one group under task.groups")
 	}
 	v := &validator{neuron: n, outer: make(map[int]*Outer)}
-	if err := v.recall(); err != nil {
+	if err := errors.Join(v.recall(), v.clearUnfinished(func(p place) bool { return p.inner == 0 })); err != nil {
 		return err
 	}
 	if v.model, err = n.Engine.Open(ctx); err != nil {
