@@ -403,3 +403,105 @@ func TestLocked(t *testing.T) {
 		t.Errorf("a miner's file for a validator: %v", err)
 	}
 }
+
+// FuzzConnito reads anything as a neuron's settings, and checks what it became.
+func FuzzConnito(f *testing.F) {
+	f.Add(blockzero)
+	f.Add("rules: g3\ncycle: {train_period: 9}\nwallet:\n  name: x\ndht: {port: 1}\ntask: {exp: {data: {dataset_sources: [{path: x}]}}}")
+	f.Add("wallet: null\ndht:\nlearning_rate: [1]\nfp16: maybe")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 2000 {
+			return
+		}
+		path := filepath.Join(dir, "config.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var c lenient
+		if _, err := Read(Source{Path: path, Set: []string{"netuid=" + text, "wallet.name=" + text}}, &c); err == nil && c.Config.Validate() == nil {
+			c.Services()
+		}
+	})
+}
+
+// earlier is a file that 'adit up' wrote before there were roles and networks in it.
+const earlier = `rules: local
+chain:
+  netuid: 2
+  endpoints:
+  - ws://127.0.0.1:9944
+  wallet_path: wallets
+  coldkey_name: validator-0
+  hotkey_name: default
+  ip: 127.0.0.1
+  port: 8003
+cycle:
+  validator_whitelist:
+  - 5Gabc
+model:
+  model_path: genesis
+  precision: fp32
+  threads: 0
+task:
+  groups:
+  - id: 0
+    assignment:
+      1:
+      - - 0
+        - 0
+  - id: 1
+    assignment:
+      1:
+      - - 0
+        - 4
+  data: data
+  sequence_length: 128
+hf:
+  checkpoint_repo: validator-0/co
+  token_env_var: HF_TOKEN
+  endpoint: http://127.0.0.1:8600
+opt:
+  lr: 0.002
+  weight_decay: 0.1
+  batch_size: 4
+  outer_lr: 1.0
+  outer_momentum: 0.3
+sched:
+  warmup_steps: 20
+  total_steps: 0
+ckpt:
+  format: safetensors
+  checkpoint_interval: 60
+  checkpoint_topk: 2
+  eval_sequences: 16
+  max_bytes: 8589934592
+evaluation:
+  sequences: 128
+  report_sequences: 256
+  top_k_miners_to_merge: 2
+log:
+  log_wandb: false
+  wandb_project_name: test-moe
+  base_metric_path: metrics
+  metric_path: ""
+  metric_interval: 20
+  tensorboard: false
+`
+
+func TestEarlierFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(earlier), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := connito.NewConfig().(*connito.Config)
+	r, err := Read(Source{Path: path, Role: "validate"}, c)
+	if err != nil || len(r.Warnings) > 0 {
+		t.Fatalf("%v, warnings %q", err, r.Warnings)
+	}
+	s := c.Services()
+	if c.Role != connito.RoleValidator || len(c.Task.Groups) != 2 || s.DType != "f32" || s.SeqLen != 128 || !slices.Equal(s.Endpoints, []string{"ws://127.0.0.1:9944"}) || !s.Axon.IsValid() || s.ExpertsPerToken != 0 {
+		t.Errorf("role %s, %d groups, %+v", c.Role, len(c.Task.Groups), s)
+	}
+}
