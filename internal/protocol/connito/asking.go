@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -130,9 +129,6 @@ func (f *follower) timeout() time.Duration { return seconds(f.cfg.Cycle.APITimeo
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// maxBackoff bounds how long the service is left alone.
-const maxBackoff = 300
-
 // get returns what the service answers at a path. If patient, it is asked again, as
 // upstream does, unless it said that this is of no use.
 func (f *follower) get(ctx context.Context, path string, limit int64, patient bool) ([]byte, error) {
@@ -149,7 +145,7 @@ func (f *follower) get(ctx context.Context, path string, limit int64, patient bo
 		case try > f.cfg.Cycle.APIRetries:
 			return nil, fmt.Errorf("request failed after retries: %s: %w", path, err)
 		}
-		if !pause(ctx, seconds(math.Min(math.Pow(f.cfg.Cycle.APIBackoffSec, float64(try)), maxBackoff))) {
+		if !pause(ctx, seconds(apiBackoff(f.cfg.Cycle.APIBackoffSec, try))) {
 			return nil, err
 		}
 	}

@@ -29,6 +29,11 @@
 // train.go, modelio.go and validator.go act on them, straight down. A deviation from
 // upstream begins with "Unlike upstream".
 //
+// What the owner tells, the lengths of the phases, who validates and which task is
+// worked on, is served in owner.go and asked for in asking.go and task.go. told.go
+// says from which block on an answer counts, and phases.go begins the rounds anew
+// there; a neuron whose owner does not answer goes on with what it knows.
+//
 // Where models travel over HTTP, server.go, upload.go and docsserver.go are the
 // validator's checkpoint server, and direct.go and submit.go the miner's side of it.
 //

@@ -27,9 +27,11 @@ func retryStatus(status int) bool {
 	return (status < 200 || status > 299) && !slices.Contains(noRetry, status)
 }
 
-// apiBackoff returns the seconds to wait after a failed try, the first being 1:
-// 2, 4, 8, 16, 32.
-func apiBackoff(try int) int { return 1 << min(max(try, 1), apiRetries) }
+// apiBackoff returns the seconds to wait after a failed try, the first being 1: with
+// upstream's base of 2 they are 2, 4, 8, 16, 32. They are at most five minutes.
+func apiBackoff(base float64, try int) float64 {
+	return min(math.Pow(base, float64(max(try, 1))), 300)
+}
 
 // remaining returns how many blocks there are from block b until a phase has
 // begun, offset blocks later, or, if it is below 0, earlier; 0 if it is time.

@@ -46,12 +46,15 @@ func TestNap(t *testing.T) {
 }
 
 func TestRetries(t *testing.T) {
-	var got []int
+	var got []float64
 	for try := 1; try <= apiRetries; try++ {
-		got = append(got, apiBackoff(try))
+		got = append(got, apiBackoff(2, try))
 	}
-	if want := []int{2, 4, 8, 16, 32}; !slices.Equal(got, want) {
+	if want := []float64{2, 4, 8, 16, 32}; !slices.Equal(got, want) {
 		t.Errorf("backoff %v, want %v", got, want)
+	}
+	if apiBackoff(10, 9) != 300 || apiBackoff(2, 0) != 2 {
+		t.Error("backoff without bounds")
 	}
 	for status, want := range map[int]bool{200: false, 400: false, 401: false, 403: false, 404: false, 405: false, 408: true, 409: false, 422: false, 429: true, 500: true, 503: true} {
 		if retryStatus(status) != want {
