@@ -150,7 +150,8 @@ func (v *validator) submitWeights(ctx context.Context, cycle uint64, weights []s
 	if err == nil {
 		err = json.Unmarshal([]byte(standing), &weights)
 	}
-	window, cancel := until(ctx, v.Chain, v.rules.Schedule.End(cycle, Merge))
+	// In a cycle of a few seconds a busy machine may be late.
+	window, cancel := until(ctx, v.Chain, max(v.rules.Schedule.End(cycle, Merge), v.rules.Schedule.Start(cycle+1, Train)))
 	defer cancel()
 	for err == nil {
 		if _, err = v.Chain.SetWeights(window, weights); err == nil || !errors.Is(err, subnet.ErrTemporary) || v.nextBlock(window) != nil {

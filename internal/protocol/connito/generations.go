@@ -181,8 +181,9 @@ var evalHub = Eval{
 // majority of stake behind it; weights are set when the round is
 // scored and not a cycle later; equal submissions leave the earliest its score,
 // because where all lose, a copier can take anybody's reward away; the seed
-// comes from a block nobody can predict; no tensor may be missing; and a
-// baseline that cannot be evaluated scores nobody.
+// comes from a block nobody can predict; no tensor may be missing; a
+// baseline that cannot be evaluated scores nobody; and a model that cannot be had is
+// its miner's fault, as in the live generation, while a validator's slowness is not.
 var Local = func() Rules {
 	r := G3
 	r.Name = "local"
@@ -194,7 +195,7 @@ var Local = func() Rules {
 	r.Seed = SeedFromBlock
 	r.BaselineFallback = 0
 	r.EarliestKeeps = true
-	r.UnscoredLose = true
+	r.RepoFault = true
 	r.Pools = []Pool{{Share: 0.98, Size: 3, Records: 1}, {Share: 0.02, Size: 5, Records: 1, GroupC: true}}
 	r.LateWeights = false
 	r.ExactKeys = true

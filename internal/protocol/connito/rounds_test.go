@@ -185,7 +185,7 @@ func TestForegroundEnd(t *testing.T) {
 		{G2, 480 + 409},      // of Validate: models come over HTTP all Submission long
 		{G0, 45 + 34},        // too
 		{G1, 45 + 44 + 5/2},  // which has no phase after it
-		{Local, 96 + 85},     // of Merge
+		{Local, 96 + 80},     // of Validate
 		{G2Early, 472 + 405}, // of Validate
 	} {
 		if got := tt.rules.foregroundEnd(1); got != tt.want {

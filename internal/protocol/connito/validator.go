@@ -172,13 +172,11 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 // Submission phase; but where models come over HTTP all that phase long, of what
 // there is before the merge.
 //
-// The local network takes all the time until the new baselines are due: its phases
-// are short, and a machine may be busy.
+// The local network takes all the time until the merge, too: its phases are short,
+// and a machine may be busy.
 func (r Rules) foregroundEnd(cycle uint64) subnet.Block {
 	switch {
-	case r.Everyone:
-		return r.Schedule.End(cycle, Merge)
-	case !slices.Contains(r.Transports, HTTPTransport) && !slices.Contains(r.Transports, DocsTransport):
+	case !r.Everyone && !r.direct():
 		return r.Schedule.End(cycle, Submission)
 	case r.Schedule[Validate] > 0:
 		return r.Schedule.End(cycle, Validate)
