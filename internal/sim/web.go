@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 )
 
@@ -50,38 +51,64 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:1"
 	body, pipe := io.Pipe()
-	a := &answer{pipe: pipe, head: make(chan struct{}), Response: http.Response{
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header), Body: body, ContentLength: -1, Request: r,
+	stop := context.AfterFunc(r.Context(), func() { body.CloseWithError(r.Context().Err()) })
+	a := &answer{pipe: pipe, head: make(chan struct{}), header: make(http.Header), response: http.Response{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: answerBody{body, stop}, ContentLength: -1, Request: r,
 	}}
 	go func() {
 		defer in.Body.Close()
+		defer func() {
+			p := recover()
+			if p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			}
+			if p != nil { // the handler breaks the connection
+				pipe.CloseWithError(io.ErrUnexpectedEOF)
+				a.WriteHeader(http.StatusOK)
+			}
+		}()
 		h.ServeHTTP(a, in)
 		a.WriteHeader(http.StatusOK)
 		pipe.Close()
 	}()
 	select {
 	case <-a.head:
-		return &a.Response, nil
+		return &a.response, nil
 	case <-r.Context().Done():
 		body.CloseWithError(r.Context().Err())
 		return nil, r.Context().Err()
 	}
 }
 
-// An answer is what a handler writes.
-type answer struct {
-	http.Response
-	pipe *io.PipeWriter
-	once sync.Once
-	head chan struct{} // closed when the client may read the head
+// An answerBody ends with the request's context, as a connection's does.
+type answerBody struct {
+	*io.PipeReader
+	stop func() bool
 }
 
-func (a *answer) Header() http.Header { return a.Response.Header }
+func (b answerBody) Close() error {
+	b.stop()
+	return b.PipeReader.Close()
+}
+
+// An answer is what a handler writes.
+type answer struct {
+	response http.Response
+	header   http.Header // the handler's, of which the client gets a copy
+	pipe     *io.PipeWriter
+	once     sync.Once
+	head     chan struct{} // closed when the client may read the head
+}
+
+func (a *answer) Header() http.Header { return a.header }
 
 func (a *answer) WriteHeader(status int) {
 	a.once.Do(func() {
-		a.StatusCode, a.Status = status, fmt.Sprint(status, " ", http.StatusText(status))
-		a.Response.Header = a.Response.Header.Clone() // later changes do not count
+		a.response.StatusCode, a.response.Status = status, fmt.Sprint(status, " ", http.StatusText(status))
+		a.response.Header = a.header.Clone() // later changes do not count
+		if length, err := strconv.ParseInt(a.header.Get("Content-Length"), 10, 64); err == nil {
+			a.response.ContentLength = length
+		}
 		close(a.head)
 	})
 }
