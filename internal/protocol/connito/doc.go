@@ -34,6 +34,14 @@
 // says from which block on an answer counts, and phases.go begins the rounds anew
 // there; a neuron whose owner does not answer goes on with what it knows.
 //
+// A validator's round is frozen when Submission begins, in freeze.go, kept in
+// rounds/<id>.json as rounds.go says, evaluated in evaluate.go, in the foreground
+// until the merge and in the background until the next cycle's weights, and closed
+// in close.go. heartbeat.go commits to what the validator has and takes over what
+// the others made without it; archive.go keeps and removes submissions. All of it
+// goes on where it was after a restart. documents.go repeats a miner's log in the
+// words of BlockZero's documents.
+//
 // Where models travel over HTTP, server.go, upload.go and docsserver.go are the
 // validator's checkpoint server, and direct.go and submit.go the miner's side of it.
 //

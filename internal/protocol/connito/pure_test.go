@@ -13,7 +13,7 @@ import (
 func TestPureFiles(t *testing.T) {
 	for _, name := range []string{
 		"aggregator", "assign", "assignmentfile", "blockzero", "bundle", "cohort", "commits", "digest", "doorman", "experts", "generations", "groups",
-		"history", "json", "laxity", "merge", "mergewire", "messages", "phaseservice", "roles", "rules", "schedule", "score", "seed", "status", "told", "waiting", "weights", "whitelist", "why", "wire", "yaml",
+		"history", "json", "laxity", "merge", "mergewire", "messages", "phaseservice", "roles", "rounds", "rules", "schedule", "score", "seed", "status", "told", "waiting", "weights", "whitelist", "why", "wire", "yaml",
 	} {
 		f, err := parser.ParseFile(token.NewFileSet(), name+".go", nil, parser.ImportsOnly)
 		if err != nil {
