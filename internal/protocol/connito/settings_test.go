@@ -50,3 +50,84 @@ func TestSettingsAreRead(t *testing.T) {
 	}
 	walk(reflect.TypeFor[Config](), "")
 }
+
+// TestRuleset lays settings over the rules of a generation, and leaves the
+// generation's own alone.
+func TestRuleset(t *testing.T) {
+	t.Parallel()
+	for _, g := range Generations {
+		if got, err := Defaults(g.Name, RoleValidator).ruleset(); err != nil || !reflect.DeepEqual(got, g) {
+			t.Errorf("defaults of %s: %v, changed to %+v", g.Name, err, got)
+		}
+	}
+	before, _ := RulesByName("g3")
+	for _, tt := range []struct {
+		name   string
+		change func(*Config)
+		read   func(Rules) any
+		want   any
+	}{
+		{"train_period", func(c *Config) { c.Cycle.TrainPeriod = 7 }, func(r Rules) any { return r.Schedule.Cycle() }, G3.Schedule.Cycle() - 300 + 7},
+		{"commit_period", func(c *Config) { c.Cycle.CommitPeriod = 11 }, func(r Rules) any { return r.Schedule.Cycle() }, G3.Schedule.Cycle() + 4},
+		{"cycle_length", func(c *Config) { c.Cycle.CycleLength = 9 }, func(r Rules) any { return int(r.WeightsAge) }, 9},
+		{"version_range_cycles", func(c *Config) { c.Cycle.VersionRangeCycles = 1 }, func(r Rules) any { return r.VersionCycles }, 1},
+		{"score_window", func(c *Config) { c.Evaluation.ScoreWindow = 2 }, func(r Rules) any { return r.ScoreWindow }, 2},
+		{"foreground_top_n", func(c *Config) { c.Evaluation.ForegroundTopN = 2 }, func(r Rules) any { return r.MinersPerValidator }, 2},
+		{"weight_group_1_size", func(c *Config) { c.Evaluation.WeightGroup1Size = 2 }, func(r Rules) any { return r.Pools[0].Size }, 2},
+		{"weight_group_2_share", func(c *Config) { c.Evaluation.WeightGroup2Share = 0.5 }, func(r Rules) any { return r.Pools[1].Share }, 0.5},
+		{"top_k_miners_to_reward, with groups", func(c *Config) { c.Evaluation.TopKMinersToReward = 1 }, func(r Rules) any { return r.Pools[0].Size }, 3},
+		{"top_k_miners_to_reward", func(c *Config) { c.Evaluation.TopKMinersToReward, c.Evaluation.EnableRoundGroupConstruction = 1, false }, func(r Rules) any { return r.Pools[0].Size }, 1},
+		{"enable_round_group_construction", func(c *Config) { c.Evaluation.EnableRoundGroupConstruction = false }, func(r Rules) any { return r.Groups }, GroupSizes{}},
+		{"validation_group_c_size", func(c *Config) { c.Evaluation.ValidationGroupCSize = 2 }, func(r Rules) any { return r.Groups.C }, 2},
+		{"repo_unavailable_is_miner_fault", func(c *Config) { c.Evaluation.RepoUnavailableIsMinerFault = true }, func(r Rules) any { return r.RepoFault }, true},
+	} {
+		c := Defaults("g3", RoleValidator)
+		tt.change(c)
+		if r, err := c.ruleset(); err != nil || !reflect.DeepEqual(tt.read(r), tt.want) {
+			t.Errorf("%s: %v, %v, want %v", tt.name, tt.read(r), err, tt.want)
+		}
+	}
+	if after, _ := RulesByName("g3"); !reflect.DeepEqual(before, after) {
+		t.Error("a generation was changed")
+	}
+	c := Defaults("g3", RoleMiner)
+	for _, v := range c.periods() {
+		*v = 0
+	}
+	if _, err := c.ruleset(); err == nil {
+		t.Error("a cycle without blocks was accepted")
+	}
+	c = Defaults(Local.Name, RoleMiner)
+	c.Rules = "g3" // by a program: the other generation's own numbers count
+	if r, err := c.ruleset(); err != nil || !reflect.DeepEqual(r, G3) {
+		t.Errorf("g3 under other defaults: %v", err)
+	}
+}
+
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ own, device, batch, accumulate, wantBatch, wantAccumulate int }{
+		{0, 1, 4, 4, 1, 4}, {0, 1, 4, 0, 1, 4}, {0, 3, 4, 0, 3, 2}, {4, 1, 4, 1, 4, 1}, {4, 1, 4, 0, 4, 1}, {0, 0, 4, 0, 0, 1},
+	} {
+		var c Config
+		c.Opt.BatchSize, c.LocalPar.GradientAccumulationSteps = tt.own, tt.accumulate
+		c.Task.Exp.Data.PerDeviceTrainBatchSize, c.Task.Exp.Data.BatchSize = tt.device, tt.batch
+		if c.batch() != tt.wantBatch || c.accumulate() != tt.wantAccumulate {
+			t.Errorf("%+v: %d × %d", tt, c.batch(), c.accumulate())
+		}
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	c := Defaults("g3", RoleMiner)
+	if !c.NeedsAccount("mine") || c.NeedsAccount("train") {
+		t.Error("who needs an account is confused")
+	}
+	if err := c.Settle("an-account-of-thirty-characters"); err == nil {
+		t.Error("a repository that fits no commitment was accepted")
+	}
+	if err := c.Settle("me"); err != nil || c.HF.CheckpointRepo != "me/co" || c.NeedsAccount("mine") {
+		t.Errorf("settled in %q, %v", c.HF.CheckpointRepo, err)
+	}
+}
