@@ -118,24 +118,48 @@ func (p *patient) checks() []Check {
 		if c.Role != "" && (c.Role == "validate") != p.validates {
 			continue
 		}
-		all = append(all, Check{Topic: p.o.Protocol.Name, Name: c.Name, Needs: c.Needs, Run: func(ctx context.Context) subnet.Finding { return c.Run(ctx, p.env()) }})
+		check := Check{Topic: p.o.Protocol.Name, Name: c.Name, Needs: c.Needs}
+		needs := closure(all, c.Needs)
+		check.Run = func(ctx context.Context) subnet.Finding { return c.Run(ctx, p.env(needs)) }
+		all = append(all, check)
 	}
 	return all
 }
 
-// env is what the checks of a protocol may look at.
-func (p *patient) env() subnet.Env {
-	env := subnet.Env{
-		NetUID: p.services.NetUID, Config: p.settings.Config, Chain: p.chain, HTTP: p.ask, Secret: os.Getenv,
-		Open: func(url string) (subnet.Store, error) {
-			return exchange.Open(url, exchange.Options{HubEndpoint: p.services.Hub, Token: os.Getenv(p.services.HubToken)})
-		},
-		Emit: func(subnet.Event) {}, Verify: verify,
+// closure returns the names of all checks that have ended well when those named
+// have.
+func closure(all []Check, names []string) map[string]bool {
+	needs := make(map[string]bool)
+	for _, name := range names {
+		needs[name] = true
 	}
-	if p.me != "" {
+	for _, c := range slices.Backward(all) { // needs come before
+		if needs[c.Name] {
+			for _, name := range c.Needs {
+				needs[name] = true
+			}
+		}
+	}
+	return needs
+}
+
+// env is what a check of a protocol may look at: what the checks that it needs have
+// found.
+func (p *patient) env(needs map[string]bool) subnet.Env {
+	env := subnet.Env{HTTP: p.ask, Secret: os.Getenv, Emit: func(subnet.Event) {}, Verify: verify}
+	if needs[subnet.NeedSettings] {
+		env.NetUID, env.Config = p.services.NetUID, p.settings.Config
+		env.Open = func(url string) (subnet.Store, error) {
+			return exchange.Open(url, exchange.Options{HubEndpoint: p.services.Hub, Token: os.Getenv(p.services.HubToken)})
+		}
+	}
+	if needs[subnet.NeedChain] {
+		env.Chain = p.chain
+	}
+	if needs[subnet.NeedHotkey] {
 		env.Signer = watcher(p.me)
 	}
-	if p.dir != nil {
+	if needs[subnet.NeedDirectory] && p.dir != nil {
 		env.Dir = p.dir
 	}
 	return env

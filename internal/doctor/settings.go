@@ -19,9 +19,9 @@ func (p *patient) ofSettings() []Check {
 		{topic, subnet.NeedSettings, nil, p.settingsFile},
 		{topic, "values of settings", []string{subnet.NeedSettings}, p.settingsValues},
 		{topic, "settings without effect", []string{subnet.NeedSettings}, p.settingsUnused},
-		{topic, "run's directory", []string{subnet.NeedSettings}, p.runDirectory},
-		{topic, "no other process", []string{"run's directory"}, p.noOther},
-		{topic, "leftovers", []string{"run's directory"}, p.leftovers},
+		{topic, subnet.NeedDirectory, []string{subnet.NeedSettings}, p.runDirectory},
+		{topic, "no other process", []string{subnet.NeedDirectory}, p.noOther},
+		{topic, "leftovers", []string{subnet.NeedDirectory}, p.leftovers},
 	}
 }
 

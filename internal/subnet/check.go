@@ -18,17 +18,18 @@ type Check struct {
 }
 
 // What the checks of a protocol may need: with NeedSettings there is Env.Config,
-// with NeedHotkey Env.Signer, which tells the hotkey and does not sign, and with
-// NeedChain Env.Chain. Env.HTTP, Env.Secret and Env.NetUID go with the settings;
-// Env.Dir can be read. With NeedSubnet the subnet is there, with NeedHub a model hub
+// with NeedHotkey Env.Signer, which tells the hotkey and does not sign, with NeedChain
+// Env.Chain, and with NeedDirectory Env.Dir, to read, or nil if there is none yet.
+// Env.HTTP and Env.Secret are always there. With NeedSubnet the subnet is there, with NeedHub a model hub
 // answers, and with NeedToken it knows the token. There is no engine.
 const (
-	NeedSettings = "settings file"
-	NeedHotkey   = "hotkey"
-	NeedChain    = "chain"
-	NeedSubnet   = "subnet"
-	NeedHub      = "hub"
-	NeedToken    = "hub token"
+	NeedSettings  = "settings file"
+	NeedDirectory = "run's directory"
+	NeedHotkey    = "hotkey"
+	NeedChain     = "chain"
+	NeedSubnet    = "subnet"
+	NeedHub       = "hub"
+	NeedToken     = "hub token"
 )
 
 // A Finding is what a [Check] found.

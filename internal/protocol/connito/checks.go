@@ -29,7 +29,7 @@ var checks = []subnet.Check{
 	{Name: "phase service's cycle", Needs: []string{checkService, subnet.NeedChain}, Run: serviceCycle},
 	{Name: "validator whitelist", Needs: []string{checkRules, subnet.NeedSubnet}, Run: whitelisted},
 	{Name: checkPlace, Needs: []string{checkRules, subnet.NeedToken}, Run: repository},
-	{Name: "commitments fit", Needs: []string{checkRules, subnet.NeedChain}, Run: commitmentsFit},
+	{Name: "commitments fit", Needs: []string{checkRules, subnet.NeedChain, subnet.NeedToken}, Run: commitmentsFit},
 	{Name: checkBaseline, Role: "mine", Needs: []string{checkRules, subnet.NeedSubnet, subnet.NeedHotkey}, Run: baselineCommitted},
 	{Name: "baseline can be downloaded", Role: "mine", Needs: []string{checkBaseline, subnet.NeedHub}, Run: baselineServed},
 	{Name: "validators' axons", Role: "mine", Needs: []string{checkRules, subnet.NeedSubnet}, Run: destinationsServed},
