@@ -36,6 +36,15 @@ func explainRound(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) 
 		env.Emit = func(subnet.Event) {}
 	}
 	n, err := newNeuron(env)
+	if err == nil && n.cfg.Cycle.OwnerURL != "" {
+		// As the neuron does: by what the owner told last, or else tells now.
+		f := &follower{neuron: n}
+		var head subnet.Block
+		if head, err = f.begin(ctx); err == nil {
+			env.Config = f.settings(f.at(head))
+			n, err = newNeuron(env)
+		}
+	}
 	if err != nil {
 		return subnet.Explanation{}, err
 	}

@@ -167,8 +167,8 @@ func (f *follower) at(b subnet.Block) standing {
 	}
 }
 
-// play plays rounds until something else counts, or they end.
-func (f *follower) play(ctx context.Context, env subnet.Env, under standing, rounds func(context.Context, subnet.Env) error) (moved bool, err error) {
+// settings returns the neuron's settings with what the owner told.
+func (f *follower) settings(under standing) *Config {
 	own := *f.cfg
 	own.told = &toldSchedule{fixed: &under.schedule}
 	own.Cycle.ValidatorWhitelist = strings.Fields(under.lists)
@@ -177,10 +177,15 @@ func (f *follower) play(ctx context.Context, env subnet.Env, under standing, rou
 	} else if g != nil {
 		own.Task.Groups = []Group{*g}
 	}
+	return &own
+}
+
+// play plays rounds until something else counts, or they end.
+func (f *follower) play(ctx context.Context, env subnet.Env, under standing, rounds func(context.Context, subnet.Env) error) (moved bool, err error) {
 	if f.cfg.told != nil {
 		f.cfg.told.live.Store(&under.schedule)
 	}
-	env.Config = &own
+	env.Config = f.settings(under)
 	if under.schedule.Cycle() != f.rules.Schedule.Cycle() {
 		env.Journal = cycleJournal{env.Journal, fmt.Sprintf("of-%d/", under.schedule.Cycle())}
 	}
