@@ -86,7 +86,8 @@ func TestWhy(t *testing.T) {
 			x := why(t, n, v, round, "")
 			got := stop(x)
 			said, points, loss := saidOf(n, v.Hotkey, cycles-1)
-			switch want := gates[v.Cheat]; {
+			want := gates[v.Cheat]
+			switch {
 			case want != got.Name && !(v.Cheat == "" && got.Name == "weights" && points == 0):
 				t.Errorf("%s: %+v stopped it, want %q; the validator said %q\n%+v", v.Name, got, want, said, x.Gates)
 			case want != "" && got.Text != said:
@@ -98,6 +99,14 @@ func TestWhy(t *testing.T) {
 			// Whoever it is asked of, the answer is the same.
 			if other := why(t, n, n.Neurons[1], round, fmt.Sprint(*x.UID)); stop(other).Name != got.Name {
 				t.Errorf("%s: another's directory says %+v, its own %+v", v.Name, stop(other), got)
+			}
+			// The validator has a record of its own, and knows the places.
+			if y := why(t, n, n.Neurons[0], round, string(v.Hotkey)); !strings.Contains(y.Text, "as this validator recorded it in rounds/") {
+				t.Errorf("the validator's directory has no record of the round: %+v", y)
+			} else if g := gateOf(y, "points"); g.Text != said || (g.Outcome == subnet.Passed) != (points > 0) {
+				t.Errorf("%s: recorded %+v, and the validator said %q, %v", v.Name, g, said, points)
+			} else if want != "" && stop(y).Name != want {
+				t.Errorf("%s: recorded as stopped by %+v, want %s\n%+v", v.Name, stop(y), want, y.Gates)
 			}
 			if after := names(t, v); !slices.Equal(before, after) {
 				t.Errorf("%s: the directory held %v, and now %v", v.Name, before, after)
