@@ -245,8 +245,10 @@ func (n *Network) tune(ctx context.Context, c *subtensor.Client, root subtensor.
 		{"sudo_set_serving_rate_limit", []any{netuid, uint64(0)}},
 		{"sudo_set_commit_reveal_weights_enabled", []any{netuid, false}},
 		{"sudo_set_network_registration_allowed", []any{netuid, true}},
-		// Miners earn stake, and would get permits for it.
-		{"sudo_set_max_allowed_validators", []any{netuid, uint16(len(n.plan.role("validate")))}},
+		// Whoever stakes later gets less for it, and miners earn stake: with as many
+		// permits as validators the last of them would lose its own. Who validates
+		// is in the neurons' settings.
+		{"sudo_set_max_allowed_validators", []any{netuid, uint16(len(n.plan.Neurons) + 1)}},
 	})
 }
 

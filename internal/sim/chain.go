@@ -76,7 +76,9 @@ func newChain(blockTime time.Duration, tempo uint16, hotkeys [][32]byte, validat
 		{true, &ledger.SetTempo{Netuid: 1, Tempo: tempo}},
 		{true, &ledger.SetWeightsSetRateLimit{Netuid: 1}},
 		{true, &ledger.SetCommitRevealEnabled{Netuid: 1}},
-		{true, &ledger.SetMaxAllowedValidators{Netuid: 1, MaxAllowedValidators: uint16(validators)}},
+		// Whoever stakes later gets less for it, and miners earn stake: with as many
+		// permits as validators the last of them would lose its own.
+		{true, &ledger.SetMaxAllowedValidators{Netuid: 1, MaxAllowedValidators: uint16(len(hotkeys) + 1)}},
 		{true, &ledger.SetRegistrationAllowed{Netuid: 1, RegistrationAllowed: true}},
 	}
 	for i, h := range hotkeys {
