@@ -78,17 +78,3 @@ func (c *cohort) has(pool Pool, uid subnet.UID) bool {
 	}
 	return slices.Contains(c.A, uid) || slices.Contains(c.B, uid) || pool.GroupC && slices.Contains(c.C, uid)
 }
-
-// freezeZero returns the uids that get nothing in a round whatever happens in it:
-// all that are registered and have no complete submission, with a repository and
-// a revision, when it is frozen. Upstream's list has the validators too, whose
-// uids nobody scores.
-func freezeZero(m *subnet.Metagraph, submitted func(subnet.UID) bool) []subnet.UID {
-	var zero []subnet.UID
-	for _, n := range m.Neurons {
-		if !submitted(n.UID) {
-			zero = append(zero, n.UID)
-		}
-	}
-	return zero
-}

@@ -252,14 +252,6 @@ func TestSubmissionNames(t *testing.T) {
 	if got := submittedIn(names[:3], minerHot, 820, 879); got != 0 {
 		t.Errorf("submitted at %d, want not", got)
 	}
-	for age, want := range map[subnet.Block]bool{671: false, 672: true, 5000: true} {
-		if G3.expired(1000, 1000+age, 1.5) != want {
-			t.Errorf("a submission of %d blocks: expired = %v", age, !want)
-		}
-	}
-	if !G3.expired(1000, 1000, 0) || G3.expired(1000, 999, 0) {
-		t.Error("at the end of a cycle all are removed, but none of the future")
-	}
 	if got := podiumName(7, 1, 42); got != "cycle_7/rank1_uid42.safetensors" {
 		t.Errorf("podium %s", got)
 	}

@@ -195,13 +195,6 @@ func FuzzParseCohort(f *testing.F) {
 	})
 }
 
-func TestFreezeZero(t *testing.T) {
-	m := &subnet.Metagraph{Neurons: []subnet.Neuron{{UID: 0}, {UID: 1}, {UID: 2}}}
-	if diff := cmp.Diff([]subnet.UID{0, 2}, freezeZero(m, func(uid subnet.UID) bool { return uid == 1 })); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestRoles(t *testing.T) {
 	listed := []subnet.Hotkey{"v"}
 	seed := []Commit{{Seed: ptr(uint64(0))}}

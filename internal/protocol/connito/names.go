@@ -70,12 +70,6 @@ func submittedIn(names []string, who subnet.Hotkey, from, to subnet.Block) subne
 	return 0
 }
 
-// expired says whether a submission is too old to be kept: of so many cycles, in
-// the length that upstream's setting cycle_length has.
-func (r Rules) expired(at, head subnet.Block, cycles float64) bool {
-	return head >= at && float64(head-at) >= cycles*float64(r.WeightsAge)
-}
-
 // podiumName is where the live generation archives the best of a round, rank 1
 // first, beside a manifest.json.
 func podiumName(cycle uint64, rank int, uid subnet.UID) string {
