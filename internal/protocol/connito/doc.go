@@ -42,6 +42,12 @@
 // goes on where it was after a restart. documents.go repeats a miner's log in the
 // words of BlockZero's documents.
 //
+// A shard is never held to be judged: digest.go hashes, names and checks its tensors
+// in one pass, watch.go while they are being downloaded, and sums.go while they are
+// being written, where the Hub's digest is taken too. kept.go keeps what is on its
+// way to the network from being pruned, and final.go leaves the whole model behind
+// where training ends in the middle.
+//
 // Where models travel over HTTP, server.go, upload.go and docsserver.go are the
 // validator's checkpoint server, and direct.go and submit.go the miner's side of it.
 //
