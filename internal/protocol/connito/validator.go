@@ -128,8 +128,12 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	if err != nil {
 		return fmt.Errorf("freeze the round: %w", err)
 	}
+	end := v.rules.foregroundEnd(cycle)
+	if v.server != nil && v.merges() {
+		end = min(end, s.Start(cycle, Merge)-1) // the others do not wait
+	}
 	for _, g := range r.Groups {
-		if err := v.evaluateAll(ctx, r, g, g.Foreground, v.rules.foregroundEnd(cycle)); err != nil {
+		if err := v.evaluateAll(ctx, r, g, g.Foreground, end); err != nil {
 			return err
 		}
 	}
