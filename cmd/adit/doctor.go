@@ -17,6 +17,7 @@ type DoctorCommand struct {
 	Protocol string   `default:"connito" placeholder:"NAME" help:"The network's protocol (${default})."`
 	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of the file. May be given again."`
 	JSON     bool     `help:"Print JSON."`
+	settingFlags
 }
 
 // Help shows examples.
@@ -39,8 +40,9 @@ func (c DoctorCommand) Run(ctx context.Context, t terminal) error {
 	if !ok {
 		return subnet.WithHint(fmt.Errorf("unknown protocol %q", c.Protocol), "run 'adit protocols' to list them")
 	}
+	c.remark(t)
 	role := map[string]string{"miner": "mine", "validator": "validate"}[c.Role]
-	report, err := doctor.Run(ctx, doctor.Options{Protocol: p, Path: c.Path, Set: c.Set, Role: role, Version: thisBuild().Version})
+	report, err := doctor.Run(ctx, doctor.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(c.settings(), c.Set...), Role: role, Version: thisBuild().Version})
 	if err != nil {
 		return fmt.Errorf("doctor: %w", err)
 	}

@@ -13,12 +13,13 @@ import (
 // WhyCommand tells what came of a submission.
 type WhyCommand struct {
 	Round    string   `arg:"" optional:"" help:"The round's number, as the log has it: the cycle. None for the newest that is over, 'next' for the next submission."`
-	Path     string   `required:"" placeholder:"DIR" help:"The directory of a miner or a validator, or the config.yaml in it."`
+	Path     string   `placeholder:"DIR" help:"The directory of a miner or a validator, or the config.yaml in it; none means the defaults."`
 	UID      string   `name:"uid" xor:"who" placeholder:"N" help:"Of the neuron whose submission it is; none for the directory's own."`
 	Hotkey   string   `xor:"who" placeholder:"ADDRESS" help:"Or its hotkey."`
 	Protocol string   `default:"connito" placeholder:"NAME" help:"The network's protocol (${default})."`
 	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of the file. May be given again."`
 	JSON     bool     `help:"Print JSON."`
+	settingFlags
 }
 
 // Help shows examples.
@@ -44,7 +45,8 @@ func (c WhyCommand) Run(ctx context.Context, t terminal) error {
 	if !ok {
 		return subnet.WithHint(fmt.Errorf("unknown protocol %q", c.Protocol), "run 'adit protocols' to list them")
 	}
-	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Set: c.Set}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})
+	c.remark(t)
+	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(c.settings(), c.Set...)}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})
 	if err != nil {
 		return fmt.Errorf("why: %w", err)
 	}

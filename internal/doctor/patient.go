@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Protocol subnet.Protocol
 	Path     string   // the run's directory, or its config.yaml; "" for the customary one
+	Root     string   // of the runs, "" for the customary one
 	Set      []string // settings that replace the file's, as key=value
 	Role     string   // that it is to play: see [subnet.Role]; "" for what its settings are for
 	Version  string   // of the program
@@ -104,7 +105,7 @@ type cast interface{ RoleName() string }
 
 // roleOf returns the role that the settings are for, a miner's if nobody says.
 func roleOf(o Options) string {
-	s, _ := node.ReadSettings(node.Options{Protocol: o.Protocol, Path: o.Path, Set: o.Set}, "") // what is wrong is found again
+	s, _ := node.ReadSettings(node.Options{Protocol: o.Protocol, Path: o.Path, Root: o.Root, Set: o.Set}, "") // what is wrong is found again
 	if c, ok := s.Config.(cast); ok {
 		return c.RoleName()
 	}

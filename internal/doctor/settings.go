@@ -28,7 +28,7 @@ func (p *patient) ofSettings() []Check {
 // settingsFile reads the settings. Values that cannot be are another check's
 // affair: all else can be looked at with them.
 func (p *patient) settingsFile(context.Context) subnet.Finding {
-	s, err := node.ReadSettings(node.Options{Protocol: p.o.Protocol, Path: p.o.Path, Set: p.o.Set}, p.role.Name)
+	s, err := node.ReadSettings(node.Options{Protocol: p.o.Protocol, Path: p.o.Path, Root: p.o.Root, Set: p.o.Set}, p.role.Name)
 	p.settings = s
 	if err != nil {
 		if s.Config == nil {

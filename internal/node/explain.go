@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"adit/internal/config"
 	"adit/internal/exchange"
 	"adit/internal/journal"
 	"adit/internal/subnet"
@@ -21,20 +20,16 @@ func Explain(ctx context.Context, o Options, what subnet.ExplainOptions) (subnet
 	if o.Protocol.Explain == nil {
 		return subnet.Explanation{}, fmt.Errorf("protocol %s does not tell what becomes of a round", o.Protocol.Name)
 	}
-	dir, file, err := config.ResolvePath(o.Path)
+	settings, err := ReadSettings(o, "")
 	if err != nil {
 		return subnet.Explanation{}, err
 	}
-	cfg := o.Protocol.NewConfig()
-	if err := config.Load(file, cfg, o.Set); err != nil {
-		return subnet.Explanation{}, err
-	}
-	services := cfg.Services()
+	services := settings.Config.Services()
 	me, err := watched(services)
 	if err != nil {
 		return subnet.Explanation{}, err
 	}
-	run, err := openScratch(dir)
+	run, err := openScratch(settings.Dir)
 	if err != nil {
 		return subnet.Explanation{}, err
 	}
@@ -47,7 +42,7 @@ func Explain(ctx context.Context, o Options, what subnet.ExplainOptions) (subnet
 	engine := &lazyEngine{services: services}
 	defer engine.Close()
 	return o.Protocol.Explain(ctx, subnet.Env{
-		NetUID: services.NetUID, Config: cfg, Signer: me, Chain: client.Subnet(services.NetUID, nil), Engine: engine, Dir: run,
+		NetUID: services.NetUID, Config: settings.Config, Signer: me, Chain: client.Subnet(services.NetUID, nil), Engine: engine, Dir: run,
 		Open: func(url string) (subnet.Store, error) {
 			return exchange.Open(url, exchange.Options{HubEndpoint: services.Hub, Token: os.Getenv(services.HubToken)})
 		},
