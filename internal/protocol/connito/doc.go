@@ -29,6 +29,9 @@
 // train.go, modelio.go and validator.go act on them, straight down. A deviation from
 // upstream begins with "Unlike upstream".
 //
+// What came of a submission is told by explain.go and, before the fact, foresee.go,
+// by these same functions; checks.go is what should be in order before a first round.
+//
 // What the owner tells, the lengths of the phases, who validates and which task is
 // worked on, is served in owner.go and asked for in asking.go and task.go. told.go
 // says from which block on an answer counts, and phases.go begins the rounds anew
