@@ -11,6 +11,7 @@ import (
 
 	"adit/internal/journal"
 	"adit/internal/subnet"
+	"adit/internal/subtensor"
 )
 
 func (p *patient) ofAxon() []Check {
@@ -37,14 +38,20 @@ func (p *patient) address(context.Context) subnet.Finding {
 	return subnet.Doubt("set chain.ip to the address under which others see this machine, or to none", "nobody outside can reach %s", a)
 }
 
-// local says whether an endpoint is on this machine.
+// local says whether an endpoint, which may be a network's name, is on this machine.
 func local(endpoint string) bool {
-	u, err := url.Parse(endpoint)
+	n, err := subtensor.ParseNetwork(endpoint)
 	if err != nil {
 		return false
 	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return slices.ContainsFunc(n.Endpoints, func(e string) bool {
+		u, err := url.Parse(e)
+		if err != nil {
+			return false
+		}
+		ip, err := netip.ParseAddr(u.Hostname())
+		return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	})
 }
 
 // port listens there for an instant.

@@ -180,3 +180,12 @@ func TestBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	for endpoint, want := range map[string]bool{"local": true, "ws://127.0.0.1:9944": true, "ws://[::1]:1": true, "finney": false, "wss://chain.example": false, "?": false} {
+		if got := local(endpoint); got != want {
+			t.Errorf("local(%q) = %v", endpoint, got)
+		}
+	}
+}
