@@ -118,7 +118,7 @@ Examples:
 func (c TrainCommand) Validate() error {
 	if c.mines() {
 		if c.Model != "" || len(c.Data) > 0 || c.Out != "" || c.Init || c.Resume {
-			return errors.New("--path and --hotkey_name train for a miner, whose directory says what; give either such or a MODEL")
+			return errors.New("--path and --hotkey_name train for a miner, whose directory says what; give one of those or a MODEL")
 		}
 		return nil
 	}

@@ -93,15 +93,15 @@ type Services struct {
 	Hub      string // URL of the model hub; "" for the public one
 	HubToken string // environment variable that holds the token
 
-	Model   string // directory of the base model: config.json, model.safetensors
-	Data    string // directory of the prepared text
-	SeqLen  int    // tokens in a training sequence
-	DType   string // of saved tensors: f32, f16 or bf16
+	Model  string // directory of the base model: config.json, model.safetensors
+	Data   string // directory of the prepared text
+	SeqLen int    // tokens in a training sequence
+	DType  string // of saved tensors: f32, f16 or bf16
 	// ExpertsPerToken is how many experts a token goes through; 0 for as many as
 	// the model's configuration says.
 	ExpertsPerToken int
 
-	Threads int    // 0 for as many as there are cores
+	Threads int // 0 for as many as there are cores
 
 	Axon netip.AddrPort // served on chain; the zero value for none
 }

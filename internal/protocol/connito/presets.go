@@ -39,8 +39,6 @@ type preset struct {
 	batch         int // learned from at once
 	accumulate    int
 	sequence      int
-	outerLR       float64
-	momentum      float64
 	repo          string
 	project       string
 	owner         string // URL of the phase service
