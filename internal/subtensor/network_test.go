@@ -113,6 +113,14 @@ func (c *chain) wait(b subnet.Block) {
 	}
 }
 
+// see waits until the client knows of a block that another has told of.
+func (c *chain) see(b subnet.Block) {
+	c.t.Helper()
+	if err := c.Wait(c.t.Context(), b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func (c *chain) view() *subtensor.View {
 	c.t.Helper()
 	v, err := c.At(c.t.Context(), subnet.Latest)

@@ -42,6 +42,7 @@ func TestTwoProgramsOneKey(t *testing.T) {
 	const each = 12
 	var mu sync.Mutex
 	places := map[string]bool{}
+	var newest subnet.Block
 	var wg sync.WaitGroup
 	refused := 0
 	for p, client := range two {
@@ -61,10 +62,12 @@ func TestTwoProgramsOneKey(t *testing.T) {
 					t.Errorf("two transfers are extrinsic %d of block %d", in.Index, in.Block)
 				}
 				places[place] = true
+				newest = max(newest, in.Block)
 			})
 		}
 	}
 	wg.Wait()
+	c.see(newest)
 	paid := 0
 	for p := range two {
 		for i := range each {
@@ -113,6 +116,7 @@ func TestTwoProgramsOneKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	c.see(last.Block)
 	got, err := c.view().Get(ctx, "SubtensorModule", "Weights", c.netuid, 1)
 	if err != nil || fmt.Sprint(got) != fmt.Sprintf("[[0 65535] [1 %d]]", want) {
 		t.Errorf("weights %v, %v; want %d for uid 1, as set last", got, err, want)

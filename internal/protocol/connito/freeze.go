@@ -210,16 +210,6 @@ func (v *validator) divide(ctx context.Context, f *frame, r *groupRound, g Group
 	return nil
 }
 
-// seed returns the seed of a round's evaluation, of the first expert group.
-func (v *validator) seed(ctx context.Context, cycle uint64) (string, error) {
-	f, err := v.frame(ctx, cycle)
-	if err != nil {
-		return "", err
-	}
-	judges, _ := v.judges(f, v.cfg.Task.Groups[0].ID)
-	return v.seedBy(ctx, judges, cycle)
-}
-
 // seedBy returns the seed, given the validators of the group.
 func (v *validator) seedBy(ctx context.Context, judges []Judge, cycle uint64) (string, error) {
 	if v.rules.Seed == SeedFromBlock {

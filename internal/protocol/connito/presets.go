@@ -39,6 +39,7 @@ type preset struct {
 	batch         int // learned from at once
 	accumulate    int
 	sequence      int
+	judged        int // sequences by which a submission is
 	repo          string
 	project       string
 	owner         string // URL of the phase service
@@ -52,19 +53,19 @@ const ownerURL = "https://cycle-api.connito.ai:443"
 // one machine.
 var presets = []preset{
 	{rules: "g0", netuid: 348, network: "test", ip: "0.0.0.0", model: "Qwen/Qwen3-Next-80B-A3B-Thinking", group: "exp_math", precision: "fp16-mixed",
-		lr: 2e-5, warmup: 600, total: 88000, topk: 1, keep: 5, batch: 1, accumulate: 4, sequence: 1024, repo: "co", project: "test-moe", format: subnet.Torch, owner: "http://localhost:7000"},
+		lr: 2e-5, warmup: 600, total: 88000, topk: 1, keep: 5, batch: 1, accumulate: 4, sequence: 1024, judged: 51, repo: "co", project: "test-moe", format: subnet.Torch, owner: "http://localhost:7000"},
 	{rules: "g1", netuid: 42, network: "wss://entrypoint-finney.opentensor.ai:443", ip: "0.0.0.0", model: "Qwen/Qwen3-VL-30B-Instruct", group: "0", precision: "fp16-mixed",
-		lr: 3e-5, warmup: 100, total: 500, steps: 500, topk: 0, keep: 3, batch: 4, accumulate: 4, sequence: 4096, repo: "co", project: "blockzero-miner", format: subnet.Torch},
+		lr: 3e-5, warmup: 100, total: 500, steps: 500, topk: 0, keep: 3, batch: 4, accumulate: 4, sequence: 4096, judged: 51, repo: "co", project: "blockzero-miner", format: subnet.Torch},
 	{rules: "g2-472", netuid: 102, network: "archive", lite: "finney", ip: "0.0.0.0", model: "deepseek-ai/DeepSeek-V2-Lite", group: "exp_math", precision: "fp16-mixed",
-		lr: 1e-5, total: 88000, topk: 1, keep: 2, batch: 1, accumulate: 4, sequence: 4096, repo: "co", project: "test-moe", format: subnet.Torch, owner: ownerURL},
+		lr: 1e-5, total: 88000, topk: 1, keep: 2, batch: 1, accumulate: 4, sequence: 4096, judged: 51, repo: "co", project: "test-moe", format: subnet.Torch, owner: ownerURL},
 	{rules: "g2", netuid: 102, network: "archive", lite: "finney", ip: "0.0.0.0", model: "deepseek-ai/DeepSeek-V2-Lite", group: "exp_math", precision: "fp16-mixed",
-		lr: 1e-5, total: 88000, topk: 1, keep: 2, batch: 1, accumulate: 4, sequence: 4096, repo: "co", project: "test-moe", format: subnet.Torch, owner: ownerURL},
+		lr: 1e-5, total: 88000, topk: 1, keep: 2, batch: 1, accumulate: 4, sequence: 4096, judged: 51, repo: "co", project: "test-moe", format: subnet.Torch, owner: ownerURL},
 	{rules: "g3", netuid: 102, network: "archive", lite: "finney", ip: "0.0.0.0", model: "deepseek-ai/DeepSeek-V2-Lite", group: "exp_math", precision: "fp16-mixed",
-		lr: 1e-5, total: 88000, topk: 1, keep: 2, batch: 1, accumulate: 4, sequence: 4096, repo: "co", project: "test-moe", format: subnet.Torch, owner: ownerURL},
+		lr: 1e-5, total: 88000, topk: 1, keep: 2, batch: 1, accumulate: 4, sequence: 4096, judged: 51, repo: "co", project: "test-moe", format: subnet.Torch, owner: ownerURL},
 	{rules: "g4", netuid: 102, network: "archive", lite: "finney", ip: "0.0.0.0", model: "deepseek-ai/DeepSeek-V2-Lite", group: "exp_nemotron_c4", precision: "fp16-mixed",
-		lr: 1e-4, total: 88000, topk: 6, keep: 2, batch: 1, accumulate: 4, sequence: 1024, repo: "co", project: "test-moe", format: subnet.Safetensors, owner: ownerURL},
+		lr: 1e-4, total: 88000, topk: 6, keep: 2, batch: 1, accumulate: 4, sequence: 1024, judged: 51, repo: "co", project: "test-moe", format: subnet.Safetensors, owner: ownerURL},
 	{rules: "local", netuid: 1, network: "local", precision: "fp32",
-		lr: 2e-3, warmup: 5, total: 88000, keep: 2, batch: 8, accumulate: 1, sequence: 128, repo: "co", project: "test-moe", format: subnet.Safetensors},
+		lr: 2e-3, warmup: 5, total: 88000, keep: 2, batch: 8, accumulate: 1, sequence: 128, judged: 64, repo: "co", project: "test-moe", format: subnet.Safetensors},
 }
 
 // NewConfig returns the defaults of a miner of [Local].
@@ -114,7 +115,7 @@ func defaults(rules, role string) *Config {
 	c.Task.Exp.Data.BatchSize, c.Task.Exp.Data.PerDeviceTrainBatchSize, c.Task.Exp.Data.SequenceLength = 4, p.batch, p.sequence
 	c.LocalPar.GradientAccumulationSteps, c.LocalPar.GlobalOptInterval = p.accumulate, 100
 	c.Evaluation.PerMinerDownloadTimeoutSec, c.Evaluation.PerMinerEvalTimeoutSec = 180, 300
-	c.Evaluation.Sequences, c.Evaluation.ReportSequences, c.Evaluation.TopKMinersMerged = 128, 256, 1
+	c.Evaluation.Sequences, c.Evaluation.ReportSequences, c.Evaluation.TopKMinersMerged = p.judged, 128, 1
 	if r, ok := generation(rules); ok {
 		c.take(r)
 	}
