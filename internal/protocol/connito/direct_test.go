@@ -159,9 +159,7 @@ func TestSubmitJob(t *testing.T) {
 		t.Fatal("a lost answer went unnoticed")
 	}
 	sc.miner.HTTP = good
-	sc.stage.mu.Lock()
-	sc.head = sc.miner.rules.Schedule.Start(sc.cycle, Submission) + 2
-	sc.stage.mu.Unlock()
+	sc.jump(sc.miner.rules.Schedule.Start(sc.cycle, Submission) + 2)
 	for range 2 {
 		if err := sc.miner.submitJob(t.Context(), sc.cycle); err != nil {
 			t.Error(err)
@@ -243,7 +241,7 @@ func TestDocs(t *testing.T) {
 	if status, _, _ := sc.get(t, "/health", nil); status != 401 {
 		t.Errorf("without a token: %d", status)
 	}
-	want := toJSON(docsHealth{"ok", true, sc.head, "Submit"})
+	want := toJSON(docsHealth{"ok", true, sc.height(), "Submit"})
 	if status, _, text := sc.get(t, "/health", nil, auth...); status != 200 || strings.TrimSpace(text) != want {
 		t.Errorf("health %d %s, want %s", status, text, want)
 	}
@@ -279,7 +277,7 @@ func TestDocs(t *testing.T) {
 	defer files.Close()
 	fetched := make(chan error, 1)
 	sc.server.onAddress(func(sub docsSubmit, d doorway) { fetched <- sc.server.fetchSubmitted(t.Context(), sub, d) })
-	block := uint64(sc.head)
+	block := uint64(sc.height())
 	sub := docsSubmit{Hotkey: sc.miner.me, Group: &sc.group.ID, URL: files.URL + "/checkpoint_1_2_group0.pt", Block: &block}
 	sig, err := sc.miner.Signer.Sign(t.Context(), docsMessage(sub))
 	if err != nil {
@@ -292,7 +290,7 @@ func TestDocs(t *testing.T) {
 		t.Errorf("another address: %+v, %v", answer, err)
 	}
 	answer, err := sc.miner.postAddress(t.Context(), sc.at, sub)
-	eta := sc.validator.rules.Schedule.End(sc.cycle, Submission) + 1 - sc.head
+	eta := sc.validator.rules.Schedule.End(sc.cycle, Submission) + 1 - sc.height()
 	if err != nil || answer.Status != 200 || strings.TrimSpace(answer.Text) != toJSON(docsAccepted{"accepted", eta}) {
 		t.Fatalf("submission: %+v, %v", answer, err)
 	}

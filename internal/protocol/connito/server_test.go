@@ -48,6 +48,19 @@ func (s *stage) Head(context.Context) (subnet.Block, error) {
 	return s.head, nil
 }
 
+// height returns the head, and jump makes it another.
+func (s *stage) height() subnet.Block {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head
+}
+
+func (s *stage) jump(head subnet.Block) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.head = head
+}
+
 // Wait lets time pass: it brings the block about, if it is near.
 func (s *stage) Wait(ctx context.Context, b subnet.Block) error {
 	s.mu.Lock()
@@ -185,7 +198,7 @@ func begin(t testing.TB, rules Rules) *scene {
 		{Hotkey: v, Block: one - 1, Fields: []string{rules.validatorCommit(Commit{Hash: sc.sub.Hash, Group: &sc.group.ID, Version: &sc.sub.Version, Seed: new(uint64)})}},
 		{Hotkey: m, Block: one, Fields: []string{toJSON(both)}},
 	}
-	sc.head = s.Start(sc.cycle, Submission) + 1
+	sc.jump(s.Start(sc.cycle, Submission) + 1)
 	return sc
 }
 
@@ -379,7 +392,7 @@ func (sc *scene) form(t testing.TB, req submitRequest, data []byte) (string, []b
 // request returns a good submission.
 func (sc *scene) request(t testing.TB, hash string) submitRequest {
 	t.Helper()
-	req, msg, err := sc.miner.rules.sealed(sc.validator.me, sc.miner.me, sc.head, hash, "model_expgroup_0.pt")
+	req, msg, err := sc.miner.rules.sealed(sc.validator.me, sc.miner.me, sc.height(), hash, "model_expgroup_0.pt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +421,7 @@ func TestSubmitCheckpoint(t *testing.T) {
 	sc := begin(t, G2).open(t)
 	nobody := func(*submitRequest) {}
 	sum := sha256.Sum256(sc.shard)
-	want := toJSON(stored{"ok", fmt.Sprintf("miner_submission/hotkey_%s_block_%d.pt", sc.miner.me, sc.head), int64(len(sc.shard)), hex.EncodeToString(sum[:])})
+	want := toJSON(stored{"ok", fmt.Sprintf("miner_submission/hotkey_%s_block_%d.pt", sc.miner.me, sc.height()), int64(len(sc.shard)), hex.EncodeToString(sum[:])})
 	wrong := bytes.Clone(sc.shard)
 	wrong[len(wrong)/2] ^= 1
 	for _, tt := range []struct {
@@ -429,7 +442,7 @@ func TestSubmitCheckpoint(t *testing.T) {
 		{"no block", sc.shard, func(r *submitRequest) { r.OriginBlock = 0 }, 400, ""},
 		{"no signature", sc.shard, func(r *submitRequest) { r.Signature = "" }, 422, ""},
 		{"good", sc.shard, nobody, 200, want},
-		{"twice", sc.shard, nobody, 409, fmt.Sprintf("%s (miner=%s, block=%d)", textTwice, sc.miner.me, sc.head)},
+		{"twice", sc.shard, nobody, 409, fmt.Sprintf("%s (miner=%s, block=%d)", textTwice, sc.miner.me, sc.height())},
 	} {
 		req := sc.request(t, sc.sub.Hash)
 		tt.change(&req)
@@ -475,9 +488,7 @@ func TestSubmitLimits(t *testing.T) {
 	if status, _, got := sc.ask(t, r); status != 400 || got != `{"detail":"There was an error parsing the body"}` {
 		t.Errorf("no end: %d %s", status, got)
 	}
-	sc.stage.mu.Lock()
-	sc.head = 0
-	sc.stage.mu.Unlock()
+	sc.jump(0)
 	if status, got := sc.submit(t, sc.request(t, sc.sub.Hash), sc.shard); status != 409 || !strings.Contains(got, textWrongPhase) {
 		t.Errorf("in another phase: %d %s", status, got)
 	}
@@ -517,7 +528,7 @@ func TestOldServer(t *testing.T) {
 	sc := begin(t, G0)
 	sc.validator.cfg.Chain.ServerLax = []string{"upstream"}
 	sc.open(t)
-	sc.head = 3 // in no phase for it
+	sc.jump(3) // in no phase for it
 	form := sc.fields(t)
 	form.Set("signature", "x")
 	if status, _, _ := sc.get(t, "/get-checkpoint", form); status != 200 {
