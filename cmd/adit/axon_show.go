@@ -62,14 +62,8 @@ func (c AxonShowCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer client.Close()
-	neurons, err := v.NeuronsLite(ctx, n)
+	neurons, err := neuronsNamed(ctx, v, n, c.Neurons)
 	if err != nil {
-		return err
-	}
-	if len(neurons) == 0 {
-		return noSubnet(n)
-	}
-	if neurons, err = amongNeurons(neurons, c.Neurons, n); err != nil {
 		return err
 	}
 	serving, err := v.Serving(ctx, n)
@@ -107,8 +101,16 @@ func (c AxonShowCommand) Run(ctx context.Context, t terminal) error {
 	return printTable(t, table)
 }
 
-// amongNeurons returns those that are named by uid or hotkey, or all.
-func amongNeurons(all []subtensor.NeuronLite, names []string, n subnet.NetUID) ([]subtensor.NeuronLite, error) {
+// neuronsNamed returns the neurons of a subnet that are named by uid or hotkey, or
+// all.
+func neuronsNamed(ctx context.Context, v *subtensor.View, n subnet.NetUID, names []string) ([]subtensor.NeuronLite, error) {
+	all, err := v.NeuronsLite(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, noSubnet(n)
+	}
 	if len(names) == 0 {
 		return all, nil
 	}

@@ -104,14 +104,7 @@ func (c CommitmentGetCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer client.Close()
-	neurons, err := v.NeuronsLite(ctx, n)
-	if err != nil {
-		return err
-	}
-	if len(neurons) == 0 {
-		return noSubnet(n)
-	}
-	chosen, err := amongNeurons(neurons, c.Hotkeys, n)
+	chosen, err := neuronsNamed(ctx, v, n, c.Hotkeys)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,17 @@ func (f ownerFlags) open(ctx context.Context) (*owner, error) {
 	return o, err
 }
 
+// openFor is open for what is about a hotkey, which it looks for first: that needs
+// no chain.
+func (f ownerFlags) openFor(ctx context.Context, h holderFlag) (*owner, subtensor.Account, error) {
+	hotkey, err := f.hotkeyNamed(h.Hotkey)
+	if err != nil {
+		return nil, hotkey, err
+	}
+	o, err := f.open(ctx)
+	return o, hotkey, err
+}
+
 // all returns what an account can spend but for its existential deposit and for
 // what a call costs, in RAO.
 func (f ownerFlags) all(ctx context.Context, o *owner, k subtensor.Call) (uint64, error) {

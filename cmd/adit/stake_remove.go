@@ -152,15 +152,11 @@ func (c StakeRemoveCommand) everywhere(ctx context.Context, t terminal) error {
 	if c.UID != nil {
 		return subnet.WithHint(errors.New("a uid names a hotkey on one subnet, and all of them are meant"), "--hotkey takes a name or an address")
 	}
-	o, err := c.open(ctx)
+	o, hotkey, err := c.openFor(ctx, c.holderFlag)
 	if err != nil {
 		return err
 	}
 	defer o.client.Close()
-	hotkey, err := c.hotkeyNamed(c.Hotkey)
-	if err != nil {
-		return err
-	}
 	result := unstaked{Hotkey: keys.Address(hotkey), Coldkey: keys.Address(o.who), Subnets: []unstakedFrom{}}
 	d := deal{signer: o.files, title: "unstake everything", stake: true, call: subtensor.UnstakeAll(hotkey), told: [][2]string{{"hotkey", shownHotkey(c.holderFlag, hotkey)}}}
 	brings := "TAO"

@@ -93,15 +93,11 @@ Examples:
 
 // Run sets it.
 func (c StakeTakeSetCommand) Run(ctx context.Context, t terminal) error {
-	o, err := c.open(ctx)
+	o, hotkey, err := c.openFor(ctx, c.holderFlag)
 	if err != nil {
 		return err
 	}
 	defer o.client.Close()
-	hotkey, err := c.hotkeyNamed(c.Hotkey)
-	if err != nil {
-		return err
-	}
 	if err := o.owns(ctx, hotkey); err != nil {
 		return err
 	}

@@ -49,15 +49,11 @@ type created struct {
 
 // Run creates it.
 func (c SubnetCreateCommand) Run(ctx context.Context, t terminal) error {
-	o, err := c.open(ctx)
+	o, hotkey, err := c.openFor(ctx, c.holderFlag)
 	if err != nil {
 		return err
 	}
 	defer o.client.Close()
-	hotkey, err := c.hotkeyNamed(c.Hotkey)
-	if err != nil {
-		return err
-	}
 	if of, known, err := o.Owner(ctx, hotkey); err != nil || known && of != o.who {
 		if err == nil {
 			err = subnet.WithHint(fmt.Errorf("the hotkey %s belongs to another coldkey, %s", keys.Address(hotkey), keys.Address(of)), "take another hotkey, or that wallet")

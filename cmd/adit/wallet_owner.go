@@ -36,15 +36,11 @@ type owned struct {
 
 // Run associates it.
 func (c WalletAssociateHotkeyCommand) Run(ctx context.Context, t terminal) error {
-	o, err := c.open(ctx)
+	o, hotkey, err := c.openFor(ctx, c.holderFlag)
 	if err != nil {
 		return err
 	}
 	defer o.client.Close()
-	hotkey, err := c.hotkeyNamed(c.Hotkey)
-	if err != nil {
-		return err
-	}
 	result := owned{Hotkey: keys.Address(hotkey), Coldkey: keys.Address(o.who)}
 	of, known, err := o.Owner(ctx, hotkey)
 	switch {
@@ -104,15 +100,11 @@ func (c WalletSwapHotkeyCommand) Run(ctx context.Context, t terminal) error {
 	if c.Netuid == nil && !c.AllNetuids {
 		return subnet.WithHint(errors.New("on which subnet is it to be swapped?"), "--netuid tells, or --all-netuids")
 	}
-	o, err := c.open(ctx)
+	o, old, err := c.openFor(ctx, c.holderFlag)
 	if err != nil {
 		return err
 	}
 	defer o.client.Close()
-	old, err := c.hotkeyNamed(c.Hotkey)
-	if err != nil {
-		return err
-	}
 	now, err := c.hotkeyNamed(c.New)
 	if err != nil {
 		return err

@@ -95,6 +95,11 @@ func errNoSwap(who string) error {
 	return subnet.WithHint(fmt.Errorf("%s has announced no other coldkey", who), "'adit wallet swap-coldkey announce' does; --wallet-name tells which wallet is meant")
 }
 
+// errDisputed says that a swap was disputed.
+func errDisputed() error {
+	return subnet.WithHint(errors.New("the swap of this coldkey is disputed"), "only the chain's root can help now")
+}
+
 // WalletSwapStatusCommand tells what is announced.
 type WalletSwapStatusCommand struct {
 	coldkeyFlags
@@ -181,7 +186,7 @@ func (c WalletSwapAnnounceCommand) Run(ctx context.Context, t terminal) error {
 	case now == o.who:
 		return subnet.WithHint(errors.New("the new coldkey is the old one"), "'adit wallet new-coldkey' makes another")
 	case s.Disputed:
-		return subnet.WithHint(errors.New("the swap of this coldkey is disputed"), "only the chain's root can help now")
+		return errDisputed()
 	case s.Announced && s.Block+1 < s.Clear:
 		return subnet.WithHint(errors.New("another coldkey is announced already"), "it may be replaced "+s.when(s.Clear))
 	}
@@ -256,7 +261,7 @@ func (c WalletSwapExecuteCommand) Run(ctx context.Context, t terminal) error {
 	case !s.Announced:
 		return errNoSwap(s.Coldkey)
 	case s.Disputed:
-		return subnet.WithHint(errors.New("the swap of this coldkey is disputed"), "only the chain's root can help now")
+		return errDisputed()
 	case !announced.Is(now):
 		return subnet.WithHint(fmt.Errorf("%s is not the coldkey that was announced", keys.Address(now)), "--new-coldkey names the one that was")
 	case s.Block+1 < s.From:
@@ -329,7 +334,7 @@ func (c WalletSwapClearCommand) Run(ctx context.Context, t terminal) error {
 	case !s.Announced:
 		return errNoSwap(s.Coldkey)
 	case s.Disputed:
-		return subnet.WithHint(errors.New("the swap of this coldkey is disputed"), "only the chain's root can help now")
+		return errDisputed()
 	case s.Block+1 < s.Clear:
 		return subnet.WithHint(errors.New("it is too early to take it back"), "it may be done "+s.when(s.Clear))
 	}
