@@ -19,11 +19,13 @@ import (
 // An endpointFlag says which node is meant, in the commands that are about one
 // node and not about a chain.
 type endpointFlag struct {
-	Endpoint string `aliases:"subtensor.chain_endpoint,chain-endpoint,chain_endpoint,network" env:"BT_SUBTENSOR_CHAIN_ENDPOINT" default:"ws://127.0.0.1:9944" placeholder:"URL" help:"The node."`
+	Endpoint string `aliases:"subtensor.chain_endpoint,chain-endpoint,chain_endpoint,network" env:"BT_SUBTENSOR_CHAIN_ENDPOINT" default:"ws://127.0.0.1:9944" placeholder:"NAME|URL" help:"The node."`
 }
 
+func (e endpointFlag) network() networkFlags { return networkFlags{Network: []string{e.Endpoint}} }
+
 func (e endpointFlag) dial(ctx context.Context) (*subtensor.Client, error) {
-	return subtensor.Dial(ctx, subtensor.Options{Endpoints: []string{e.Endpoint}})
+	return e.network().dial(ctx)
 }
 
 // ChainBlocksCommand shows blocks.
@@ -179,11 +181,15 @@ Examples:
 
 // Run makes the blocks.
 func (c ChainAdvanceCommand) Run(ctx context.Context, t terminal) error {
-	var hash string
-	if err := chainnode.Ask(ctx, c.Endpoint, &hash, "engine_createBlocks", c.Blocks); err != nil {
+	n, err := c.network().network()
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(t.out, hash)
+	var hash string
+	if err := chainnode.Ask(ctx, n.Endpoints[0], &hash, "engine_createBlocks", c.Blocks); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, hash)
 	return err
 }
 
