@@ -83,8 +83,12 @@ func (s *server) model(w http.ResponseWriter, r *http.Request, full bool, group 
 	return s.send(w, r, name, docsShardFile(max(group, 0), newest.version, s.rules.Formats[0]), slog.String("hotkey", string(who)))
 }
 
-// sha256Of returns the sha256 of a file, which is read once.
+// sha256Of returns the sha256 of a file, which is read once, unless it was noted
+// when the file was written.
 func (s *server) sha256Of(ctx context.Context, name string) (string, error) {
+	if sum, ok := s.knownSum(name); ok {
+		return sum.SHA256, nil
+	}
 	s.mu.Lock()
 	sum, ok := s.sums[name]
 	s.mu.Unlock()

@@ -8,40 +8,13 @@ import (
 	"adit/internal/subnet"
 )
 
-// A recordedRound is what an explanation reads of a validator's record of a round,
-// rounds/<id>.json.
-type recordedRound struct {
-	ID     uint64 `json:"round_id"`
-	Cycle  uint64 `json:"cycle"`
-	Closed bool   `json:"closed"`
-	Groups []struct {
-		Group    int             `json:"expert_group"`
-		Baseline *float64        `json:"baseline_loss"`
-		A        []subnet.UID    `json:"validation_group_a"`
-		B        []subnet.UID    `json:"validation_group_b"`
-		C        []subnet.UID    `json:"validation_group_c"`
-		Miners   []recordedMiner `json:"miners"`
-	} `json:"groups"`
-}
-
-type recordedMiner struct {
-	UID     subnet.UID    `json:"uid"`
-	Hotkey  subnet.Hotkey `json:"hotkey"`
-	State   string        `json:"state"`
-	Loss    float64       `json:"val_loss"`
-	Points  float64       `json:"points"`
-	Reason  string        `json:"reason"`
-	Why     Why           `json:"gates"`
-	Weights Why           `json:"weight_gates"`
-}
-
 // recorded takes the gates from a validator's own record of the round, where there
 // is one: it knows what no other neuron can. It returns false in a directory that
 // has none.
 func (a *account) recorded() (bool, error) {
-	name := fmt.Sprintf("rounds/%d.json", a.rules.roundID(a.cycle))
-	var r recordedRound
-	if err := a.readJSON(name, &r); errors.Is(err, subnet.ErrNotFound) {
+	name := roundFile(a.rules.roundID(a.cycle))
+	r, err := a.loadRound(a.cycle)
+	if errors.Is(err, subnet.ErrNotFound) {
 		return false, nil
 	} else if err != nil {
 		return false, err
@@ -51,7 +24,7 @@ func (a *account) recorded() (bool, error) {
 	}
 	a.Text += ", as this validator recorded it in " + name
 	for _, g := range r.Groups {
-		i := slices.IndexFunc(g.Miners, func(m recordedMiner) bool { return m.UID == a.miner.UID && m.Hotkey == a.Hotkey })
+		i := slices.IndexFunc(g.Miners, func(m *minerRound) bool { return m.UID == a.miner.UID && m.Hotkey == a.Hotkey })
 		if i < 0 {
 			continue
 		}

@@ -283,13 +283,13 @@ func (v *validator) save(r *round) error {
 }
 
 // loadRound reads the round of a cycle.
-func (v *validator) loadRound(cycle uint64) (*round, error) {
-	name := roundFile(v.rules.roundID(cycle))
-	data, err := v.read(name)
+func (n *neuron) loadRound(cycle uint64) (*round, error) {
+	name := roundFile(n.rules.roundID(cycle))
+	data, err := n.read(name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := v.rules.parseRound(data)
+	r, err := n.rules.parseRound(data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
