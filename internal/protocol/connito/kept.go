@@ -31,6 +31,9 @@ func (n *neuron) keepSubmission(ctx context.Context, cycle uint64) (submission, 
 			return submission{}, err
 		}
 		best, state := n.best(own)
+		if best.name == "" && len(own) > 0 && try < tries {
+			continue // all that were listed have been pruned since, for a newer one
+		}
 		if best.name == "" || !n.rules.versionFits(best.version, cycle) {
 			return submission{}, nil
 		}
