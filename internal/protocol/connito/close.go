@@ -59,6 +59,7 @@ func (v *validator) close(r *round) error {
 		return err
 	}
 	r.Closed = true
+	v.stage(r.Cycle, stageScored)
 	return v.save(r)
 }
 
@@ -68,9 +69,15 @@ func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
 	if e.Refused != "" {
 		loss = 0
 	}
-	v.say("score", "scored", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
+	attrs := []slog.Attr{
+		slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.String("hotkey", string(e.Hotkey)), slog.Int("group", e.Group),
 		slog.Float64("loss", finite(loss)), slog.Float64("baseline", finite(baseline)), slog.Float64("score", e.Points), slog.String("reason", e.Reason), slog.String("hash", e.Hash),
-		slog.Int("status", int(e.Why.Status())), slog.String("gate", e.Why.gate()))
+		slog.Int("status", int(e.Why.Status())), slog.String("gate", e.Why.gate()),
+	}
+	if e.Why.Status() != EvalOK {
+		attrs = append(attrs, slog.Int("failures", 1))
+	}
+	v.say("score", "scored", attrs...)
 	v.note("gates", "gates of a submission", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Any("gates", e.Why))
 }
 
@@ -172,5 +179,6 @@ func (v *validator) submitWeights(ctx context.Context, cycle uint64, weights []s
 	for _, w := range weights {
 		v.note("weight", "weight", slog.Uint64("uid", uint64(w.UID)), slog.Float64("weight", w.Value))
 	}
+	v.stage(cycle, stageWeighed)
 	v.say("weights", "weights set", slog.Uint64("cycle", cycle), slog.Any("weights", weights))
 }

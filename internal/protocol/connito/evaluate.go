@@ -42,7 +42,7 @@ func (v *validator) evaluateAll(ctx context.Context, r *round, g *groupRound, li
 			break
 		}
 	}
-	v.note("evaluating", "evaluated all", slog.Uint64("cycle", r.Cycle), slog.Int("active", 0))
+	v.note("evaluating", "evaluated all", slog.Uint64("cycle", r.Cycle), slog.Int("active", 0), slog.Int("pending", r.pending()))
 	return ctx.Err()
 }
 
@@ -132,7 +132,7 @@ func (v *validator) pass(ctx context.Context, r *round, g *groupRound, group Gro
 		var why Why
 		var loss subnet.Loss
 		if a.err == nil {
-			v.note("evaluating", "evaluating", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(a.miner.UID)), slog.Int("active", 1))
+			v.note("evaluating", "evaluating", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(a.miner.UID)), slog.Int("active", 1), slog.Int("pending", r.pending()))
 			loss, a.err = v.measure(ctx, g, a.miner.UID, a.file)
 		}
 		switch {

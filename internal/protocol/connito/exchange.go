@@ -109,7 +109,9 @@ func (v *validator) exchange(ctx context.Context, cycle uint64, g Group, global 
 	if len(m.peers) == 0 || !named {
 		return alone()
 	}
-	return m.run(ctx, own)
+	gradient, who, err := m.run(ctx, own)
+	m.sayAveraging(who, err)
+	return gradient, who, err
 }
 
 func (m *gathering) run(ctx context.Context, own Gradient) (Gradient, []subnet.Hotkey, error) {

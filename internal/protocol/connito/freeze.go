@@ -26,6 +26,7 @@ func (v *validator) frozen(ctx context.Context, cycle uint64) (*round, error) {
 	if r, err = v.freeze(ctx, cycle); err != nil {
 		return nil, err
 	}
+	v.stage(cycle, stageFrozen)
 	v.say("frozen", "Round frozen", slog.Uint64("cycle", cycle), slog.Uint64("round_id", r.ID), slog.Int("groups", len(r.Groups)))
 	return r, v.save(r)
 }
@@ -153,6 +154,7 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) (*round, error) {
 		if err := v.writeBytes(cohortFile, v.cohort.encode()); err != nil {
 			return nil, fmt.Errorf("save %s: %w", cohortFile, err)
 		}
+		v.note("cohort-made", "groups of miners", slog.Uint64("cycle", cycle), slog.Uint64("cohort_epoch", v.cohort.Epoch))
 	}
 	return r, nil
 }

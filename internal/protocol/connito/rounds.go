@@ -102,6 +102,19 @@ func (r Rules) parseRound(data []byte) (*round, error) {
 	return &got, nil
 }
 
+// pending returns how many miners of the round are still to be evaluated.
+func (r *round) pending() int {
+	left := 0
+	for _, g := range r.Groups {
+		for _, m := range g.Miners {
+			if m.State == statePending {
+				left++
+			}
+		}
+	}
+	return left
+}
+
 // group returns the round of an expert group, or nil.
 func (r *round) group(id int) *groupRound {
 	for _, g := range r.Groups {

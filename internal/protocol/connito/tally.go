@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"adit/internal/subnet"
@@ -86,6 +87,54 @@ func roundAttrs(version, cycle uint64, g Group, baseline float64, entries []Entr
 		attrs = append(attrs, slog.Float64("score_std", math.Sqrt(max(0, squares/n-sum/n*sum/n))))
 	}
 	return attrs
+}
+
+// The steps of a round's life, as they are shown: upstream has numbers for them, and
+// says nowhere which is which.
+const (
+	stageFrozen = iota + 1
+	stageEvaluated
+	stageScored
+	stageMade
+	stagePublished
+	stageWeighed
+)
+
+// stage tells how far a round has come.
+func (v *validator) stage(cycle uint64, step int) {
+	v.note("stage", "round goes on", slog.Uint64("cycle", cycle), slog.Int("lifecycle_step", step))
+}
+
+// paused tells whether what is not in the foreground has to wait. One pass both
+// downloads and evaluates, which are two workers upstream.
+func (v *validator) paused(yes bool) {
+	wait := 0
+	if yes {
+		wait = 1
+	}
+	for _, worker := range []string{"download", "eval"} {
+		v.note("background", "background", slog.String("worker", worker), slog.Int("paused", wait))
+	}
+}
+
+// sayAveraging tells what a merge with other validators came to, in upstream's
+// words: success if somebody else's part is in it, timeout if nobody else's came in
+// time.
+func (m *gathering) sayAveraging(who []subnet.Hotkey, err error) {
+	came := "timeout"
+	switch {
+	case err != nil:
+		came = "error"
+	case slices.ContainsFunc(who, func(h subnet.Hotkey) bool { return h != m.me }):
+		came = "success"
+	}
+	for _, status := range []string{"success", "timeout", "error"} {
+		happened := 0
+		if status == came {
+			happened = 1
+		}
+		m.note("averaging", "averaging", slog.Uint64("cycle", m.cycle), slog.String("averaging_status", status), slog.Int("happened", happened))
+	}
 }
 
 // outcome is what is shown of a miner's part in a cycle, in the words of

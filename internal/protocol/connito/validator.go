@@ -57,6 +57,7 @@ func (v *validator) rounds(ctx context.Context) error {
 	if err := v.introduce(ctx, pos); err != nil && ctx.Err() == nil {
 		v.warn("introduce", "could not say on chain who this is", err)
 	}
+	v.note("info", "validator", slog.Int("here", 1), slog.String("hotkey", string(v.me)), slog.String("rules", v.rules.Name), slog.Int("expert_group", v.cfg.Task.Groups[0].ID))
 	v.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", v.rules.PhaseName(pos.Phase)))
 	for cycle := pos.Cycle; ; cycle++ {
 		if err := v.cycle(ctx, cycle); ctx.Err() != nil {
@@ -138,6 +139,8 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 		}
 	}
 
+	v.stage(cycle, stageEvaluated)
+
 	// Validate: scores and weights, where the generation does not leave them to the
 	// next cycle.
 	if !v.rules.LateWeights {
@@ -152,6 +155,7 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 		if err := v.makeNext(ctx, r, next); err != nil {
 			return fmt.Errorf("make the next baseline: %w", err)
 		}
+		v.stage(cycle, stageMade)
 	}
 
 	if !v.rules.LateWeights {
@@ -168,7 +172,9 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 		}
 		measured <- err
 	}()
-	err = v.announce(ctx, r, next)
+	if err = v.announce(ctx, r, next); err == nil {
+		v.stage(cycle, stagePublished)
+	}
 	return errors.Join(err, <-measured)
 }
 
@@ -203,6 +209,8 @@ func (v *validator) makeNext(ctx context.Context, r *round, next place) error {
 
 // background evaluates what the foreground did not, until the end of a block.
 func (v *validator) background(ctx context.Context, r *round, end subnet.Block) error {
+	v.paused(false)
+	defer v.paused(true)
 	for _, g := range r.Groups {
 		list := slices.Concat(g.Foreground, g.Background) // a foreground that was cut short comes first
 		if err := v.evaluateAll(ctx, r, g, list, end); err != nil {
