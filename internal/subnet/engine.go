@@ -45,24 +45,54 @@ const (
 // Experts lists, for each layer, the original numbers of routed experts.
 type Experts map[int][]int
 
+// A Param is one named tensor of a model.
+type Param struct {
+	Name  string
+	Shape []int
+}
+
+// Len returns how many numbers it has.
+func (p Param) Len() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+// A Sequence is text that is learned from, or evaluated on: Targets[i] is what
+// should follow Tokens[i], or negative where nothing is counted. It may be
+// shorter than the engine's own.
+type Sequence struct{ Tokens, Targets []int32 }
+
 // TrainOptions says what to train, on what, and how. The schedule is a linear
-// warmup to LR and half a cosine down to nought.
+// warmup to LR and half a cosine down to nought, unless Rate says otherwise.
 type TrainOptions struct {
-	Params      func(name string) bool // which parameters are trained
-	Domain      int                    // whose text
-	Seed        string                 // which order of it
-	Batch       int                    // sequences that are learned from at once
-	Accumulate  int                    // such batches per optimizer step; 0 is 1
-	Precision   string                 // fp32, fp16-mixed or bf16-mixed; "" is fp32
+	Params func(name string) bool // which parameters are trained
+	Domain int                    // whose text
+	Seed   string                 // which order of it
+	// Feed returns the next batch, of as many sequences as it likes, instead of
+	// Batch of the engine's own text. It is called when the batch is needed and
+	// not ahead, and by whom asks for a step. Its error is the step's: io.EOF if
+	// there is no more.
+	Feed        func(context.Context) ([]Sequence, error)
+	Batch       int    // sequences that are learned from at once
+	Accumulate  int    // such batches per optimizer step; 0 is 1
+	Precision   string // fp32, fp16-mixed or bf16-mixed; "" is fp32
 	LR          float64
 	WarmupSteps int
 	TotalSteps  int // at which the rate has come down; 0 if Spent says
 	// Spent returns how much of the time to train is over, from 0 to 1. It is
 	// for those who know when they must end, and not how far they will get.
-	Spent       func() float64
+	Spent func() float64
+	// Rate returns the learning rate of a step, counted from 1, instead of the
+	// schedule.
+	Rate        func(step int) float64
 	Beta1       float64
 	Beta2       float64
+	Eps         float64 // 0 is 1e-8
 	WeightDecay float64
+	DecayAll    bool // norms and biases, too, as PyTorch does if it is not told
 	ClipNorm    float64
 }
 
@@ -76,28 +106,42 @@ type Trainer interface {
 	Resume(f File) error
 }
 
-// A Step reports one optimizer step.
+// A Kept is what a trainer keeps of each number that it trains, by PyTorch's
+// names.
+type Kept string
+
+// What is kept. The moments are those of Adam.
+const (
+	Gradient Kept = "grad" // the sum of the batches' mean gradients since the last update
+	Moment1  Kept = "exp_avg"
+	Moment2  Kept = "exp_avg_sq"
+)
+
+// A Step reports one optimizer step, or one batch of it.
 type Step struct {
-	Number   int // steps taken, this one included
-	Loss     float64
+	Number   int     // steps taken, this one included
+	Loss     float64 // the mean over Tokens; 0 if there are none
 	LR       float64
 	GradNorm float64 // before clipping
-	Tokens   int
-	Skipped  bool // nothing was updated: a gradient was not finite
+	Tokens   int     // with a target
+	Skipped  bool    // nothing was updated: a gradient was not finite, or no token had a target
 	// Scale is what the loss was multiplied with for a 16-bit gradient; 0 where
 	// it is not. A skipped step overflowed at it, and the next has a lower one.
 	Scale float64
 	Wait  time.Duration // in which nothing was computed for want of text
 }
 
-// A Sample picks held-out sequences.
+// A Sample picks held-out sequences, or brings its own.
 type Sample struct {
+	// Given are evaluated instead of held-out text, if there are any.
+	Given     []Sequence
 	Domain    int
 	Seed      string // the same seed picks the same sequences
 	Sequences int    // how many; 0 means all there are
 }
 
-// A Loss is the mean over tokens, in nats. If any sequence was not finite, Mean
+// A Loss is the mean over tokens with a target, in nats; 0 of sequences without
+// any. If any sequence was not finite, Mean
 // is +Inf and Bad counts such sequences: a model that hides its worst sequences
 // behind a NaN must not gain by it.
 type Loss struct {
