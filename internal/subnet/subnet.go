@@ -3,7 +3,7 @@
 //
 // It imports nothing but the standard library. Protocols depend on it; the
 // packages that do I/O implement its interfaces: [Chain] the blockchain,
-// [Store] the places where files are exchanged, [Dir] the neuron's own files,
+// [Store] and [Bucket] the places where files are exchanged, [Dir] the neuron's own files,
 // [Journal] its memory of what it was about to do, [Engine] the training
 // engine, [Signer] its hotkey. [Env] hands them to a [Role] of a [Protocol].
 package subnet
@@ -48,6 +48,8 @@ type Env struct {
 
 	// Open returns the store at a URL such as "hf://org/repo".
 	Open func(url string) (Store, error)
+	// Bucket returns the bucket at an address. Nothing is asked before it is used.
+	Bucket func(BucketAddress) (Bucket, error)
 	// HTTP asks other neurons and the services of the subnet. It follows no
 	// redirects: what a stranger's server says leads nowhere else.
 	HTTP *http.Client
