@@ -20,6 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runAdit) != "" {
+		mortal()
 		main()
 	}
 	// The locks of the runs of tests are none of the user's own.

@@ -22,6 +22,9 @@ type logLine struct {
 var lines = []logLine{
 	{`^<Distribute> downloaded model metadata from chain$`, "metadata"},
 	{`^<Distribute> task completed\.$`, "downloaded"},
+	{`^<Distribute> phase completed on time$`, "expired"},
+	{`^<MinerCommit1> target in \d+ blocks$`, "wait"},
+	{`^<MinerCommit1> reached \(block_offset=0\); current phase=<MinerCommit1>, \d+ blocks into it, \d+ blocks left\.$`, "reached"},
 	{`^Fetching model from chain$`, "fetching"},
 	{`^Downloading from chain: uid = \d+$`, "download"},
 	{`^Downloaded checkpoint \(verified\)$`, "downloaded"},

@@ -9,6 +9,8 @@ import (
 	"adit/internal/checkpoint"
 	"adit/internal/tensor"
 	"adit/internal/torchfile"
+
+	"adit/internal/subnet"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -74,7 +76,7 @@ func TestCheckRepo(t *testing.T) {
 		{G3, 33, 5, false},
 		{G2Early, 100, 10_000_000, true},
 	} {
-		if err := tt.rules.checkRepo(strings.Repeat("r", tt.length), subnetBlock(int(tt.height))); (err == nil) != tt.want {
+		if err := tt.rules.checkRepo(strings.Repeat("r", tt.length), subnet.Block(tt.height)); (err == nil) != tt.want {
 			t.Errorf("%s: repository of %d at %d: %v, want ok = %v", tt.rules.Name, tt.length, tt.height, err, tt.want)
 		}
 	}

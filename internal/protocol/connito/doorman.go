@@ -110,7 +110,7 @@ func (r Rules) checkDownload(d downloadRequest, s doorway) (string, *refusal) {
 	if d.Target != s.Me {
 		return "", &refusal{403, textOtherTarget}
 	}
-	if age := int64(s.Head - d.OriginBlock); s.Lax&LaxFresh == 0 && (age > downloadBlocks || age < -pollBlocks) {
+	if age := int64(s.Head - d.OriginBlock); s.Lax&LaxFresh == 0 && (age > downloadBlocks || age < -aheadBlocks) {
 		return "", &refusal{403, textOldRequest}
 	}
 	if s.Lax&LaxMember == 0 && !s.Registered(d.Origin) {

@@ -48,11 +48,9 @@ const (
 	whyOwnDir   = "it is always in the run's own directory, under upstream's name"
 	whyEach     = "the loss is measured whenever a checkpoint is written"
 	whyWorker   = "one process trains, with all of the machine"
-	whyArchive  = "no archive of submissions is kept"
 	whyRun      = "each start is a run of its own in Weights & Biases"
 	whyHubArch  = "no archive is kept on the hub"
 	whyCohort   = "groups are chosen anew in each round, as in upstream's"
-	whyTimeout  = "a download or an evaluation ends with its phase"
 	whyMatching = "what the engine evaluates is drawn from the text by the round's seed"
 	whyDead     = "nor had it in any version of upstream's"
 )
@@ -84,7 +82,7 @@ var meaningless = []struct{ name, why string }{
 	{"ckpt.validator_checkpoint_path", whyOwnDir},
 	{"ckpt.download_concurrency", whyDead},
 	{"ckpt.miner_submission_path", whyOwnDir},
-	{"ckpt.miner_submission_archive_path", whyArchive},
+	{"ckpt.miner_submission_archive_path", whyOwnDir},
 	{"ckpt.cleanup_stale_temporary_checkpoints", "what a stopped process left half done is always removed"},
 	{"ckpt.miner_submission_max_age_cycles", "a submission is kept for its round"},
 	{"hf.archive_repo", whyHubArch},

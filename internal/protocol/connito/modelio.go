@@ -40,13 +40,14 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 		}
 	}()
 	for cycle := pos.Cycle; ; cycle++ {
-		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, Distribute)); err != nil {
+		if err := n.waitTill(ctx, cycle, Distribute, 0); err != nil {
 			return ended(ctx, err)
 		}
 		at = n.rules.PhaseName(Distribute)
 		if err := n.downloadJob(ctx, cycle); err != nil && ctx.Err() == nil {
 			n.warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
 		}
+		n.checkExpired(ctx, cycle, Distribute)
 		at = n.rules.PhaseName(MinerCommit1)
 		err := n.commitJob(ctx, cycle)
 		if err != nil && ctx.Err() == nil {
@@ -257,7 +258,7 @@ type submission struct {
 // commitJob commits to the best checkpoint and publishes it.
 func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 	s := n.rules.Schedule
-	if err := n.Chain.Wait(ctx, s.Start(cycle, MinerCommit1)); err != nil {
+	if err := n.waitTill(ctx, cycle, MinerCommit1, 0); err != nil {
 		return err
 	}
 	_, to := s.commit2Window(cycle, MinerCommit1)
@@ -314,4 +315,38 @@ func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
 		return submission{}, fmt.Errorf("journal %s: %w", key, err)
 	}
 	return sub, nil
+}
+
+// waitTill waits until a phase of a cycle has begun and so many blocks of it have
+// passed, and says so in upstream's words.
+//
+// Unlike upstream, it does not say at what time that will be: how long a block takes
+// is the chain's own affair, and on one machine it is not 12 s.
+func (n *neuron) waitTill(ctx context.Context, cycle uint64, p Phase, offset subnet.Block) error {
+	target, name := n.rules.Schedule.Start(cycle, p)+offset, n.rules.PhaseName(p)
+	if _, head, err := n.now(ctx); err == nil && head < target {
+		n.note("wait", fmt.Sprintf("<%s> target in %d blocks", name, target-head), slog.Uint64("cycle", cycle))
+	}
+	if err := n.Chain.Wait(ctx, target); err != nil {
+		return err
+	}
+	if pos, head, err := n.now(ctx); err == nil {
+		n.note("reached", fmt.Sprintf("<%s> reached (block_offset=%d); current phase=<%s>, %d blocks into it, %d blocks left.",
+			name, offset, n.rules.PhaseName(pos.Phase), head-pos.Start, pos.End-head), slog.Uint64("cycle", cycle))
+	}
+	return nil
+}
+
+// checkExpired says whether a job was done before its phase was over.
+func (n *neuron) checkExpired(ctx context.Context, cycle uint64, p Phase) {
+	pos, head, err := n.now(ctx)
+	if err != nil {
+		return
+	}
+	name := n.rules.PhaseName(p)
+	if end := n.rules.Schedule.End(cycle, p); head > end {
+		n.say("expired", fmt.Sprintf("<%s> phase did not complete on time", name), slog.Uint64("cycle", cycle), slog.Uint64("blocks_late", uint64(head-end)))
+	} else {
+		n.note("expired", fmt.Sprintf("<%s> phase completed on time", name), slog.Uint64("cycle", cycle), slog.Uint64("blocks_remaining", uint64(pos.End-head)))
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"adit/internal/subnet"
 )
 
 // TestPhaseInfo checks the vector of the sheet's section 14.
@@ -23,7 +25,7 @@ func TestPhaseInfo(t *testing.T) {
 	}
 	for _, r := range Generations {
 		for _, b := range []int{0, 1, 44, 95, 499, 8081470} {
-			info := r.phaseInfo(subnetBlock(b))
+			info := r.phaseInfo(subnet.Block(b))
 			back, err := parsePhaseInfo([]byte(toJSON(info)))
 			if err != nil || back != info || r.disagreement(back) != "" {
 				t.Errorf("%s at %d: %+v, %v, %q", r.Name, b, back, err, r.disagreement(back))

@@ -48,7 +48,7 @@ func (n *neuron) submitJob(ctx context.Context, cycle uint64) error {
 		return err // nothing was committed to
 	}
 	// The validator's node may be a block behind.
-	if err := n.Chain.Wait(ctx, s.Start(cycle, Submission)+1); err != nil {
+	if err := n.waitTill(ctx, cycle, Submission, 1); err != nil {
 		return err
 	}
 	window, cancel := until(ctx, n.Chain, s.End(cycle, Submission)+1)

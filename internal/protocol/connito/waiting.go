@@ -3,8 +3,6 @@ package connito
 import (
 	"math"
 	"slices"
-
-	"adit/internal/subnet"
 )
 
 // blockSeconds is the time between two blocks of the live network.
@@ -14,7 +12,7 @@ const blockSeconds = 12
 const (
 	apiTimeoutSeconds = 10
 	apiRetries        = 5 // after the first try
-	pollBlocks        = 3 // until the next look, where the service does not answer
+	aheadBlocks       = 3 // by which a neuron may be ahead of another
 )
 
 // noRetry holds the HTTP statuses after which the same request is not sent
@@ -31,28 +29,6 @@ func retryStatus(status int) bool {
 // upstream's base of 2 they are 2, 4, 8, 16, 32. They are at most five minutes.
 func apiBackoff(base float64, try int) float64 {
 	return min(math.Pow(base, float64(max(try, 1))), 300)
-}
-
-// remaining returns how many blocks there are from block b until a phase has
-// begun, offset blocks later, or, if it is below 0, earlier; 0 if it is time.
-// Within a phase it is time unless the offset is yet to come.
-func (r Rules) remaining(b subnet.Block, p Phase, offset int) int {
-	pos := r.Schedule.At(b)
-	if pos.Phase == p {
-		return max(0, offset-int(b-pos.Start))
-	}
-	return max(0, int(r.nextStart(b, p)-b)+offset)
-}
-
-// nap returns for how many seconds upstream sleeps before it looks again, with
-// so many blocks to go: nine tenths of them, so that late blocks are noticed, and
-// at most 15 minutes. G0 sleeps them all at once.
-func (r Rules) nap(blocks int) float64 {
-	if r.OldService {
-		return float64(blocks) * blockSeconds
-	}
-	n := float64(blocks)
-	return min(min(n, math.Max(pollBlocks, 0.9*n))*blockSeconds, 900)
 }
 
 // A nextStep is what a client does after an answer to a request for the rest of a

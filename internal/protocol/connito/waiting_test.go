@@ -3,47 +3,7 @@ package connito
 import (
 	"slices"
 	"testing"
-
-	"adit/internal/subnet"
 )
-
-func subnetBlock(n int) subnet.Block { return subnet.Block(n) }
-
-func TestRemaining(t *testing.T) {
-	for _, tt := range []struct {
-		block  subnet.Block
-		phase  Phase
-		offset int
-		want   int
-	}{
-		{0, Distribute, 0, 0},
-		{0, MinerCommit1, 0, 320},
-		{300, MinerCommit1, -15, 5},
-		{305, MinerCommit1, -15, 0},
-		{319, MinerCommit1, 0, 1},
-		{320, MinerCommit1, 0, 0},
-		{325, MinerCommit1, 0, 0}, // within it, it is time
-		{325, MinerCommit1, -15, 0},
-		{325, MinerCommit1, 8, 3},
-		{330, MinerCommit1, 0, 490},
-		{330, MinerCommit1, 2, 492},
-	} {
-		if got := G3.remaining(tt.block, tt.phase, tt.offset); got != tt.want {
-			t.Errorf("remaining(%d, %v, %d) = %d, want %d", tt.block, tt.phase, tt.offset, got, tt.want)
-		}
-	}
-}
-
-func TestNap(t *testing.T) {
-	for blocks, want := range map[int]float64{0: 0, 1: 12, 3: 36, 10: 108, 100: 900, 2: 24} {
-		if got := G3.nap(blocks); got != want {
-			t.Errorf("nap(%d) = %v s, want %v", blocks, got, want)
-		}
-	}
-	if got := G0.nap(1000); got != 12000 {
-		t.Errorf("G0 naps %v s, want 12000", got)
-	}
-}
 
 func TestRetries(t *testing.T) {
 	var got []float64
