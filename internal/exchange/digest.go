@@ -10,6 +10,7 @@ import (
 	"io"
 	"strconv"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -32,10 +33,6 @@ func (d digest) start(size int64) hash.Hash {
 	return sha256.New()
 }
 
-// blockBytes is how much of a file is in memory at once, and how often a
-// transfer looks up whether it is still wanted.
-const blockBytes = 128 << 10
-
 // A summed file knows its SHA-256: see [subnet.Store.Stage].
 type summed interface{ SHA256() string }
 
@@ -53,28 +50,28 @@ func sumOf(ctx context.Context, f subnet.File) (digest, error) {
 // hashFile returns the SHA-256 of f.
 func hashFile(ctx context.Context, f subnet.File) (digest, error) {
 	h := sha256.New()
-	if err := copyRange(ctx, h, f, 0, f.Size()); err != nil {
+	if err := transfer.CopyRange(ctx, h, f, 0, f.Size()); err != nil {
 		return "", fmt.Errorf("hash %s: %w", f.Name(), err)
 	}
 	return digest(hex.EncodeToString(h.Sum(nil))), nil
 }
 
-// copyRange feeds h, usually a hash, with the bytes from up to to of r.
-func copyRange(ctx context.Context, h io.Writer, r io.ReaderAt, from, to int64) error {
-	section := io.NewSectionReader(r, from, to-from)
-	buf := make([]byte, min(blockBytes, to-from))
-	for from < to {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := io.ReadFull(section, buf[:min(int64(len(buf)), to-from)])
-		if _, err := h.Write(buf[:n]); err != nil {
-			return err
-		}
-		from += int64(n)
-		if err != nil {
-			return err
-		}
+// A source is one version of one file at a store.
+type source struct {
+	path   string
+	size   int64
+	digest digest
+	// open is that of [transfer.Source].
+	open func(ctx context.Context, off int64) (body io.ReadCloser, at int64, err error)
+}
+
+// fetch brings src into dst: see [transfer.Fetch].
+func fetch(ctx context.Context, src source, dst subnet.Draft, limit int64, p transfer.Policy) error {
+	if src.size >= 0 && src.size <= limit && !src.digest.valid() {
+		return fmt.Errorf("%s: the store gives no digest to check it against, but %q", src.path, src.digest)
 	}
-	return nil
+	return transfer.Fetch(ctx, transfer.Source{
+		Path: src.path, Size: src.size, Open: src.open,
+		Sum: string(src.digest), Hash: func() hash.Hash { return src.digest.start(src.size) },
+	}, dst, limit, p)
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -68,7 +69,7 @@ func (d *dir) keep(ctx context.Context, f subnet.File, e entry) error {
 	return d.create(blob, os.Rename, func(w io.Writer) error {
 		// Hashed once more: the file must not change under our hands.
 		h := e.SHA256.start(e.Size)
-		if err := copyRange(ctx, io.MultiWriter(h, w), f, 0, e.Size); err != nil {
+		if err := transfer.CopyRange(ctx, io.MultiWriter(h, w), f, 0, e.Size); err != nil {
 			return err
 		}
 		if fmt.Sprintf("%x", h.Sum(nil)) != string(e.SHA256) {
@@ -267,5 +268,5 @@ func (d *dir) Get(ctx context.Context, revision, path string, dst subnet.Draft, 
 		}
 		return f, off, nil
 	}
-	return fetch(ctx, src, dst, limit, Options{Attempts: 1}.withDefaults())
+	return fetch(ctx, src, dst, limit, transfer.Policy{Attempts: 1})
 }

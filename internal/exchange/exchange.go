@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -56,28 +57,15 @@ type Options struct {
 	Progress func(path string, done, total int64)
 }
 
-// DefaultStall is longer than a hub needs to find a large file, and shorter
-// than the shortest phase of the networks, a minute, so that one dead
-// connection does not cost a round.
-const DefaultStall = 30 * time.Second
+// The defaults of [Options].
+const (
+	DefaultStall    = transfer.DefaultStall
+	DefaultAttempts = transfer.DefaultAttempts
+)
 
-// DefaultAttempts with the default backoff bridges an outage of half a minute.
-const DefaultAttempts = 6
-
-func (o Options) withDefaults() Options {
-	if o.Stall <= 0 {
-		o.Stall = DefaultStall
-	}
-	if o.Attempts <= 0 {
-		o.Attempts = DefaultAttempts
-	}
-	if o.Backoff <= 0 {
-		o.Backoff = time.Second
-	}
-	if o.Progress == nil {
-		o.Progress = func(string, int64, int64) {}
-	}
-	return o
+// policy is how patient transfers are.
+func (o Options) policy() transfer.Policy {
+	return transfer.Policy{Stall: o.Stall, Attempts: o.Attempts, Backoff: o.Backoff, Progress: o.Progress}.WithDefaults()
 }
 
 // Open returns the store at rawURL, which may come from another neuron: it is
@@ -86,7 +74,6 @@ func (o Options) withDefaults() Options {
 // In every store the revision "" is the newest one, and an unambiguous
 // beginning of at least seven characters stands for a whole revision.
 func Open(rawURL string, opts Options) (subnet.Store, error) {
-	opts = opts.withDefaults()
 	scheme, rest, ok := strings.Cut(rawURL, ":")
 	if !ok {
 		return nil, unknownScheme(rawURL)

@@ -64,7 +64,7 @@ func newAPI(opts Options) (api, error) {
 	if token == "" {
 		token = os.Getenv(env)
 	}
-	a := api{endpoint: strings.TrimRight(endpoint, "/"), token: strings.TrimSpace(token), tokenEnv: env, opts: opts}
+	a := api{endpoint: strings.TrimRight(endpoint, "/"), token: strings.TrimSpace(token), tokenEnv: env, opts: opts, policy: opts.policy()}
 	if opts.Client != nil {
 		a.client = *opts.Client
 	}
@@ -76,7 +76,7 @@ func newAPI(opts Options) (api, error) {
 // Whoami returns the name that owns the token, which is the owner of the
 // repositories it can write.
 func Whoami(ctx context.Context, opts Options) (string, error) {
-	a, err := newAPI(opts.withDefaults())
+	a, err := newAPI(opts)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +102,7 @@ func (h *hub) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = h.opts.retry(ctx, func(ctx context.Context) (bool, error) {
+	err = h.policy.Retry(ctx, func(ctx context.Context) (bool, error) {
 		err := h.once(ctx, http.MethodPost, "/api/repos/create", "application/json", in, nil)
 		// The hub makes one repository of an owner at a time.
 		if s, ok := errors.AsType[*statusError](err); ok && strings.Contains(s.text, "another conflicting operation") {

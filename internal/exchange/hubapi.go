@@ -3,15 +3,14 @@ package exchange
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -21,6 +20,7 @@ type api struct {
 	token    string
 	tokenEnv string
 	opts     Options
+	policy   transfer.Policy
 	client   http.Client
 }
 
@@ -38,7 +38,7 @@ func (a *api) call(ctx context.Context, method, path string, in, out any) error 
 			return err
 		}
 	}
-	return a.opts.retry(ctx, func(ctx context.Context) (bool, error) {
+	return a.policy.Retry(ctx, func(ctx context.Context) (bool, error) {
 		return false, a.once(ctx, method, path, "application/json", body, out)
 	})
 }
@@ -65,11 +65,11 @@ func (a *api) once(ctx context.Context, method, path, contentType string, body [
 	if err != nil {
 		return err
 	}
-	defer w.stop()
+	defer w.Stop()
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return a.broken(ctx, w, err)
+		return w.Broken(err)
 	}
 	if len(raw) > maxAnswer {
 		return fmt.Errorf("%s %s: the answer is larger than %d bytes", method, path, maxAnswer)
@@ -87,21 +87,21 @@ const lfsType = "application/vnd.git-lfs+json"
 
 // send sends req and returns the answer if it is one of success. The caller
 // must close its body, then stop w.
-func (a *api) send(ctx context.Context, req *http.Request) (*http.Response, *watchdog, error) {
-	wctx, w := watch(ctx, a.opts.Stall)
+func (a *api) send(ctx context.Context, req *http.Request) (*http.Response, *transfer.Watchdog, error) {
+	wctx, w := transfer.Watch(ctx, a.policy.Stall)
 	resp, err := a.sendWatched(wctx, req)
 	if err != nil {
-		err = a.broken(ctx, w, err)
-		w.stop()
+		err = w.Broken(err)
+		w.Stop()
 		return nil, nil, err
 	}
 	if resp.StatusCode >= 400 {
 		err := a.refused(resp)
 		resp.Body.Close()
-		w.stop()
+		w.Stop()
 		return nil, nil, err
 	}
-	w.feed()
+	w.Feed()
 	return resp, w, nil
 }
 
@@ -134,43 +134,4 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	}
 	req.Header.Del("Authorization")
 	return nil
-}
-
-// A watchdog cuts a transfer that stands still.
-type watchdog struct {
-	timer  *time.Timer
-	stall  time.Duration
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-}
-
-var errStalled = errors.New("nothing has moved")
-
-func watch(ctx context.Context, stall time.Duration) (context.Context, *watchdog) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watchdog{stall: stall, ctx: ctx, cancel: cancel}
-	w.timer = time.AfterFunc(stall, func() { cancel(errStalled) })
-	return ctx, w
-}
-
-// feed tells that something has moved.
-func (w *watchdog) feed() { w.timer.Reset(w.stall) }
-
-func (w *watchdog) stop() {
-	w.timer.Stop()
-	w.cancel(nil)
-}
-
-// broken says what an error of the connection means.
-func (a *api) broken(ctx context.Context, w *watchdog, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if context.Cause(w.ctx) == errStalled {
-		return fmt.Errorf("%w: %w for %v", subnet.ErrTemporary, errStalled, w.stall)
-	}
-	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return subnet.WithHint(cert, "is the clock right, and the endpoint the hub's own?")
-	}
-	return fmt.Errorf("%w: %w", subnet.ErrTemporary, err)
 }

@@ -32,7 +32,7 @@ func (h *hub) Publish(ctx context.Context, message string) (string, error) {
 		return "", fmt.Errorf("publish in %s: %w", h.repo, errNothingStaged)
 	}
 	var commit string
-	err := h.opts.retry(ctx, func(ctx context.Context) (_ bool, err error) {
+	err := h.policy.Retry(ctx, func(ctx context.Context) (_ bool, err error) {
 		commit, err = h.publish(ctx, message)
 		if s, ok := errors.AsType[*statusError](err); ok &&
 			(s.status == http.StatusPreconditionFailed || s.status == http.StatusConflict) {

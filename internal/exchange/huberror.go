@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -33,6 +34,9 @@ func (e *statusError) Error() string {
 }
 
 func (e *statusError) Unwrap() error { return e.kind }
+
+// RetryAfter implements [transfer.Asked].
+func (e *statusError) RetryAfter() time.Duration { return e.wait }
 
 // refused says what an answer of 400 or more means.
 func (a *api) refused(resp *http.Response) error {

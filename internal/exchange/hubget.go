@@ -25,12 +25,12 @@ func (h *hub) Get(ctx context.Context, revision, path string, dst subnet.Draft, 
 		return fmt.Errorf("get from %s: %w", h.repo, err)
 	}
 	var src source
-	err := h.opts.retry(ctx, func(ctx context.Context) (_ bool, err error) {
+	err := h.policy.Retry(ctx, func(ctx context.Context) (_ bool, err error) {
 		src, err = h.stat(ctx, revision, path)
 		return false, err
 	})
 	if err == nil {
-		err = fetch(ctx, src, dst, limit, h.opts)
+		err = fetch(ctx, src, dst, limit, h.policy)
 	}
 	if err != nil {
 		return fmt.Errorf("get %s of %s at %s: %w", path, h.repo, revision, err)
@@ -50,7 +50,7 @@ func (h *hub) stat(ctx context.Context, revision, path string) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	defer w.stop()
+	defer w.Stop()
 	resp.Body.Close()
 
 	src := source{path: path, size: resp.ContentLength}
@@ -103,11 +103,11 @@ func (h *hub) download(ctx context.Context, target string, off int64) (io.ReadCl
 	if resp.StatusCode == http.StatusPartialContent {
 		if at, err = rangeStart(resp.Header.Get("Content-Range")); err != nil {
 			resp.Body.Close()
-			w.stop()
+			w.Stop()
 			return nil, 0, err
 		}
 	}
-	return &watchedBody{ReadCloser: resp.Body, api: &h.api, ctx: ctx, w: w}, at, nil
+	return w.Body(resp.Body), at, nil
 }
 
 // rangeStart returns 10 of "bytes 10-99/100".
@@ -119,28 +119,4 @@ func rangeStart(contentRange string) (int64, error) {
 		return 0, fmt.Errorf("the hub sends a part of the file, but not which: %q", clip(contentRange))
 	}
 	return at, nil
-}
-
-// watchedBody is the body of a download that must not stand still.
-type watchedBody struct {
-	io.ReadCloser
-	api *api
-	ctx context.Context // the caller's, not the watchdog's
-	w   *watchdog
-}
-
-func (b *watchedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.w.feed()
-	}
-	if err != nil && err != io.EOF {
-		err = b.api.broken(b.ctx, b.w, err)
-	}
-	return n, err
-}
-
-func (b *watchedBody) Close() error {
-	defer b.w.stop()
-	return b.ReadCloser.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -208,19 +209,22 @@ func (h *hub) transfer(ctx context.Context, a action, u upload, f subnet.File) e
 // put sends n bytes of f from off on, as often as it takes, and returns the
 // ETag of the answer.
 func (h *hub) put(ctx context.Context, href string, header map[string]string, u upload, f io.ReaderAt, off, n int64) (etag string, err error) {
-	err = h.opts.retry(ctx, func(ctx context.Context) (bool, error) {
-		body := &sentBody{section: io.NewSectionReader(f, off, n), name: u.path, done: off, total: u.size, progress: h.opts.Progress}
-		etag, err = h.putOnce(ctx, href, header, body, n)
+	err = h.policy.Retry(ctx, func(ctx context.Context) (bool, error) {
+		done := off
+		etag, err = h.putOnce(ctx, href, header, f, off, n, func(moved int) {
+			done += int64(moved)
+			h.policy.Progress(u.path, done, u.size)
+		})
 		return false, err
 	})
 	return etag, err
 }
 
-func (h *hub) putOnce(ctx context.Context, href string, header map[string]string, body *sentBody, n int64) (string, error) {
-	wctx, w := watch(ctx, h.opts.Stall)
-	defer w.stop()
+func (h *hub) putOnce(ctx context.Context, href string, header map[string]string, f io.ReaderAt, off, n int64, moved func(int)) (string, error) {
+	wctx, w := transfer.Watch(ctx, h.policy.Stall)
+	defer w.Stop()
+	body := transfer.NewBody(f, off, n, w, moved)
 	defer body.Close()
-	body.w = w
 	req, err := http.NewRequestWithContext(wctx, http.MethodPut, href, body)
 	if err != nil {
 		return "", err
@@ -232,7 +236,7 @@ func (h *hub) putOnce(ctx context.Context, href string, header map[string]string
 	// Without the token: the URL carries its permission itself.
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return "", h.broken(ctx, w, err)
+		return "", w.Broken(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {

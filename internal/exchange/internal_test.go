@@ -6,21 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"adit/internal/exchange/storetest"
 )
-
-func TestPause(t *testing.T) {
-	o := Options{Backoff: time.Second}
-	for failed, most := range map[int]time.Duration{1: 1, 2: 2, 3: 4, 5: 16, 6: 30, 20: 30, 1000: 30} {
-		for range 20 {
-			if got := o.pause(failed); got > most*time.Second || got < most*time.Second/2 {
-				t.Errorf("pause after %d failures = %v, want at most %d s", failed, got, most)
-			}
-		}
-	}
-}
 
 // A directory that somebody else can write is no reason to leave it, or to
 // believe what is in it.

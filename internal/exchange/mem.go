@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -136,7 +137,7 @@ func (h *memHandle) Get(ctx context.Context, revision, path string, dst subnet.D
 		return io.NopCloser(bytes.NewReader(sent[min(off, int64(len(sent))):])), off, nil
 	}
 	// One attempt: what a temporary failure means is the simulation's subject.
-	return fetch(ctx, src, dst, limit, Options{Attempts: 1}.withDefaults())
+	return fetch(ctx, src, dst, limit, transfer.Policy{Attempts: 1})
 }
 
 // lookup returns the file at path in a revision of the store called name.

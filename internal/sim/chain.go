@@ -28,12 +28,24 @@ type Chain struct {
 
 	mu          sync.Mutex
 	ledger      *ledger.Ledger
+	founded     ledger.Genesis
+	values      map[string][]byte // what the ledger held when it was flushed last
 	head        subnet.Block
 	pending     []*sent
 	commitments []versionOf[[]subnet.Commitment]
 	metagraphs  []versionOf[*subnet.Metagraph]
 	// What the head has changed and record has not kept yet.
 	committed, judged bool
+
+	forks    []*fork // that are to come, in order
+	forked   int     // that were, each of which makes other hashes
+	included []inclusion
+}
+
+// An inclusion is a call that went well in a block.
+type inclusion struct {
+	block subnet.Block
+	sent  *sent
 }
 
 // A versionOf is a state from a block on.
@@ -46,7 +58,14 @@ type versionOf[T any] struct {
 type sent struct {
 	who  [32]byte
 	call ledger.Call
-	done chan error
+	due  subnet.Block // at which it is included
+	done chan answered
+}
+
+// answered is what became of a call, and in which block.
+type answered struct {
+	block subnet.Block
+	err   error
 }
 
 // newChain founds a chain with one subnet of the given tempo and registers the
@@ -55,8 +74,8 @@ func newChain(blockTime time.Duration, tempo uint16, hotkeys [][32]byte, validat
 	const balance = 1_000_000 * 1_000_000_000
 	owner := [32]byte{0xff}
 	g := ledger.Genesis{Balances: map[[32]byte]uint64{owner: balance}}
-	c := &Chain{blockTime: blockTime, genesis: time.Now(), netuid: 1, ledger: ledger.New(g)}
-	c.ledger.End()
+	c := &Chain{blockTime: blockTime, genesis: time.Now(), netuid: 1, founded: g, ledger: ledger.New(g), values: make(map[string][]byte)}
+	c.flush()
 	c.step()
 	do := func(root bool, call ledger.Call) error {
 		if root {
@@ -103,18 +122,33 @@ func (c *Chain) now() subnet.Block { return subnet.Block(time.Since(c.genesis) /
 // catchUp makes the blocks that are due. The caller holds the lock.
 func (c *Chain) catchUp() {
 	for c.head < c.now() {
+		c.reorganise()
 		c.step()
-		for _, s := range c.pending {
-			err := c.ledger.Dispatch(s.who, s.call)
-			if _, ok := s.call.(*ledger.SetCommitment); ok {
-				c.committed = true
-			} else {
-				c.judged = true
+		c.pending = slices.DeleteFunc(c.pending, func(s *sent) bool {
+			if s.due > c.head {
+				return false
 			}
-			s.done <- err
-		}
-		c.pending = c.pending[:0]
+			c.include(s)
+			return true
+		})
 		c.record()
+	}
+}
+
+// include carries out a call in the head.
+func (c *Chain) include(s *sent) {
+	err := c.ledger.Dispatch(s.who, s.call)
+	if _, ok := s.call.(*ledger.SetCommitment); ok {
+		c.committed = true
+	} else {
+		c.judged = true
+	}
+	if err == nil {
+		c.included = append(c.included, inclusion{c.head, s})
+	}
+	select {
+	case s.done <- answered{c.head, err}:
+	default: // it was in a block before, which is no more
 	}
 }
 
@@ -129,7 +163,7 @@ func (c *Chain) step() {
 	}
 	c.head++
 	if c.head%changesKept == 0 {
-		c.ledger.End()
+		c.flush()
 	}
 	c.ledger.Begin(uint32(c.head), c.hash(c.head-1), uint64(c.head)*uint64(c.blockTime.Milliseconds()))
 }
@@ -167,33 +201,29 @@ func stateAt[T any](list []versionOf[T], at subnet.Block) (state T, err error) {
 // hash is what nobody can predict from the block before, and everybody can
 // repeat from the number.
 func (c *Chain) hash(b subnet.Block) [32]byte {
-	return sha256.Sum256(binary.LittleEndian.AppendUint64([]byte("simulated block"), uint64(b)))
+	fork := 0
+	for i := range c.forked {
+		if f := c.forks[i]; b > f.base {
+			fork = i + 1
+		}
+	}
+	return sha256.Sum256(binary.LittleEndian.AppendUint64(fmt.Appendf(nil, "simulated block of fork %d", fork), uint64(b)))
 }
 
 // as returns the chain as a hotkey sees it.
 func (c *Chain) as(hotkey [32]byte) *client { return &client{Chain: c, hotkey: hotkey} }
 
-// A client is one neuron's view of the chain. Fault, if not nil, is asked before
-// every call and may fail it.
+// A client is one neuron's view of the chain. Late, if not nil, says by how many
+// blocks what is sent now is included late.
 type client struct {
 	*Chain
 	hotkey [32]byte
-	fault  func(op string) error
+	late   func() subnet.Block
 }
 
 var _ subnet.Chain = (*client)(nil)
 
-func (c *client) failing(op string) error {
-	if c.fault == nil {
-		return nil
-	}
-	return c.fault(op)
-}
-
 func (c *client) Head(context.Context) (subnet.Block, error) {
-	if err := c.failing("head"); err != nil {
-		return 0, err
-	}
 	return c.now(), nil
 }
 
@@ -209,17 +239,14 @@ func (c *client) Wait(ctx context.Context, b subnet.Block) error {
 }
 
 func (c *client) Hash(_ context.Context, b subnet.Block) (string, error) {
-	if err := c.failing("hash"); err != nil {
-		return "", err
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.catchUp()
 	h := c.hash(b)
 	return "0x" + hex.EncodeToString(h[:]), nil
 }
 
 func (c *client) Metagraph(_ context.Context, at subnet.Block) (*subnet.Metagraph, error) {
-	if err := c.failing("metagraph"); err != nil {
-		return nil, err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.catchUp()
@@ -227,9 +254,6 @@ func (c *client) Metagraph(_ context.Context, at subnet.Block) (*subnet.Metagrap
 }
 
 func (c *client) Commitments(_ context.Context, at subnet.Block) ([]subnet.Commitment, error) {
-	if err := c.failing("commitments"); err != nil {
-		return nil, err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.catchUp()
@@ -245,7 +269,7 @@ func (c *client) Commit(ctx context.Context, fields ...string) (subnet.Block, er
 		}
 		info.Fields = append(info.Fields, d)
 	}
-	return c.send(ctx, "commit", &ledger.SetCommitment{Netuid: c.netuid, Info: info})
+	return c.send(ctx, &ledger.SetCommitment{Netuid: c.netuid, Info: info})
 }
 
 func (c *client) SetWeights(ctx context.Context, weights []subnet.Weight) (subnet.Block, error) {
@@ -260,36 +284,38 @@ func (c *client) SetWeights(ctx context.Context, weights []subnet.Weight) (subne
 			call.Weights = append(call.Weights, uint16(math.Round(w.Value/largest*math.MaxUint16)))
 		}
 	}
-	return c.send(ctx, "weights", call)
+	return c.send(ctx, call)
 }
 
 func (c *client) ServeAxon(ctx context.Context, addr netip.AddrPort) error {
 	ip := addr.Addr().As4()
-	_, err := c.send(ctx, "axon", &ledger.ServeAxon{Netuid: c.netuid, IP: scale.U128{Lo: uint64(binary.BigEndian.Uint32(ip[:]))}, Port: addr.Port(), IPType: 4})
+	_, err := c.send(ctx, &ledger.ServeAxon{Netuid: c.netuid, IP: scale.U128{Lo: uint64(binary.BigEndian.Uint32(ip[:]))}, Port: addr.Port(), IPType: 4})
 	return err
 }
 
-// send puts a call into the next block and waits for it.
-func (c *client) send(ctx context.Context, op string, call ledger.Call) (subnet.Block, error) {
-	if err := c.failing(op); err != nil {
-		return 0, err
-	}
-	s := &sent{who: c.hotkey, call: call, done: make(chan error, 1)}
+// send puts a call into the next block, or a later one, and waits for it.
+func (c *client) send(ctx context.Context, call ledger.Call) (subnet.Block, error) {
+	s := &sent{who: c.hotkey, call: call, done: make(chan answered, 1)}
 	c.mu.Lock()
 	c.catchUp()
+	s.due = c.head + 1
+	if c.late != nil {
+		s.due += c.late()
+	}
 	c.pending = append(c.pending, s)
-	block := c.head + 1
+	due := s.due
 	c.mu.Unlock()
-	if err := c.Wait(ctx, block); err != nil {
+	if err := c.Wait(ctx, due); err != nil {
 		return 0, err // it may be in the block all the same
 	}
 	c.mu.Lock()
 	c.catchUp()
 	c.mu.Unlock()
-	if err := <-s.done; err != nil {
-		return 0, err
+	a := <-s.done
+	if a.err != nil {
+		return 0, a.err
 	}
-	return block, nil
+	return a.block, nil
 }
 
 // address is a hotkey as neurons are called.
