@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"adit/internal/exchange/transfer"
-	"adit/internal/subnet"
 )
 
 // api sends requests to a hub.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -35,7 +34,7 @@ func (e *statusError) Error() string {
 
 func (e *statusError) Unwrap() error { return e.kind }
 
-// RetryAfter implements [transfer.Asked].
+// RetryAfter implements transfer.Asked.
 func (e *statusError) RetryAfter() time.Duration { return e.wait }
 
 // refused says what an answer of 400 or more means.
