@@ -148,6 +148,19 @@ func (v *validator) setFallback(ctx context.Context, cycle uint64) {
 	}
 }
 
+// weighed says whether this validator's weights are of the cycle already: they may
+// have been sent by a process that was killed before it could write so down. What
+// they are cannot be read where a subnet wants them sealed; nobody else sets any.
+func (v *validator) weighed(ctx context.Context, cycle uint64) (bool, error) {
+	meta, err := v.Chain.Metagraph(ctx, subnet.Latest)
+	if err != nil {
+		return false, fmt.Errorf("read metagraph: %w", err)
+	}
+	me, ok := meta.ByHotkey(v.me)
+	// To register counts as an update, too.
+	return ok && me.LastUpdate > me.RegisteredAt && me.LastUpdate >= v.rules.weightsFrom(cycle), nil
+}
+
 // submitWeights sends weights until they are on chain or another cycle's are due.
 func (v *validator) submitWeights(ctx context.Context, cycle uint64, weights []subnet.Weight) {
 	if len(weights) == 0 {
@@ -161,7 +174,11 @@ func (v *validator) submitWeights(ctx context.Context, cycle uint64, weights []s
 	window, cancel := until(ctx, v.Chain, max(v.rules.Schedule.End(cycle, Merge), v.rules.Schedule.Start(cycle+1, Train)))
 	defer cancel()
 	for err == nil {
-		if _, err = v.Chain.SetWeights(window, weights); err == nil || !errors.Is(err, subnet.ErrTemporary) || v.nextBlock(window) != nil {
+		var there bool
+		if there, err = v.weighed(window, cycle); err == nil && !there {
+			_, err = v.Chain.SetWeights(window, weights)
+		}
+		if err == nil || !errors.Is(err, subnet.ErrTemporary) || v.nextBlock(window) != nil {
 			break
 		}
 		v.warn("retry", "weights did not go through, trying again", err)

@@ -282,6 +282,19 @@ func (r Rules) weightsDue(round uint64) (subnet.Block, uint64) {
 	return r.Schedule.Start(round+1, MinerCommit1) - r.WeightsLead, round + 1
 }
 
+// weightsFrom returns the block from which on weights are those of a cycle.
+func (r Rules) weightsFrom(cycle uint64) subnet.Block {
+	round := cycle
+	if r.LateWeights {
+		if cycle == 0 {
+			return 0
+		}
+		round--
+	}
+	due, _ := r.weightsDue(round)
+	return due
+}
+
 // save keeps a round as it stands.
 func (v *validator) save(r *round) error {
 	if err := v.writeJSON(roundFile(r.ID), r); err != nil {
