@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/netip"
 	"slices"
@@ -122,7 +123,10 @@ func (e engine) Open(context.Context, ...subnet.File) (subnet.Model, error) {
 	return &model{scene: e.scene, loss: 3}, nil
 }
 
+func (e engine) Encode(string) ([]int32, error) { return nil, errors.ErrUnsupported }
+
 type model struct {
+	subnet.Model // what is not called
 	*scene
 	loss float64
 }

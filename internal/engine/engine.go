@@ -32,8 +32,15 @@ type Data interface {
 type Options struct {
 	Device device.Device
 	Config model.Config
-	Data   Data
-	SeqLen int // tokens with a target in a sequence; Data fills one more
+	Data   Data // nil for an engine that only works with text that it is given
+	SeqLen int  // tokens with a target in a sequence, at most; Data fills one more
+	// Encode makes tokens of a text; nil if there is no tokenizer.
+	Encode func(text string) ([]int32, error)
+	// Base is the base model, which Open lays its files over: a rank, which Help
+	// is, has the same. None if Open is given all files.
+	Base []subnet.File
+	// Ranks say how it has help in training; the zero value has none.
+	Ranks Ranks
 	// DType is the float type of the parameters in saved files; the zero value
 	// is F32, the only one from which training goes on to the bit.
 	DType tensor.DType
@@ -54,8 +61,8 @@ func New(opts Options) *Engine { return &Engine{opts: opts} }
 
 // blank returns a model without values.
 func (e *Engine) blank() (*loaded, error) {
-	if e.opts.Device == nil || e.opts.Data == nil {
-		return nil, errors.New("the engine has no device or no text")
+	if e.opts.Device == nil {
+		return nil, errors.New("the engine has no device")
 	}
 	if !e.opts.DType.Float() {
 		return nil, fmt.Errorf("parameters cannot be saved as %v", e.opts.DType)
@@ -80,7 +87,8 @@ func (e *Engine) Open(ctx context.Context, files ...subnet.File) (subnet.Model, 
 }
 
 func (e *Engine) open(ctx context.Context, files []subnet.File) (*loaded, error) {
-	if len(files) == 0 {
+	base := len(e.opts.Base)
+	if files = append(e.opts.Base[:base:base], files...); len(files) == 0 {
 		return nil, errors.New("no files")
 	}
 	m, err := e.blank()
@@ -88,11 +96,14 @@ func (e *Engine) open(ctx context.Context, files []subnet.File) (*loaded, error)
 		return nil, err
 	}
 	seen := map[string]bool{}
-	for _, f := range files {
+	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		names, err := m.load(f)
+		if i == base-1 {
+			clear(m.laid)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -108,6 +119,34 @@ func (e *Engine) open(ctx context.Context, files []subnet.File) (*loaded, error)
 	}
 	return m, nil
 }
+
+// Fresh returns a model before any training. Its parameters depend on seed and
+// their names alone.
+func (e *Engine) Fresh(seed string) (subnet.Model, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	m, err := e.blank()
+	if err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
+	}
+	m.m.Init(seed)
+	return m, nil
+}
+
+// Encode returns the tokens of a text.
+func (e *Engine) Encode(text string) ([]int32, error) {
+	if e.opts.Encode == nil {
+		return nil, errors.New("encode a text: the engine has no tokenizer")
+	}
+	ids, err := e.opts.Encode(text)
+	if err != nil {
+		return nil, fmt.Errorf("encode a text: %w", err)
+	}
+	return ids, nil
+}
+
+// noText is the error of an engine that was to use text of its own.
+var errNoText = errors.New("the engine has no text of its own")
 
 // Info describes the engine's model for reports.
 func (e *Engine) Info() model.Count { return e.opts.Config.Count(e.opts.SeqLen) }

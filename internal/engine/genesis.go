@@ -62,6 +62,8 @@ func (e *Engine) genesis(ctx context.Context, opts GenesisOptions, progress func
 		return nil, errors.New("no groups")
 	case opts.Batch < 1:
 		return nil, errors.New("batch size below 1")
+	case e.opts.Data == nil:
+		return nil, errNoText
 	}
 	e.turn.Lock()
 	defer e.turn.Unlock()

@@ -19,15 +19,21 @@ type loaded struct {
 	e      *Engine
 	m      *model.Model // nil once closed
 	params map[string]model.Param
+	order  []model.Param
 	routed error // what was wrong with the last route
+
+	experts subnet.Experts  // that were last routed to
+	laid    map[string]bool // parameters that are not as in the base model
+	lead    *lead           // of those that train it with this process, or nil
 }
 
 var errClosed = errors.New("the model is closed")
 
 func newLoaded(e *Engine, m *model.Model) *loaded {
-	out := &loaded{e: e, m: m, params: map[string]model.Param{}}
+	out := &loaded{e: e, m: m, params: map[string]model.Param{}, order: model.Named(m.Params()), laid: map[string]bool{}}
 	for _, p := range m.Params() {
 		out.params[p.Name] = p
+		out.laid[p.Name] = true
 	}
 	return out
 }
@@ -77,6 +83,7 @@ func (l *loaded) load(f subnet.File) (names []string, err error) {
 			return nil, fmt.Errorf("load %s: parameter %q: %w", f.Name(), name, err) // unreachable: checked above
 		}
 		l.e.opts.Device.Upload(l.m.Weights(l.params[name]), vals)
+		l.lay(name)
 	}
 	return names, nil
 }
@@ -123,6 +130,62 @@ func (l *loaded) download(dst []float32, p model.Param) error {
 	return nil
 }
 
+// Params lists the parameters in the order of the model's own library.
+func (l *loaded) Params() []subnet.Param {
+	out := make([]subnet.Param, len(l.order))
+	for i, p := range l.order {
+		out[i] = subnet.Param{Name: p.Name, Shape: slices.Clone(p.Shape)}
+	}
+	return out
+}
+
+// Read copies a parameter to dst.
+func (l *loaded) Read(name string, dst []float32) error {
+	p, err := l.param(name, len(dst))
+	if err == nil {
+		err = l.download(dst, p)
+	}
+	if err != nil {
+		return fmt.Errorf("read parameter: %w", err)
+	}
+	return nil
+}
+
+// Write replaces a parameter by src.
+func (l *loaded) Write(name string, src []float32) error {
+	l.e.turn.Lock()
+	defer l.e.turn.Unlock()
+	p, err := l.param(name, len(src))
+	if err == nil && l.m == nil {
+		err = errClosed
+	}
+	if err != nil {
+		return fmt.Errorf("write parameter: %w", err)
+	}
+	l.e.opts.Device.Upload(l.m.Weights(p), src)
+	l.lay(name)
+	return nil
+}
+
+// param returns a parameter of n numbers.
+func (l *loaded) param(name string, n int) (model.Param, error) {
+	p, ok := l.params[name]
+	if !ok {
+		return p, fmt.Errorf("the model has no parameter %q", name)
+	}
+	if have := p.Hi - p.Lo; n != have {
+		return p, fmt.Errorf("%q has %d numbers, not %d", name, have, n)
+	}
+	return p, nil
+}
+
+// lay notes that a parameter is no more as in the base model, nor as others who
+// train along were shown it.
+func (l *loaded) lay(name string) {
+	l.lead.dismiss()
+	l.laid[name] = true
+}
+
 // Route limits the routers' choice. Experts that the model does not have are
 // an error of the next Train, Step or Loss. Where fewer experts are allowed
 // than the model chooses for a token, all of them are chosen.
@@ -130,6 +193,8 @@ func (l *loaded) Route(experts subnet.Experts) {
 	l.e.turn.Lock()
 	defer l.e.turn.Unlock()
 	if l.m != nil {
+		l.lead.dismiss()
+		l.experts = experts
 		l.routed = l.m.Route(experts)
 	}
 }
@@ -151,19 +216,50 @@ func (l *loaded) Train(opts subnet.TrainOptions) (subnet.Trainer, error) {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	data := l.e.opts.Data
-	t, err := train.New(l.e.opts.Device, l.m, train.FromSubnet(opts), func(dst []int32, i int64) error {
-		return data.Sequence(dst, opts.Domain, opts.Seed, i)
-	})
+	switch {
+	case opts.Feed != nil:
+		opts.Feed = l.aside(opts.Feed)
+	case data == nil:
+		return nil, fmt.Errorf("train: %w", errNoText)
+	}
+	l.lead.dismiss()
+	lead, to := (*lead)(nil), train.FromSubnet(opts)
+	if opts.Ranks.World > 1 {
+		var err error
+		if lead, to, err = l.newLead(opts); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+	}
+	t, err := train.New(l.e.opts.Device, l.m, to, l.e.reader(opts.Domain, opts.Seed))
 	if err != nil {
 		return nil, err
 	}
-	return &trainer{l, t}, nil
+	if l.lead = lead; lead != nil {
+		lead.t = t
+	}
+	return &trainer{l, t, lead}, nil
+}
+
+// aside returns a feed that lets others have the device while it waits.
+func (l *loaded) aside(feed func(context.Context) ([]subnet.Sequence, error)) func(context.Context) ([]subnet.Sequence, error) {
+	return func(ctx context.Context) (batch []subnet.Sequence, err error) {
+		func() {
+			l.e.turn.Unlock()
+			defer l.e.turn.Lock()
+			batch, err = feed(ctx)
+		}()
+		if err == nil {
+			err = l.ready()
+		}
+		return batch, err
+	}
 }
 
 // trainer is a train.Trainer that waits for its turn at the device.
 type trainer struct {
-	l *loaded
-	t *train.Trainer
+	l    *loaded
+	t    *train.Trainer
+	lead *lead // nil if it trains alone
 }
 
 func (t *trainer) locked(f func() error) error {
@@ -176,21 +272,78 @@ func (t *trainer) locked(f func() error) error {
 }
 
 func (t *trainer) Step(ctx context.Context) (s subnet.Step, err error) {
-	err = t.locked(func() error { s, err = t.t.Step(ctx); return err })
+	step := t.t.Step
+	if t.lead != nil {
+		step = t.lead.step
+	}
+	err = t.locked(func() error { s, err = step(ctx); return err })
 	return s, err
 }
 
-func (t *trainer) Save(w io.Writer) error     { return t.locked(func() error { return t.t.Save(w) }) }
-func (t *trainer) Resume(f subnet.File) error { return t.locked(func() error { return t.t.Resume(f) }) }
+func (t *trainer) Accumulate(ctx context.Context) (s subnet.Step, err error) {
+	if t.lead != nil {
+		return s, errShared
+	}
+	err = t.locked(func() error { s, err = t.t.Accumulate(ctx); return err })
+	return s, err
+}
 
-// Loss evaluates the model on held-out sequences of the sample's domain.
+func (t *trainer) Apply(ctx context.Context, share float64) (s subnet.Step, err error) {
+	if t.lead != nil {
+		return s, errShared
+	}
+	err = t.locked(func() error { s, err = t.t.Apply(ctx, share); return err })
+	return s, err
+}
+
+func (t *trainer) Clear() {
+	_ = t.locked(func() error { t.t.Clear(); return nil }) // of a closed model there is nothing to forget
+}
+
+func (t *trainer) Read(what subnet.Kept, param string, dst []float32) error {
+	return t.locked(func() error { return t.t.Read(what, param, dst) })
+}
+
+func (t *trainer) Write(what subnet.Kept, param string, src []float32) error {
+	return t.locked(t.alone(func() error { return t.t.Write(what, param, src) }))
+}
+
+func (t *trainer) Save(w io.Writer) error { return t.locked(func() error { return t.t.Save(w) }) }
+func (t *trainer) Resume(f subnet.File) error {
+	return t.locked(t.alone(func() error { return t.t.Resume(f) }))
+}
+
+// alone dismisses those who train along before it changes what they were shown: the
+// trainer then has a state, which the next ones are.
+func (t *trainer) alone(change func() error) func() error {
+	return func() error {
+		if t.lead != nil {
+			t.lead.dismiss()
+			t.lead.began = true
+		}
+		return change()
+	}
+}
+
+// Loss evaluates the model on held-out sequences of the sample's domain, or on
+// those that the sample brings.
 func (l *loaded) Loss(ctx context.Context, s subnet.Sample) (subnet.Loss, error) {
 	l.e.turn.Lock()
 	defer l.e.turn.Unlock()
 	if err := l.ready(); err != nil {
 		return subnet.Loss{}, fmt.Errorf("evaluate: %w", err)
 	}
+	if len(s.Given) > 0 {
+		loss, err := train.EvaluateGiven(ctx, l.m, s.Given)
+		if err != nil {
+			return subnet.Loss{}, fmt.Errorf("evaluate: %w", err)
+		}
+		return loss, nil
+	}
 	data := l.e.opts.Data
+	if data == nil {
+		return subnet.Loss{}, fmt.Errorf("evaluate: %w", errNoText)
+	}
 	have := data.HeldOutLen(s.Domain, l.e.opts.SeqLen+1)
 	if have < 1 {
 		return subnet.Loss{}, fmt.Errorf("evaluate: domain %d has no held-out text of %d tokens", s.Domain, l.e.opts.SeqLen+1)
@@ -208,6 +361,7 @@ func (l *loaded) Loss(ctx context.Context, s subnet.Sample) (subnet.Loss, error)
 func (l *loaded) Close() error {
 	l.e.turn.Lock()
 	defer l.e.turn.Unlock()
+	l.lead.dismiss()
 	l.m = nil
 	return nil
 }

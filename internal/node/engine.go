@@ -30,14 +30,33 @@ type lazyEngine struct {
 func (l *lazyEngine) Open(ctx context.Context, files ...subnet.File) (subnet.Model, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.engine == nil {
-		e, base, err := OpenEngine(l.services)
-		if err != nil {
-			return nil, err
-		}
-		l.engine, l.base = e, base
+	if err := l.setUp(); err != nil {
+		return nil, err
 	}
 	return l.engine.Open(ctx, append(l.base[:len(l.base):len(l.base)], files...)...)
+}
+
+// Encode implements [subnet.Engine].
+func (l *lazyEngine) Encode(text string) ([]int32, error) {
+	l.mu.Lock()
+	err := l.setUp()
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return l.engine.Encode(text)
+}
+
+func (l *lazyEngine) setUp() error {
+	if l.engine != nil {
+		return nil
+	}
+	e, base, err := OpenEngine(l.services)
+	if err != nil {
+		return err
+	}
+	l.engine, l.base = e, base
+	return nil
 }
 
 // Close closes the base model's files.
@@ -50,15 +69,17 @@ func (l *lazyEngine) Close() error {
 	return nil
 }
 
-// ModelFile and ConfigFile are the names of a base model's files, as Hugging
-// Face has them.
+// ModelFile, ConfigFile and TokenizerFile are the names of a base model's files,
+// as Hugging Face has them.
 const (
-	ModelFile  = "model.safetensors"
-	ConfigFile = "config.json"
+	ModelFile     = "model.safetensors"
+	ConfigFile    = "config.json"
+	TokenizerFile = "tokenizer.json"
 )
 
 // OpenEngine returns an engine for the base model and the text that the
-// services name, and the files of that model.
+// services name, and the files of that model. Services that name no text get an
+// engine that works with what it is given.
 func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
 	var err error
 	if s.Model, err = ModelDir(s.Model); err != nil {
@@ -71,13 +92,17 @@ func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
 	if s.ExpertsPerToken > 0 && cfg.NRoutedExperts > 0 {
 		cfg.NumExpertsPerTok = min(s.ExpertsPerToken, cfg.NRoutedExperts)
 	}
-	corpus, err := data.OpenCorpus(s.Data)
-	if err != nil {
-		return nil, nil, err
-	}
-	if corpus.VocabSize() > cfg.VocabSize {
-		return nil, nil, subnet.WithHint(fmt.Errorf("the text in %s has tokens up to %d, the model in %s knows %d", s.Data, corpus.VocabSize(), s.Model, cfg.VocabSize),
-			"prepare the text with the model's own tokenizer.json")
+	var text engine.Data
+	if s.Data != "" {
+		corpus, err := data.OpenCorpus(s.Data)
+		if err != nil {
+			return nil, nil, err
+		}
+		if corpus.VocabSize() > cfg.VocabSize {
+			return nil, nil, subnet.WithHint(fmt.Errorf("the text in %s has tokens up to %d, the model in %s knows %d", s.Data, corpus.VocabSize(), s.Model, cfg.VocabSize),
+				"prepare the text with the model's own tokenizer.json")
+		}
+		text = corpus
 	}
 	dtype, ok := map[string]tensor.DType{"f32": tensor.F32, "f16": tensor.F16, "bf16": tensor.BF16}[s.DType]
 	if !ok {
@@ -87,8 +112,38 @@ func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("base model: %w", err)
 	}
-	e := engine.New(engine.Options{Device: cpu.New(s.Threads), Config: cfg, Data: corpus, SeqLen: s.SeqLen, DType: dtype})
+	e := engine.New(engine.Options{
+		Device: cpu.New(s.Threads), Config: cfg, Data: text, SeqLen: s.SeqLen, DType: dtype,
+		Encode: encoder(filepath.Join(s.Model, TokenizerFile), cfg.VocabSize),
+	})
 	return e, []subnet.File{f}, nil
+}
+
+// encoder returns what makes tokens of a text for a model with this many. It reads
+// the tokenizer when it is first called: not every protocol has texts.
+func encoder(path string, vocab int) func(text string) ([]int32, error) {
+	load := sync.OnceValues(func() (*data.Tokenizer, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, subnet.WithHint(fmt.Errorf("tokenizer of the base model: %w", err), "put the model's own tokenizer.json beside its config.json")
+		}
+		defer f.Close()
+		tok, err := data.LoadTokenizer(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if n := tok.VocabSize(); n > vocab {
+			return nil, fmt.Errorf("%s has tokens up to %d, the model knows %d", path, n-1, vocab)
+		}
+		return tok, nil
+	})
+	return func(text string) ([]int32, error) {
+		tok, err := load()
+		if err != nil {
+			return nil, err
+		}
+		return tok.Encode(text), nil
+	}
 }
 
 // maxConfig is more than any config.json needs.

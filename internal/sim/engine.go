@@ -76,6 +76,15 @@ func (e *Engine) Open(_ context.Context, files ...subnet.File) (subnet.Model, er
 	return m, nil
 }
 
+// Encode implements [subnet.Engine]: a token is a byte.
+func (e *Engine) Encode(text string) ([]int32, error) {
+	out := make([]int32, len(text))
+	for i := range len(text) {
+		out[i] = int32(text[i])
+	}
+	return out, nil
+}
+
 type costModel struct {
 	engine  *Engine
 	values  [][]float32 // by parameter
@@ -117,13 +126,47 @@ func (m *costModel) Save(w io.Writer, format subnet.Format, keep func(string) bo
 	return checkpoint.Write(w, format, d)
 }
 
+func (m *costModel) Params() []subnet.Param {
+	out := make([]subnet.Param, len(m.values))
+	for i, p := range m.engine.params {
+		out[i] = subnet.Param{Name: p.name, Shape: []int{len(p.base)}}
+	}
+	return out
+}
+
+func (m *costModel) Read(name string, dst []float32) error {
+	v, err := m.value(name, len(dst))
+	copy(dst, v)
+	return err
+}
+
+func (m *costModel) Write(name string, src []float32) error {
+	v, err := m.value(name, len(src))
+	copy(v, src)
+	return err
+}
+
+// value returns the n numbers of a parameter.
+func (m *costModel) value(name string, n int) ([]float32, error) {
+	i, ok := m.engine.index[name]
+	if !ok || len(m.values[i]) != n {
+		return nil, fmt.Errorf("no parameter %q of %d values", name, n)
+	}
+	return m.values[i], nil
+}
+
 func (m *costModel) Route(experts subnet.Experts) { m.experts = experts }
 
 func (m *costModel) Train(o subnet.TrainOptions) (subnet.Trainer, error) {
-	t := &costTrainer{model: m, opts: o, random: newRand(o.Seed)}
+	t := &costTrainer{model: m, opts: o, random: newRand(o.Seed), kept: make(map[subnet.Kept][][]float32)}
 	for i, p := range m.engine.params {
 		if o.Params(p.name) {
 			t.trained = append(t.trained, i)
+		}
+	}
+	for _, what := range []subnet.Kept{subnet.Gradient, subnet.Moment1, subnet.Moment2} {
+		for _, p := range m.engine.params {
+			t.kept[what] = append(t.kept[what], make([]float32, len(p.base)))
 		}
 	}
 	return t, nil
@@ -132,10 +175,13 @@ func (m *costModel) Train(o subnet.TrainOptions) (subnet.Trainer, error) {
 // Loss adds to the distance what the sample's text happens to be like, the same
 // for every model: 3 nats that cannot be learned, more or less.
 func (m *costModel) Loss(_ context.Context, s subnet.Sample) (subnet.Loss, error) {
+	if len(s.Given) > 0 {
+		return m.lossOf(s.Given), nil
+	}
 	var sum float64
 	var count int
 	for i, p := range m.engine.params {
-		if !slices.Contains(m.experts[p.layer], p.expert) {
+		if !m.used(p) {
 			continue
 		}
 		for j, v := range m.values[i] {
@@ -154,16 +200,25 @@ func (m *costModel) Loss(_ context.Context, s subnet.Sample) (subnet.Loss, error
 
 func (m *costModel) Close() error { return nil }
 
+// used reports whether a parameter is an expert's that the model goes through.
+func (m *costModel) used(p param) bool { return slices.Contains(m.experts[p.layer], p.expert) }
+
 type costTrainer struct {
 	model  *costModel
 	opts   subnet.TrainOptions
 	random *rand.Rand
 	steps  int
 
-	trained []int // parameters
+	trained []int                       // parameters
+	kept    map[subnet.Kept][][]float32 // by parameter
+	learned int                         // tokens that the gradient is of
+	written bool                        // the gradient is another's
 }
 
 func (t *costTrainer) Step(ctx context.Context) (subnet.Step, error) {
+	if t.opts.Feed != nil {
+		return t.fedStep(ctx)
+	}
 	timer := time.NewTimer(t.model.engine.StepTime)
 	defer timer.Stop()
 	select {
@@ -173,6 +228,7 @@ func (t *costTrainer) Step(ctx context.Context) (subnet.Step, error) {
 	}
 	t.steps++
 	e := t.model.engine
+	t.Clear()
 	for _, i := range t.trained {
 		for j, v := range t.model.values[i] {
 			way := e.params[i].target[j] - float64(v)

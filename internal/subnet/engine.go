@@ -3,6 +3,7 @@ package subnet
 import (
 	"context"
 	"io"
+	"net/netip"
 	"time"
 )
 
@@ -12,6 +13,9 @@ type Engine interface {
 	// Open loads the engine's base model and lays the files over it: the
 	// parameters of a later file replace those of an earlier one.
 	Open(ctx context.Context, files ...File) (Model, error)
+	// Encode returns the tokens of a text by the base model's tokenizer, without
+	// any that it puts before or after.
+	Encode(text string) ([]int32, error)
 }
 
 // A Model is one loaded model. It is not safe for concurrent use.
@@ -22,13 +26,22 @@ type Model interface {
 	Load(f File) error
 	// Save writes, in key order, the parameters whose names keep accepts.
 	Save(w io.Writer, format Format, keep func(name string) bool) error
+	// Params lists the parameters in the order in which the model's own library
+	// names them (named_parameters of PyTorch).
+	Params() []Param
+	// Read copies a parameter to dst, which is as long, row by row, and Write
+	// replaces it by src. They copy because the model may be on a device of its
+	// own. Between two steps both are as good as memory.
+	Read(name string, dst []float32) error
+	Write(name string, src []float32) error
 	// Route lets each layer's router choose among these experts only, by
 	// their original numbers; nil lets it choose among all.
 	Route(experts Experts)
 	// Train prepares the parameters that opts names for training and freezes
 	// the others.
 	Train(opts TrainOptions) (Trainer, error)
-	// Loss evaluates the model on held-out text that no trainer sees.
+	// Loss evaluates the model on held-out text that no trainer sees, or on what
+	// the sample brings.
 	Loss(ctx context.Context, s Sample) (Loss, error)
 	Close() error
 }
@@ -94,12 +107,39 @@ type TrainOptions struct {
 	WeightDecay float64
 	DecayAll    bool // norms and biases, too, as PyTorch does if it is not told
 	ClipNorm    float64
+	Ranks       Ranks
+}
+
+// Ranks are processes of this machine that take each step together: each learns
+// from batches of its own, and all from the sum of the gradients. What one process
+// would add up in the same order is the same to the bit. The engine starts and ends
+// them.
+type Ranks struct {
+	World int            // how many, this one included; 0 is 1
+	At    netip.AddrPort // where this one listens for the others; port 0 is any that is free
 }
 
 // A Trainer takes optimizer steps on the model it came from.
 type Trainer interface {
-	// Step reads one batch and updates the parameters.
+	// Step learns from as many batches as the options say, and updates the
+	// parameters with the mean of their gradients. What has been accumulated
+	// before is forgotten.
 	Step(ctx context.Context) (Step, error)
+
+	// Accumulate learns from one batch: it adds the gradient of its mean loss to
+	// what has been accumulated. A batch without a target adds nothing.
+	Accumulate(ctx context.Context) (Step, error)
+	// Apply clips what has been accumulated, times share, updates the parameters
+	// and clears it. A share of 1 takes the sum of the batches, 1/n the mean of n.
+	Apply(ctx context.Context, share float64) (Step, error)
+	// Clear forgets what has been accumulated.
+	Clear()
+
+	// Read copies what is kept of a trained parameter to dst, which is as long, and
+	// Write replaces it by src: a gradient by one that others made, a moment by
+	// itself at another rate.
+	Read(what Kept, param string, dst []float32) error
+	Write(what Kept, param string, src []float32) error
 	// Save writes all that Resume needs besides the parameters: moments,
 	// position in the schedule and in the data.
 	Save(w io.Writer) error

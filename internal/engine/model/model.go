@@ -124,11 +124,7 @@ func (m *Model) Backward(losses []float32, ids, targets []int32, batch int, scal
 	x := p.run(ids)
 	p.crossEntropy(losses, x, targets, scale)
 	p.walk(0)
-	for _, w := range m.weights { // what the pass did not come by
-		for i := range w.grads {
-			w.grads[i].settle(m.dev)
-		}
-	}
+	m.SettleGradient() // what the pass did not come by
 }
 
 // ClearGradient makes the next Backward set the gradients, and not add to them:
@@ -137,6 +133,16 @@ func (m *Model) ClearGradient() {
 	for _, w := range m.weights {
 		for i := range w.grads {
 			w.grads[i].unset = true
+		}
+	}
+}
+
+// SettleGradient makes the gradients what they are said to be: nought, if they have
+// been cleared and nothing has been added since.
+func (m *Model) SettleGradient() {
+	for _, w := range m.weights {
+		for i := range w.grads {
+			w.grads[i].settle(m.dev)
 		}
 	}
 }

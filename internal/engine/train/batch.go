@@ -1,9 +1,12 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"adit/internal/engine/model"
+	"adit/internal/subnet"
 )
 
 // A Reader fills dst, one more than the sequence length, with the tokens of
@@ -56,31 +59,85 @@ func (b *Batch) set(k int, read Reader, i int64) error {
 	return nil
 }
 
+// Fill makes the batch of these sequences, of which none may have more than most
+// tokens. Shorter ones than the longest are filled up behind: what follows a
+// token does not bear upon it. It is filled up with a sequence's own first token,
+// which all of it has seen anyway, even if that is one whose embedding is NaN.
+func (b *Batch) Fill(sequences []subnet.Sequence, most int) error {
+	if len(sequences) == 0 {
+		return errors.New("no sequences")
+	}
+	t := 0
+	for i, s := range sequences {
+		if err := b.check(s, most); err != nil {
+			return fmt.Errorf("sequence %d of %d: %w", i+1, len(sequences), err)
+		}
+		t = max(t, len(s.Tokens))
+	}
+	b.size = len(sequences)
+	n := b.size * t
+	b.ids, b.targets, b.losses = slices.Grow(b.ids[:0], n), slices.Grow(b.targets[:0], n), slices.Grow(b.losses[:0], n)[:n]
+	for _, s := range sequences {
+		b.ids, b.targets = append(b.ids, s.Tokens...), append(b.targets, s.Targets...)
+		for range t - len(s.Tokens) {
+			b.ids, b.targets = append(b.ids, s.Tokens[0]), append(b.targets, -1)
+		}
+	}
+	return nil
+}
+
+// check returns what is wrong with a sequence.
+func (b *Batch) check(s subnet.Sequence, most int) error {
+	if n := len(s.Tokens); n < 1 || n > most || len(s.Targets) != n {
+		return fmt.Errorf("%d tokens with %d targets; there must be as many, from 1 to %d", n, len(s.Targets), most)
+	}
+	for i, id := range s.Tokens {
+		if id < 0 || int(id) >= b.vocab {
+			return fmt.Errorf("token %d in a vocabulary of %d", id, b.vocab)
+		}
+		if to := s.Targets[i]; int(to) >= b.vocab {
+			return fmt.Errorf("target %d in a vocabulary of %d", to, b.vocab)
+		}
+	}
+	return nil
+}
+
 // part returns the sequences lo to hi of the batch, sharing their memory.
 func (b *Batch) part(lo, hi int) *Batch {
-	t := len(b.sequence) - 1
+	t := len(b.ids) / b.size
 	return &Batch{
 		ids: b.ids[lo*t : hi*t], targets: b.targets[lo*t : hi*t], losses: b.losses[lo*t : hi*t],
 		sequence: b.sequence, size: hi - lo, vocab: b.vocab,
 	}
 }
 
-// sum adds the losses up in order.
-func (b *Batch) sum() float64 {
-	s := 0.0
+// addTo adds the losses to sum, one after another.
+func (b *Batch) addTo(sum float64) float64 {
 	for _, l := range b.losses {
-		s += float64(l)
+		sum += float64(l)
 	}
-	return s
+	return sum
 }
 
 // Learn adds share of the gradient of the batch's mean loss, which it returns,
-// to m's gradients.
+// to m's gradients. A batch without a target has a loss of 0 and adds nothing.
 func (b *Batch) Learn(m *model.Model, share float64) (loss float64) {
-	n := float64(len(b.ids))
+	n := float64(b.Tokens())
+	if n == 0 {
+		clear(b.losses)
+		return 0
+	}
 	m.Backward(b.losses, b.ids, b.targets, b.size, float32(share/n))
-	return b.sum() / n
+	return b.addTo(0) / n
 }
 
 // Tokens returns how many tokens have a target.
-func (b *Batch) Tokens() int { return len(b.ids) }
+func (b *Batch) Tokens() int {
+	n := 0
+	for _, to := range b.targets {
+		if to >= 0 {
+			n++
+		}
+	}
+	return n
+}

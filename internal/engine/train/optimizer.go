@@ -55,11 +55,16 @@ type Optimizer struct {
 	m       *model.Model
 	grad    device.Buf // of all trained parameters
 	trained []model.Param
+	places  map[string]place // of the trained parameters
 	spans   []span
 	rule    rule
 	clip    float64
 	updates int // made
 }
+
+// A place is where the numbers of a parameter are in the gradient, and in whatever
+// else is kept of all trained parameters.
+type place struct{ lo, hi int }
 
 // A rule is an optimizer's method with what it remembers of the gradients.
 type rule interface {
@@ -87,10 +92,13 @@ func NewOptimizer(dev device.Device, m *model.Model, trained func(name string) b
 	if err != nil {
 		return nil, err
 	}
-	o := &Optimizer{dev: dev, m: m, clip: r.ClipNorm}
+	o := &Optimizer{dev: dev, m: m, clip: r.ClipNorm, places: map[string]place{}}
+	at := 0
 	for _, p := range m.Params() {
 		if trained(p.Name) {
 			o.trained = append(o.trained, p)
+			o.places[p.Name] = place{at, at + p.Hi - p.Lo}
+			at += p.Hi - p.Lo
 		}
 	}
 	if len(o.trained) == 0 {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,9 +17,13 @@ type Options struct {
 	Params  func(name string) bool
 	Trained []string
 
-	Batch int // sequences that go through the model at once
-	// Accumulate is how many batches one update learns from, each token as
-	// much as any other; 0 is 1. The gradient is the sum of theirs, in their
+	// Feed returns the next batch in place of a [Reader], when it is needed. The
+	// error of a step that it cannot be had for is its own.
+	Feed func(context.Context) ([]subnet.Sequence, error)
+
+	Batch int // sequences that go through the model at once; Feed decides for itself
+	// Accumulate is how many batches one update learns from, each as much as any
+	// other, and of its own tokens with a target each as much; 0 is 1. The gradient is the sum of theirs, in their
 	// order: not to the bit that of one batch as large as all, whose matrix
 	// products sum in another order.
 	Accumulate int
@@ -33,17 +38,23 @@ type Options struct {
 }
 
 // FromSubnet returns the options that o is short for: AdamW along a cosine, or
-// at a constant rate if o gives the cosine no end.
+// at a constant rate if o gives the cosine no end, or as o's own function says.
 func FromSubnet(o subnet.TrainOptions) Options {
-	curve := Cosine
-	if o.TotalSteps == 0 && o.Spent == nil {
-		curve = Constant
+	out := Options{
+		Params: o.Params, Feed: o.Feed, Batch: o.Batch, Accumulate: o.Accumulate, Precision: Precision(o.Precision),
+		Schedule: Schedule{Curve: Cosine, Peak: o.LR, Warmup: o.WarmupSteps, Total: o.TotalSteps, Spent: o.Spent},
+		Rules:    Rules{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, WeightDecay: o.WeightDecay, ClipNorm: o.ClipNorm},
 	}
-	return Options{
-		Params: o.Params, Batch: o.Batch, Accumulate: o.Accumulate, Precision: Precision(o.Precision),
-		Schedule: Schedule{Curve: curve, Peak: o.LR, Warmup: o.WarmupSteps, Total: o.TotalSteps, Spent: o.Spent},
-		Rules:    Rules{Beta1: o.Beta1, Beta2: o.Beta2, WeightDecay: o.WeightDecay, ClipNorm: o.ClipNorm},
+	switch {
+	case o.Rate != nil:
+		out.Schedule = Schedule{Of: o.Rate}
+	case o.TotalSteps == 0 && o.Spent == nil:
+		out.Schedule.Curve = Constant
 	}
+	if o.DecayAll {
+		out.Rules.Groups = []Group{{Names: []string{"*"}, WeightDecay: o.WeightDecay, DecayAll: true}}
+	}
+	return out
 }
 
 // Validate returns every problem, joined, each with its field and its cure.
@@ -56,7 +67,7 @@ func (o Options) Validate() error {
 	case o.Params != nil && len(o.Trained) > 0:
 		errs = append(errs, errors.New("parameters: chosen by a function and by patterns; give one of them"))
 	}
-	if o.Batch < 1 {
+	if o.Batch < 1 && o.Feed == nil {
 		errs = append(errs, fmt.Errorf("batch size: %d sequences; give at least 1", o.Batch))
 	}
 	if o.Accumulate < 0 {

@@ -12,7 +12,8 @@ import (
 type Ranks struct {
 	World, Rank int
 	// Sum replaces grad by the sum over the ranks, and returns that of loss. Each
-	// rank calls it once a step. The numbers are added in the order of the ranks,
+	// rank calls it once a step, with as many numbers each time: the gradient, and
+	// if it is fed one more, how many tokens it learned from. The numbers are added in the order of the ranks,
 	// beginning with the first one's: so all ranks get the same to the bit, and
 	// it is that of one process that does the same. If it returns an error in one
 	// rank, it does in all, and none has taken the step.
@@ -43,21 +44,40 @@ func AddInOrder(sum []float32, rows ...[]float32) {
 	}
 }
 
-// together makes of the gradient of this rank's batches, and of the sum of their
-// mean losses, those of all ranks.
-func (t *Trainer) together(ctx context.Context, loss float64) (float64, error) {
-	r := t.opts.Ranks
+// together makes of the gradient of this rank's batches that of all ranks. It
+// returns the mean loss of their tokens with a target, 0 if there are none, and
+// how many they are.
+//
+// Where the text is the engine's own, all ranks have as many. Where it is fed they
+// tell one another: a rank may be without any.
+func (t *Trainer) together(ctx context.Context) (loss float64, tokens int, err error) {
+	r, n := t.opts.Ranks, t.opt.grad.Len()
+	fed := t.opts.Feed != nil
+	if r.world() == 1 || !fed {
+		loss = t.losses / float64(max(t.tokens, 1))
+	} else {
+		loss = t.losses
+	}
 	if r.world() == 1 {
-		return loss, nil
+		return loss, t.tokens, nil
 	}
 	if t.exchanged == nil {
-		t.exchanged = make([]float32, t.opt.grad.Len())
+		t.exchanged = make([]float32, n, n+1)
+		if fed {
+			t.exchanged = t.exchanged[:n+1]
+		}
 	}
-	t.opt.dev.Download(t.exchanged, t.opt.grad)
-	sum, err := r.Sum(ctx, t.exchanged, loss)
-	if err != nil {
-		return 0, fmt.Errorf("add the gradients of %d processes up: %w", r.World, err)
+	t.opt.dev.Download(t.exchanged[:n], t.opt.grad)
+	if fed {
+		t.exchanged[n] = float32(t.tokens) // exact to 16 million of all ranks
 	}
-	t.opt.dev.Upload(t.opt.grad, t.exchanged)
-	return sum / float64(r.World), nil
+	if loss, err = r.Sum(ctx, t.exchanged, loss); err != nil {
+		return 0, 0, fmt.Errorf("add the gradients of %d processes up: %w", r.World, err)
+	}
+	t.opt.dev.Upload(t.opt.grad, t.exchanged[:n])
+	if fed {
+		tokens = int(t.exchanged[n])
+		return loss / float64(max(tokens, 1)), tokens, nil
+	}
+	return loss / float64(r.World), t.tokens * r.World, nil
 }

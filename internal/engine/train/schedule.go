@@ -30,6 +30,8 @@ type Schedule struct {
 	// Spent returns how much of the time to train is over, from 0 to 1. With
 	// it, Linear and Cosine end with the time and not with a step.
 	Spent func() float64
+	// Of returns the rate of step n, counted from 1, instead of all of this.
+	Of func(n int) float64
 }
 
 // timescale is after how many steps, less one, the rate of an inverse square
@@ -43,6 +45,8 @@ const timescale = 10_000
 func (s Schedule) Rate(n int) float64 {
 	low := s.Peak * s.Floor
 	switch {
+	case s.Of != nil:
+		return s.Of(n)
 	case n <= s.Warmup:
 		return s.Peak * float64(n) / float64(s.Warmup)
 	case s.Curve == Linear:
@@ -74,6 +78,12 @@ func (s Schedule) done(n int) float64 {
 
 // problems returns what is wrong with the schedule.
 func (s Schedule) problems() (errs []error) {
+	if s.Of != nil {
+		if s.Curve != "" || s.Peak != 0 || s.Warmup != 0 || s.Total != 0 || s.Floor != 0 || s.Spent != nil {
+			errs = append(errs, errors.New("schedule: a function says what the rates are, and so do other fields; give one of them"))
+		}
+		return errs
+	}
 	ends := s.Curve == Linear || s.Curve == Cosine
 	switch s.Curve {
 	case "", Constant, Linear, Cosine, InverseSqrt:

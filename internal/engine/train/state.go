@@ -122,6 +122,8 @@ func (t *Trainer) resume(d tensor.Dict) error {
 		t.opt.dev.Upload(of.buf, vals[i])
 	}
 	t.steps, t.opt.updates, t.next, t.scaler = int(at[0]), int(at[1]), at[2], scaler
+	t.queue = nil
+	t.forget()
 	return nil
 }
 

@@ -34,18 +34,22 @@ func (s still) Wait(ctx context.Context, b subnet.Block) error {
 // scripted is an engine whose model is a shard, and whose trainer does what step
 // says.
 type scripted struct {
-	d        tensor.Dict
-	step     func(ctx context.Context, number int) error
-	lossTime time.Duration
-	saves    func() // before the model is saved
-	number   int
+	subnet.Model // what is not called
+	d            tensor.Dict
+	step         func(ctx context.Context, number int) error
+	lossTime     time.Duration
+	saves        func() // before the model is saved
+	number       int
 }
 
 func (s *scripted) Open(context.Context, ...subnet.File) (subnet.Model, error) { return s, nil }
+func (s *scripted) Encode(string) ([]int32, error)                             { return nil, errors.ErrUnsupported }
 func (s *scripted) Load(subnet.File) error                                     { return nil }
 func (s *scripted) Route(subnet.Experts)                                       {}
 func (s *scripted) Close() error                                               { return nil }
-func (s *scripted) Train(subnet.TrainOptions) (subnet.Trainer, error)          { return scriptedTrainer{s}, nil }
+func (s *scripted) Train(subnet.TrainOptions) (subnet.Trainer, error) {
+	return scriptedTrainer{s: s}, nil
+}
 func (s *scripted) Loss(ctx context.Context, _ subnet.Sample) (subnet.Loss, error) {
 	select {
 	case <-time.After(s.lossTime):
@@ -68,7 +72,10 @@ func (s *scripted) Save(w io.Writer, f subnet.Format, keep func(string) bool) er
 	return checkpoint.Write(w, f, kept)
 }
 
-type scriptedTrainer struct{ s *scripted }
+type scriptedTrainer struct {
+	subnet.Trainer // what is not called
+	s              *scripted
+}
 
 func (t scriptedTrainer) Step(ctx context.Context) (subnet.Step, error) {
 	if err := t.s.step(ctx, t.s.number+1); err != nil {
