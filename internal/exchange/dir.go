@@ -43,7 +43,7 @@ func openDir(root string) (subnet.Store, error) {
 }
 
 func (d *dir) Stage(ctx context.Context, path string, f subnet.File) error {
-	if err := checkPath(path); err != nil {
+	if err := transfer.CheckPath(path); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
 	sum, err := sumOf(ctx, f)
@@ -246,7 +246,7 @@ func (d *dir) resolve(revision string) (manifest, error) {
 }
 
 func (d *dir) Get(ctx context.Context, revision, path string, dst subnet.Draft, limit int64) error {
-	if err := checkPath(path); err != nil {
+	if err := transfer.CheckPath(path); err != nil {
 		return fmt.Errorf("get: %w", err)
 	}
 	m, err := d.resolve(revision)

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -70,7 +71,7 @@ func (h *hub) publish(ctx context.Context, message string) (string, error) {
 		return "", err
 	}
 	if !commitID.MatchString(out.CommitOID) {
-		return "", fmt.Errorf("the hub's commit has no id, but %q", clip(out.CommitOID))
+		return "", fmt.Errorf("the hub's commit has no id, but %q", transfer.Clip(out.CommitOID))
 	}
 	return out.CommitOID, nil
 }
@@ -86,7 +87,7 @@ func (h *hub) head(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("look for the newest commit: %w", err)
 	}
 	if !commitID.MatchString(info.SHA) {
-		return "", fmt.Errorf("look for the newest commit: it has no id, but %q", clip(info.SHA))
+		return "", fmt.Errorf("look for the newest commit: it has no id, but %q", transfer.Clip(info.SHA))
 	}
 	return info.SHA, nil
 }

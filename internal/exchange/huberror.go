@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -34,23 +33,21 @@ func (e *statusError) Error() string {
 
 func (e *statusError) Unwrap() error { return e.kind }
 
-// RetryAfter implements transfer.Asked.
+// RetryAfter implements [transfer.Asked].
 func (e *statusError) RetryAfter() time.Duration { return e.wait }
 
 // refused says what an answer of 400 or more means.
 func (a *api) refused(resp *http.Response) error {
-	e := &statusError{status: resp.StatusCode, code: clip(resp.Header.Get("X-Error-Code")), text: clip(resp.Header.Get("X-Error-Message"))}
+	e := &statusError{status: resp.StatusCode, code: transfer.Clip(resp.Header.Get("X-Error-Code")), text: transfer.Clip(resp.Header.Get("X-Error-Message"))}
 	if raw, err := io.ReadAll(io.LimitReader(resp.Body, 4096)); err == nil && e.text == "" {
 		var body struct {
 			Error string `json:"error"`
 		}
 		if json.Unmarshal(raw, &body) == nil {
-			e.text = clip(body.Error)
+			e.text = transfer.Clip(body.Error)
 		}
 	}
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		e.wait = time.Duration(min(seconds, 120)) * time.Second
-	}
+	e.wait = transfer.RetryAfter(resp.Header)
 	switch {
 	case e.status == http.StatusInsufficientStorage:
 		return subnet.WithHint(e, "the hub has no room left; whoever runs it must make some")
@@ -74,15 +71,4 @@ func (a *api) refused(resp *http.Response) error {
 		}
 	}
 	return e
-}
-
-// clip makes foreign text fit for a line of a log.
-func clip(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-	return s[:min(len(s), 300)]
 }

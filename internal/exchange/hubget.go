@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"adit/internal/exchange/transfer"
 	"adit/internal/subnet"
 )
 
@@ -21,7 +22,7 @@ func (h *hub) Get(ctx context.Context, revision, path string, dst subnet.Draft, 
 	if err := checkRevision(revision); err != nil {
 		return fmt.Errorf("get from %s: %w", h.repo, err)
 	}
-	if err := checkPath(path); err != nil {
+	if err := transfer.CheckPath(path); err != nil {
 		return fmt.Errorf("get from %s: %w", h.repo, err)
 	}
 	var src source
@@ -116,7 +117,7 @@ func rangeStart(contentRange string) (int64, error) {
 	first, _, dash := strings.Cut(s, "-")
 	at, err := strconv.ParseInt(first, 10, 64)
 	if !ok || !dash || err != nil || at < 0 {
-		return 0, fmt.Errorf("the hub sends a part of the file, but not which: %q", clip(contentRange))
+		return 0, fmt.Errorf("the hub sends a part of the file, but not which: %q", transfer.Clip(contentRange))
 	}
 	return at, nil
 }

@@ -42,7 +42,7 @@ func (h *hub) Stage(ctx context.Context, path string, f subnet.File) error {
 }
 
 func (h *hub) stage(ctx context.Context, path string, f subnet.File) (upload, error) {
-	if err := checkPath(path); err != nil {
+	if err := transfer.CheckPath(path); err != nil {
 		return upload{}, err
 	}
 	if err := h.create(ctx); err != nil {
@@ -137,7 +137,7 @@ func (h *hub) uploadLFS(ctx context.Context, u upload, f subnet.File) error {
 	}
 	object := out.Objects[0]
 	if object.Error != nil {
-		return fmt.Errorf("the hub does not take it: %d %s", object.Error.Code, clip(object.Error.Message))
+		return fmt.Errorf("the hub does not take it: %d %s", object.Error.Code, transfer.Clip(object.Error.Message))
 	}
 	if object.Actions.Upload == nil {
 		h.opts.Progress(u.path, u.size, u.size)
@@ -178,7 +178,7 @@ func (h *hub) transfer(ctx context.Context, a action, u upload, f subnet.File) e
 	}
 	size, err := strconv.ParseInt(chunk, 10, 64)
 	if err != nil || size < 1 || (u.size-1)/size >= maxParts {
-		return fmt.Errorf("the hub wants parts of %q bytes of %d", clip(chunk), u.size)
+		return fmt.Errorf("the hub wants parts of %q bytes of %d", transfer.Clip(chunk), u.size)
 	}
 	type part struct {
 		Number int    `json:"partNumber"`

@@ -71,9 +71,9 @@ func FuzzNames(f *testing.F) {
 	}
 	root := f.TempDir()
 	f.Fuzz(func(t *testing.T, s string) {
-		if checkPath(s) == nil {
+		if transfer.CheckPath(s) == nil {
 			if !filepath.IsLocal(filepath.FromSlash(s)) {
-				t.Errorf("checkPath(%q) lets it out", s)
+				t.Errorf("transfer.CheckPath(%q) lets it out", s)
 			}
 			if u := (&hub{repo: "a/b"}).resolveURL("main", s); strings.ContainsAny(u, "?#\\\" ") {
 				t.Errorf("path %q makes the URL %s", s, u)
@@ -113,7 +113,7 @@ func FuzzManifest(f *testing.F) {
 			if got, ok := m.find(e.Path); !ok || got != e {
 				t.Errorf("%q cannot be found", e.Path)
 			}
-			if !filepath.IsLocal(string(e.SHA256)) || checkPath(e.Path) != nil || e.Size < 0 {
+			if !filepath.IsLocal(string(e.SHA256)) || transfer.CheckPath(e.Path) != nil || e.Size < 0 {
 				t.Errorf("accepted %+v", e)
 			}
 		}

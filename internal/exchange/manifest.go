@@ -59,7 +59,7 @@ func parseManifest(raw []byte) (manifest, error) {
 		return manifest{}, err
 	}
 	for i, e := range m.Files {
-		if err := checkPath(e.Path); err != nil {
+		if err := transfer.CheckPath(e.Path); err != nil {
 			return manifest{}, err
 		}
 		// The digest becomes a file name.

@@ -57,7 +57,7 @@ type memHandle struct {
 var _ subnet.Store = (*memHandle)(nil)
 
 func (h *memHandle) Stage(ctx context.Context, path string, f subnet.File) error {
-	if err := checkPath(path); err != nil {
+	if err := transfer.CheckPath(path); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
 	if err := h.mem.fault("stage", h.name+"/"+path); err != nil {
@@ -117,7 +117,7 @@ func (h *memHandle) Publish(ctx context.Context, message string) (string, error)
 }
 
 func (h *memHandle) Get(ctx context.Context, revision, path string, dst subnet.Draft, limit int64) error {
-	if err := checkPath(path); err != nil {
+	if err := transfer.CheckPath(path); err != nil {
 		return fmt.Errorf("get: %w", err)
 	}
 	full := h.name + "/" + path

@@ -2,22 +2,11 @@ package exchange
 
 import (
 	"fmt"
-	"io/fs"
 	"regexp"
 	"strings"
 
 	"adit/internal/subnet"
 )
-
-// checkPath refuses what is not a plain slash-separated relative path: paths
-// come from other neurons' commitments, and end up in URLs and directories.
-func checkPath(path string) error {
-	if !fs.ValidPath(path) || path == "." || len(path) > 1024 ||
-		strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == ':' }) {
-		return fmt.Errorf("%q is not a path inside a store", path)
-	}
-	return nil
-}
 
 // Revisions are hex digests or names of branches, and come from the chain.
 var revisionName = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,253}[A-Za-z0-9])?$`)

@@ -56,7 +56,7 @@ func (w *Watchdog) Broken(err error) error {
 		return fmt.Errorf("%w: %w for %v", subnet.ErrTemporary, errStalled, w.stall)
 	}
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return subnet.WithHint(cert, "is the clock right, and the endpoint the hub's own?")
+		return subnet.WithHint(cert, "is this computer's clock right, and is it the right endpoint?")
 	}
 	return fmt.Errorf("%w: %w", subnet.ErrTemporary, err)
 }
