@@ -296,7 +296,9 @@ func TestCopiesOfDense(t *testing.T) {
 			}
 		}
 	}
+	calls := 0
 	copies, err := s.Copies(sketches, Limits{Overlap: 0.4, Cosine: 0.9}, func(a, b int) (Likeness, error) {
+		calls++
 		var c Comparison
 		for i := range values[a] {
 			if err := c.AddDense(values[a][i], values[b][i]); err != nil {
@@ -308,32 +310,42 @@ func TestCopiesOfDense(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(copies) != 1 || copies[0].Original != 2 || copies[0].Copy != 7 || copies[0].Cosine < 0.99 || copies[0].Overlap != 0 {
-		t.Errorf("found %+v", copies)
+	if len(copies) != 1 || copies[0].Original != 2 || copies[0].Copy != 7 || copies[0].Cosine < 0.99 || copies[0].Overlap != 0 || calls != 1 {
+		t.Errorf("found %+v by %d comparisons", copies, calls)
 	}
 }
 
-// A hundred copies of one message are each compared once, and all found.
+// A hundred copies of one message, of which one came half copied before, are
+// each compared once: with the one that they are most like.
 func TestEnough(t *testing.T) {
-	const honest, chunks = 5, 40
+	const chunks = 60
 	s, err := NewSampling(chunks, rand.New(rand.NewPCG(7, 8)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sketches []*Sketch
-	for i := range honest {
-		sketches = append(sketches, pool(4, i, chunks, 300).sketch(t, s))
+	original, own := pool(4, 0, chunks, 300), pool(4, 1, chunks, 300)
+	half := message{
+		append(slices.Clone(own.indices[:40]), original.indices[40:]...),
+		append(slices.Clone(own.values[:40]), original.values[40:]...),
 	}
+	messages := []message{half, original}
 	for range 100 {
-		sketches = append(sketches, sketches[3])
+		messages = append(messages, original)
 	}
-	calls := 0
-	copies, err := s.Copies(sketches, Limits{Overlap: 0.4, Enough: 0.6}, func(a, b int) (Likeness, error) {
-		calls++
-		return Likeness{Overlap: 1}, nil
-	})
-	if err != nil || len(copies) != 100 || calls != 100 {
-		t.Errorf("%d copies by %d comparisons, %v", len(copies), calls, err)
+	var sketches []*Sketch
+	for _, m := range messages {
+		sketches = append(sketches, m.sketch(t, s))
+	}
+	for enough, want := range map[float64]int{0: 101 * 102 / 2, 0.6: 101} {
+		var c Comparison
+		calls := 0
+		copies, err := s.Copies(sketches, Limits{Overlap: 0.4, Enough: enough}, func(a, b int) (Likeness, error) {
+			calls++
+			return compare(t, &c, messages[a], messages[b]), nil
+		})
+		if err != nil || len(copies) != want || calls != want {
+			t.Errorf("enough at %v: %d copies by %d comparisons, want %d, %v", enough, len(copies), calls, want, err)
+		}
 	}
 
 	broken := errors.New("broken")
@@ -397,6 +409,45 @@ func TestSketchRefuses(t *testing.T) {
 	}
 	if err := k.Add(1, nil, nil); err == nil {
 		t.Error("a chunk can be shown twice")
+	}
+}
+
+// Duplicates, values that are not numbers, chunks of nothing and chunks that
+// only one has are to a sketch what they are to a comparison.
+func TestSketchOfOddChunks(t *testing.T) {
+	type chunk struct {
+		indices []uint16
+		values  []float32
+	}
+	inf := float32(inf)
+	messages := [][]chunk{
+		{{[]uint16{5, 1, 5, 9}, []float32{1, 2, 70, -1}}, {[]uint16{1, 2}, []float32{0, 0}}, {[]uint16{65535, 3}, []float32{1, inf}}, {nil, nil}, {[]uint16{8}, []float32{2}}},
+		{{[]uint16{1, 9, 1, 7}, []float32{2, -2, 5, 3}}, {[]uint16{2, 1}, []float32{0, 0}}, {[]uint16{3, 65535}, []float32{2, 4}}, {[]uint16{4}, []float32{1}}, {[]uint16{8}, []float32{0}}},
+	}
+	s, err := NewSampling(len(messages[0]), rand.New(rand.NewPCG(1, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c Comparison
+	sketches := []*Sketch{s.Sketch(), s.Sketch(), s.Sketch()}
+	for i, a := range messages[0] {
+		b := messages[1][i]
+		if err := errors.Join(c.Add(a.indices, a.values, b.indices, b.values), sketches[0].Add(i, a.indices, a.values),
+			sketches[1].Add(i, b.indices, b.values), sketches[2].AddDense(i, b.values)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pairs, want := s.measure(sketches), c.Likeness()
+	got := pairs[pairIndex(0, 1)]
+	if math.Abs(got.overlap.mean()-want.Overlap) > 1e-6 || math.Abs(got.cosine.mean()-want.Cosine) > 1e-6 {
+		t.Errorf("sketched %.6f, %.6f; compared %+v", got.overlap.mean(), got.cosine.mean(), want)
+	}
+	if p := pairs[pairIndex(0, 2)]; p != (pair{}) {
+		t.Errorf("a message with indices is compared with one without: %+v", p)
+	}
+	// By hand: of 3, 2, 2, 0 and 1 that could be common 2, 2, 2, 0 and 1 are.
+	if !near(want.Overlap, 7.0/8) {
+		t.Errorf("overlap %v", want.Overlap)
 	}
 }
 

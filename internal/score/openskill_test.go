@@ -76,6 +76,37 @@ func TestRateRefuses(t *testing.T) {
 	}
 }
 
+// What openskill 6.1.3 makes of ties, of a σ that would become nothing, and of
+// scores of 0.
+func TestPlackettLuceRecordedEdges(t *testing.T) {
+	m := NewPlackettLuce(7, 0.1)
+	fresh, wide := Rating{25, 25.0 / 3}, Rating{200, 100}
+	for name, match := range map[string]struct {
+		before []Rating
+		scores []float64
+		want   []Rating // of the first players
+	}{
+		"ties": {[]Rating{fresh, {30, 5}, {20, 6}, {25, 2}}, []float64{1, 2, 1, 1},
+			[]Rating{{26.498758914, 8.165134025}, {30.931381915, 4.989603804}, {21.066516506, 5.962823151}, {25.086531874, 2.001941383}}},
+		"ties but one": {[]Rating{wide, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}},
+			[]float64{-1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, []Rating{{164.859249203, 89.4335344}, {25.565869229, 8.000510353}}},
+		"an upset": {[]Rating{wide, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}, {25, 8}},
+			[]float64{-1, 1, 2, 3, 4, 5, 6, 7, 8, 9}, []Rating{{-270.645103074, 1.0000005}, {25.037714511, 7.999158854}, {25.134636287, 7.999394559}}},
+		"zeros": {[]Rating{fresh, fresh, fresh}, []float64{0, -1.5, 0},
+			[]Rating{{27.456249477, 8.253534696}, {25.614062369, 8.162139691}, {21.929688153, 8.162139691}}},
+	} {
+		got, err := m.Rate(match.before, match.scores)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range match.want {
+			if !near(got[i].Mu, want.Mu) || !near(got[i].Sigma, want.Sigma) {
+				t.Errorf("%s: player %d has %.9f, want %.9f", name, i, got[i], want)
+			}
+		}
+	}
+}
+
 // Whatever the order of the list, a player comes out the same, and the winner
 // never loses by it.
 func TestRateKeepsToTheOrder(t *testing.T) {
