@@ -96,10 +96,12 @@ func (m *Member) Ready() error {
 	return nil
 }
 
-// Fail says why the rank cannot go on.
+// Fail says why the rank cannot go on, and waits until the first one has heard it.
 func (m *Member) Fail(err error) {
 	text := []byte(strings.ToValidUTF8(err.Error(), "?"))
-	_ = m.c.send(kindFailed, text[:min(len(text), maxText)]) // if it does not arrive, the end of the connection does
+	if m.c.send(kindFailed, text[:min(len(text), maxText)]) == nil {
+		_, _ = io.Copy(io.Discard, m.c.r) // until it hangs up
+	}
 }
 
 // Job fills job with what is to be done.
