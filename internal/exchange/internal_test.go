@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"adit/internal/exchange/storetest"
+	"adit/internal/exchange/transfer"
 )
 
 // A directory that somebody else can write is no reason to leave it, or to

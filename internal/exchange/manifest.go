@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"adit/internal/exchange/transfer"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
