@@ -19,6 +19,10 @@ const (
 	// DeepSeek is Llama with routed experts: what networks of expert groups
 	// train. It has no latent attention.
 	DeepSeek = "deepseek"
+	// Torchtitan is Llama as torchtitan has it: by other names, and with the
+	// columns of a head that are turned together side by side. No config.json is
+	// published by this name.
+	Torchtitan = "torchtitan"
 )
 
 // A Config gives the shape of a model, mostly in the words of Hugging Face's

@@ -40,6 +40,7 @@ func families() []family {
 		{DeepSeekV2, "DeepseekV2ForCausalLM", deepseekV2, newDeepSeekV2Fields},
 		{GPT2, "GPT2LMHeadModel", gpt2, newGPT2Fields},
 		{DeepSeek, "", llama, newDeepSeekFields},
+		{Torchtitan, "", llama, newTorchtitanFields},
 	}
 }
 

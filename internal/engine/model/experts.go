@@ -40,7 +40,7 @@ func (b *builder) mixture(prefix string, l int, c Config) *mixture {
 	mx.gateUp = b.weight(d, gateUp...) // (E*2F, D)
 	mx.down = b.weight(f, down...)     // (E*D, F)
 	if c.NSharedExperts > 0 {
-		mx.shared = b.mlp(prefix+"shared_experts.", d, c.NSharedExperts*f, c.MLPBias)
+		mx.shared = b.mlp(prefix+"shared_experts.", c, c.NSharedExperts*f)
 	}
 	b.mixtures[l] = mx
 	return mx

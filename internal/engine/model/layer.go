@@ -11,24 +11,25 @@ import (
 // a norm. turned is how many columns of a head have positions. attention takes
 // the parameters of layer l's, those of its projection into the stream apart.
 func (b *builder) decoders(c Config, turned int, attention func(prefix string, l int, c Config) (mixer, *weight)) network {
-	embed := b.embedding("model.embed_tokens.weight", c)
+	names := c.naming()
+	embed := b.embedding(names.embed, c)
 	layers := make([]layer, c.NumHiddenLayers)
 	for l := range layers {
-		prefix := fmt.Sprintf("model.layers.%d.", l)
+		prefix := fmt.Sprintf(names.layer, l)
 		layers[l] = b.own(func() layer {
-			ly := &decoder{attnNorm: b.norm(prefix+"input_layernorm.weight", c.HiddenSize)}
-			ly.attn, ly.attnOut = attention(prefix+"self_attn.", l, c)
-			ly.mlpNorm = b.norm(prefix+"post_attention_layernorm.weight", c.HiddenSize)
-			ly.mlp = b.feed(prefix+"mlp.", l, c)
+			ly := &decoder{attnNorm: b.norm(prefix+names.attnNorm, c.HiddenSize)}
+			ly.attn, ly.attnOut = attention(prefix+names.attn, l, c)
+			ly.mlpNorm = b.norm(prefix+names.mlpNorm, c.HiddenSize)
+			ly.mlp = b.feed(prefix+names.mlp, l, c)
 			return ly
 		})
 	}
-	norm := b.norm("model.norm.weight", c.HiddenSize)
+	norm := b.norm(names.norm, c.HiddenSize)
 	return network{
 		embed:    func(p *pass, ids device.Ints) *value { return p.embed(ids, embed) },
 		layers:   layers,
 		finish:   func(p *pass, x *value) *value { return p.rmsNorm(x, norm) },
-		head:     b.head("lm_head.weight", c, embed),
+		head:     b.head(names.head, c, embed),
 		rotation: c.rotation(turned),
 	}
 }
@@ -72,5 +73,5 @@ func (b *builder) feed(prefix string, l int, c Config) feed {
 	if c.Sparse(l) {
 		return b.mixture(prefix, l, c)
 	}
-	return b.mlp(prefix, c.HiddenSize, c.IntermediateSize, c.MLPBias)
+	return b.mlp(prefix, c, c.IntermediateSize)
 }

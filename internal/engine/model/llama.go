@@ -9,27 +9,29 @@ import (
 // llama is the network of Llama (Touvron and others, 2023), and with a switch or
 // two that of Mistral, whose attention has a window, and of Qwen2, whose
 // queries, keys and values have biases. With routed experts in its layers it is
-// also the plain mixture that networks of expert groups train.
+// also the plain mixture that networks of expert groups train, and by torchtitan's
+// names it is torchtitan's.
 func llama(b *builder, c Config) network { return b.decoders(c, c.HeadDim, b.attention) }
 
 // An attention is grouped-query attention with rotary positions.
 type attention struct {
 	layer int
 	qkv   *weight // ((H+2KV)*d, D)
+	pairs bool    // columns that are turned together are side by side
 	shape device.Attention
 }
 
 func (b *builder) attention(prefix string, l int, c Config) (mixer, *weight) {
 	d, q, kv := c.HiddenSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	a := &attention{layer: l, shape: c.grouped(l)}
+	a, names := &attention{layer: l, pairs: c.ModelType == Torchtitan, shape: c.grouped(l)}, c.naming()
 	a.qkv = b.weight(d,
-		matrixOf(prefix+"q_proj.weight", q, d),
-		matrixOf(prefix+"k_proj.weight", kv, d),
-		matrixOf(prefix+"v_proj.weight", kv, d))
+		matrixOf(prefix+names.q, q, d),
+		matrixOf(prefix+names.k, kv, d),
+		matrixOf(prefix+names.v, kv, d))
 	if c.QKVBias {
 		b.biased(a.qkv, vector(prefix+"q_proj.bias", q), vector(prefix+"k_proj.bias", kv), vector(prefix+"v_proj.bias", kv))
 	}
-	out := b.out(prefix+"o_proj.weight", d, q)
+	out := b.out(prefix+names.out, d, q)
 	if c.OutBias {
 		b.biased(out, vector(prefix+"o_proj.bias", d))
 	}
@@ -53,8 +55,8 @@ func (a *attention) forward(p *pass, x *value) *value {
 	qkv := p.linear(x, a.qkv)                               // (N, (H+2KV)*d)
 	qkvs := p.split(qkv, s.H*s.Dim, s.KV*s.Dim, s.KV*s.Dim) //
 	q, k, v := qkvs[0], qkvs[1], qkvs[2]                    // (N, H*d), (N, KV*d), (N, KV*d)
-	p.rope(q, device.Rotation{Heads: s.H, Stride: s.Dim, Dim: s.Dim})
-	p.rope(k, device.Rotation{Heads: s.KV, Stride: s.Dim, Dim: s.Dim})
+	p.rope(q, device.Rotation{Heads: s.H, Stride: s.Dim, Dim: s.Dim, Pairs: a.pairs})
+	p.rope(k, device.Rotation{Heads: s.KV, Stride: s.Dim, Dim: s.Dim, Pairs: a.pairs})
 	return p.attend(a.layer, q, k, v, s) // (N, H*d)
 }
 
@@ -64,16 +66,17 @@ type mlp struct {
 	down   *weight // (D, F)
 }
 
-// mlp takes a SwiGLU of width f over a residual stream of width d.
-func (b *builder) mlp(prefix string, d, f int, bias bool) *mlp {
+// mlp takes a SwiGLU of width f.
+func (b *builder) mlp(prefix string, c Config, f int) *mlp {
+	d, names := c.HiddenSize, c.naming()
 	out := &mlp{gateUp: b.weight(d,
-		matrixOf(prefix+"gate_proj.weight", f, d),
-		matrixOf(prefix+"up_proj.weight", f, d))}
-	if bias {
+		matrixOf(prefix+names.gate, f, d),
+		matrixOf(prefix+names.up, f, d))}
+	if c.MLPBias {
 		b.biased(out.gateUp, vector(prefix+"gate_proj.bias", f), vector(prefix+"up_proj.bias", f))
 	}
-	out.down = b.out(prefix+"down_proj.weight", d, f)
-	if bias {
+	out.down = b.out(prefix+names.down, d, f)
+	if c.MLPBias {
 		b.biased(out.down, vector(prefix+"down_proj.bias", d))
 	}
 	return out

@@ -98,6 +98,7 @@ func TestGradients(t *testing.T) {
 		"tied":              {tied, nil},
 		"dense":             {dense, nil},
 		"no shared expert":  {alone, nil},
+		"torchtitan":        {tinyTitan(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newModel(t, tt.Config)

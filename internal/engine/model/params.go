@@ -16,7 +16,8 @@ type Param struct {
 	Out    bool
 	Lo, Hi int
 
-	use use
+	use   use
+	layer int // whose it is, from 0, if it is a layer's
 }
 
 // Decays reports whether the parameter is one of those that weight decay is
@@ -159,7 +160,7 @@ func (b *builder) weight(cols int, parts ...Param) *weight {
 		for _, n := range p.Shape {
 			size *= n
 		}
-		p.Lo, p.Hi = b.off, b.off+size
+		p.Lo, p.Hi, p.layer = b.off, b.off+size, len(b.layers)
 		b.off = p.Hi
 		b.params = append(b.params, p)
 	}
