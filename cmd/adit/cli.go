@@ -54,6 +54,8 @@ type CLI struct {
 
 	Sudo SudoCommand `cmd:"" aliases:"su" hidden:"" help:"Settings of subnets: see subnet hyperparameters."`
 
+	Rank RankCommand `cmd:"" hidden:"" help:"Train along with a miner that starts this."`
+
 	Bench BenchCommand `cmd:"" help:"Measure how fast this machine trains."`
 
 	Chain ChainCommand `cmd:"" help:"The local chain."`

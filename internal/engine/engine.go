@@ -148,5 +148,16 @@ func (e *Engine) Encode(text string) ([]int32, error) {
 // noText is the error of an engine that was to use text of its own.
 var errNoText = errors.New("the engine has no text of its own")
 
+// Close closes the base model's files.
+func (e *Engine) Close() error {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	var errs []error
+	for _, f := range e.opts.Base {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Info describes the engine's model for reports.
 func (e *Engine) Info() model.Count { return e.opts.Config.Count(e.opts.SeqLen) }

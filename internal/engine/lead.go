@@ -158,12 +158,7 @@ func (r *lead) gather(ctx context.Context) error {
 	}
 	how := r.l.e.opts.Ranks
 	crew, err := ranks.Gather(ctx, ranks.Options{
-		World: r.opts.Ranks.World, At: r.opts.Ranks.At, Start: how.Start, Limits: how.Limits,
-		Strange: func(from string, err error) {
-			if how.Warn != nil {
-				how.Warn("refused a stranger at the port of the processes that train together", fmt.Errorf("%s: %w", from, err))
-			}
-		},
+		World: r.opts.Ranks.World, At: r.opts.Ranks.At, Start: how.Start, Limits: how.Limits, Warn: how.Warn,
 	})
 	if err != nil {
 		return err

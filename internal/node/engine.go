@@ -20,10 +20,10 @@ import (
 // every role does.
 type lazyEngine struct {
 	services subnet.Services
+	ranks    engine.Ranks
 
 	mu     sync.Mutex
 	engine *engine.Engine
-	base   []subnet.File
 }
 
 // Open implements [subnet.Engine].
@@ -33,7 +33,7 @@ func (l *lazyEngine) Open(ctx context.Context, files ...subnet.File) (subnet.Mod
 	if err := l.setUp(); err != nil {
 		return nil, err
 	}
-	return l.engine.Open(ctx, append(l.base[:len(l.base):len(l.base)], files...)...)
+	return l.engine.Open(ctx, files...)
 }
 
 // Encode implements [subnet.Engine].
@@ -51,11 +51,11 @@ func (l *lazyEngine) setUp() error {
 	if l.engine != nil {
 		return nil
 	}
-	e, base, err := OpenEngine(l.services)
+	e, err := OpenEngine(l.services, l.ranks)
 	if err != nil {
 		return err
 	}
-	l.engine, l.base = e, base
+	l.engine = e
 	return nil
 }
 
@@ -63,8 +63,8 @@ func (l *lazyEngine) setUp() error {
 func (l *lazyEngine) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, f := range l.base {
-		f.Close()
+	if l.engine != nil {
+		return l.engine.Close()
 	}
 	return nil
 }
@@ -78,16 +78,16 @@ const (
 )
 
 // OpenEngine returns an engine for the base model and the text that the
-// services name, and the files of that model. Services that name no text get an
+// services name, and that has help as r says. Services that name no text get an
 // engine that works with what it is given.
-func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
+func OpenEngine(s subnet.Services, r engine.Ranks) (*engine.Engine, error) {
 	var err error
 	if s.Model, err = ModelDir(s.Model); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	cfg, err := readConfig(filepath.Join(s.Model, ConfigFile))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if s.ExpertsPerToken > 0 && cfg.NRoutedExperts > 0 {
 		cfg.NumExpertsPerTok = min(s.ExpertsPerToken, cfg.NRoutedExperts)
@@ -96,27 +96,27 @@ func OpenEngine(s subnet.Services) (*engine.Engine, []subnet.File, error) {
 	if s.Data != "" {
 		corpus, err := data.OpenCorpus(s.Data)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if corpus.VocabSize() > cfg.VocabSize {
-			return nil, nil, subnet.WithHint(fmt.Errorf("the text in %s has tokens up to %d, the model in %s knows %d", s.Data, corpus.VocabSize(), s.Model, cfg.VocabSize),
+			return nil, subnet.WithHint(fmt.Errorf("the text in %s has tokens up to %d, the model in %s knows %d", s.Data, corpus.VocabSize(), s.Model, cfg.VocabSize),
 				"prepare the text with the model's own tokenizer.json")
 		}
 		text = corpus
 	}
 	dtype, ok := map[string]tensor.DType{"f32": tensor.F32, "f16": tensor.F16, "bf16": tensor.BF16}[s.DType]
 	if !ok {
-		return nil, nil, fmt.Errorf("unknown precision %q", s.DType)
+		return nil, fmt.Errorf("unknown precision %q", s.DType)
 	}
 	f, err := openFile(filepath.Join(s.Model, ModelFile))
 	if err != nil {
-		return nil, nil, fmt.Errorf("base model: %w", err)
+		return nil, fmt.Errorf("base model: %w", err)
 	}
-	e := engine.New(engine.Options{
+	return engine.New(engine.Options{
 		Device: cpu.New(s.Threads), Config: cfg, Data: text, SeqLen: s.SeqLen, DType: dtype,
 		Encode: encoder(filepath.Join(s.Model, TokenizerFile), cfg.VocabSize),
-	})
-	return e, []subnet.File{f}, nil
+		Base:   []subnet.File{f}, Ranks: r,
+	}), nil
 }
 
 // encoder returns what makes tokens of a text for a model with this many. It reads

@@ -99,7 +99,7 @@ func Run(ctx context.Context, o Options) error {
 			return fmt.Errorf("serve axon: %w", err)
 		}
 	}
-	engine := &lazyEngine{services: services}
+	engine := &lazyEngine{services: services, ranks: ranksOf(services, o.Events.Emit)}
 	defer engine.Close()
 
 	env := subnet.Env{

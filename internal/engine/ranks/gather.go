@@ -23,9 +23,10 @@ type Options struct {
 	At    netip.AddrPort // where the first one listens; port 0 is any that is free
 	// Start starts a rank.
 	Start func(Order) (Hand, error)
-	// Strange is told of who connected and was refused, and why.
-	Strange func(from string, err error)
-	Limits  Limits
+	// Warn is told of what went wrong and is survived, such as who connected and
+	// was refused.
+	Warn   func(text string, err error)
+	Limits Limits
 }
 
 // maxStrangers may be greeted at once; who comes then is turned away unheard.
@@ -34,10 +35,9 @@ const maxStrangers = 16
 // Gather starts the ranks behind the first and returns when all are ready.
 func Gather(ctx context.Context, o Options) (_ *Crew, err error) {
 	o.Limits = o.Limits.orDefault()
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.At.String())
+	l, err := listen(ctx, o)
 	if err != nil {
-		return nil, subnet.WithHint(fmt.Errorf("listen for %d ranks at %s: %w", o.World-1, o.At, err),
-			"the address must be one of this machine, and another run may have the port: give another one, or port 0 for any that is free")
+		return nil, err
 	}
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // it does not fail
@@ -65,6 +65,30 @@ func Gather(ctx context.Context, o Options) (_ *Crew, err error) {
 	}
 	door.close()
 	return c, c.ready(ctx)
+}
+
+// listen listens where it should or, if another program does, at any port that is
+// free: nobody but the ranks, who are told it, needs to know.
+func listen(ctx context.Context, o Options) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.At.String())
+	if err != nil && o.At.Port() != 0 {
+		at := o.At
+		o.At = netip.AddrPortFrom(at.Addr(), 0)
+		if l, anyErr := listen(ctx, o); anyErr == nil {
+			o.warn(fmt.Sprintf("ranks meet at %s, since another program has %s", l.Addr(), at), err)
+			return l, nil
+		}
+	}
+	if err != nil {
+		return nil, subnet.WithHint(fmt.Errorf("listen for %d ranks at %s: %w", o.World-1, o.At, err), "the address must be one of this machine")
+	}
+	return l, nil
+}
+
+func (o Options) warn(text string, err error) {
+	if o.Warn != nil {
+		o.Warn(text, err)
+	}
 }
 
 // dialable is the address of a listener from this machine.
@@ -159,9 +183,7 @@ func (d *door) accept() error {
 
 func (d *door) refuse(c net.Conn, err error) {
 	c.Close()
-	if d.o.Strange != nil {
-		d.o.Strange(c.RemoteAddr().String(), err)
-	}
+	d.o.warn("refused a stranger where ranks meet", fmt.Errorf("%s: %w", c.RemoteAddr(), err))
 }
 
 // greet hands on who is a rank, and refuses everybody else.

@@ -177,7 +177,7 @@ func TestStrangers(t *testing.T) {
 				}
 				return learn(ctx, o)
 			})
-			crew, err := Gather(t.Context(), Options{World: 2, At: loopback, Start: start, Strange: func(_ string, err error) { refused <- err },
+			crew, err := Gather(t.Context(), Options{World: 2, At: loopback, Start: start, Warn: func(_ string, err error) { refused <- err },
 				Limits: Limits{Join: time.Minute, Greet: 100 * time.Millisecond, Silence: time.Minute, Sign: time.Second}})
 			if err != nil {
 				t.Fatal(err)
@@ -291,10 +291,16 @@ func TestNobodyComes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = Gather(t.Context(), Options{World: 2, At: netip.MustParseAddrPort(l.Addr().String())})
-	if err == nil || !strings.Contains(subnet.Hint(err), "port") {
-		t.Errorf("a port that is taken: %v, hint %q", err, subnet.Hint(err))
+	_, err = Gather(t.Context(), Options{World: 2, At: netip.MustParseAddrPort("192.0.2.1:29500")})
+	if err == nil || !strings.Contains(subnet.Hint(err), "of this machine") {
+		t.Errorf("an address of another machine: %v, hint %q", err, subnet.Hint(err))
 	}
+	var warned string
+	crew, err := Gather(t.Context(), Options{World: 2, At: netip.MustParseAddrPort(l.Addr().String()), Start: run(t, learn), Warn: func(text string, _ error) { warned = text }})
+	if err != nil || !strings.Contains(warned, "another program has "+l.Addr().String()) {
+		t.Fatalf("a port that is taken: %v; warned of %q", err, warned)
+	}
+	crew.Close()
 }
 
 // TestTwice refuses a rank that comes twice, and a whole training that was told to

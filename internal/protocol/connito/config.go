@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -57,7 +58,7 @@ type Config struct {
 	Model struct {
 		ModelPath string `yaml:"model_path" help:"directory of the base model, as Hugging Face lays it out, or a name in Hugging Face's cache"`
 		Precision string `yaml:"precision" help:"fp16-mixed or bf16-mixed; or fp32, fp16 or bf16, which train in 32 bits and save in these"`
-		Threads   int    `yaml:"threads" help:"none means one per core"`
+		Threads   int    `yaml:"threads" help:"of each process; none means one per core, which the processes of local_par.world_size share out"`
 	} `yaml:"model"`
 
 	MoE struct {
@@ -123,8 +124,11 @@ type Config struct {
 	} `yaml:"task"`
 
 	LocalPar struct {
-		GradientAccumulationSteps int `yaml:"gradient_accumulation_steps" help:"batches per optimizer step; 0 for task.exp.data.batch_size by what is learned from at once"`
-		GlobalOptInterval         int `yaml:"global_opt_interval" help:"optimizer steps, of which a fifth lies between checkpoints and between rows of metrics, if nothing else is said"`
+		GradientAccumulationSteps int    `yaml:"gradient_accumulation_steps" help:"batches per optimizer step; 0 for task.exp.data.batch_size by what is learned from at once"`
+		GlobalOptInterval         int    `yaml:"global_opt_interval" help:"optimizer steps, of which a fifth lies between checkpoints and between rows of metrics, if nothing else is said"`
+		WorldSize                 int    `yaml:"world_size" help:"processes that train together, each with its own part of a step's text and model.threads, and add their gradients up"`
+		IPAddress                 string `yaml:"ip_address" help:"of this machine, where they meet"`
+		Port                      uint16 `yaml:"port" help:"there; 0 for any that is free"`
 	} `yaml:"local_par"`
 
 	Evaluation struct {
@@ -305,6 +309,12 @@ func (c *Config) Validate() error {
 	if strings.Contains(c.Ckpt.CheckpointPath, "://") {
 		bad("ckpt.checkpoint_path", "must be a directory of this machine, not %q", c.Ckpt.CheckpointPath)
 	}
+	if n := c.LocalPar.WorldSize; n < 1 || n > maxWorld {
+		bad("local_par.world_size", "must be from 1 to %d", maxWorld)
+	}
+	if addr, err := netip.ParseAddr(c.LocalPar.IPAddress); err != nil || addr.Zone() != "" {
+		bad("local_par.ip_address", "%q is no IP address", c.LocalPar.IPAddress)
+	}
 	if c.Opt.OuterMomentum < 0 || c.Opt.OuterMomentum >= 1 {
 		bad("opt.outer_momentum", "must be in [0, 1)")
 	}
@@ -363,7 +373,29 @@ func (c *Config) accumulate() int {
 	if n := c.LocalPar.GradientAccumulationSteps; n > 0 || c.batch() == 0 {
 		return max(1, n)
 	}
-	return max(1, (c.Task.Exp.Data.BatchSize+c.batch()-1)/c.batch())
+	together := c.batch() * max(1, c.LocalPar.WorldSize)
+	return max(1, (c.Task.Exp.Data.BatchSize+together-1)/together)
+}
+
+// maxWorld is more processes than one machine has use for.
+const maxWorld = 64
+
+// ranks are the processes that train together.
+//
+// Unlike upstream, where each goes its own way: the averaging is commented out
+// there, so that they overwrite one another's checkpoints.
+func (c *Config) ranks() subnet.Ranks {
+	addr, _ := netip.ParseAddr(c.LocalPar.IPAddress) // checked by Validate
+	return subnet.Ranks{World: c.LocalPar.WorldSize, At: netip.AddrPortFrom(addr, c.LocalPar.Port)}
+}
+
+// threads is with how many each process computes. Unless it is said, those of a
+// miner share the machine out.
+func (c *Config) threads() int {
+	if c.Model.Threads > 0 || c.Role != RoleMiner || c.LocalPar.WorldSize <= 1 {
+		return c.Model.Threads
+	}
+	return max(1, runtime.NumCPU()/c.LocalPar.WorldSize)
 }
 
 // sequence is how many tokens a training sequence has.
@@ -376,7 +408,7 @@ func (c *Config) Services() subnet.Services {
 		NetUID: subnet.NetUID(c.Chain.NetUID), Endpoints: c.networks(),
 		Wallet: c.Chain.WalletPath, Coldkey: c.Chain.ColdkeyName, Hotkey: c.Chain.HotkeyName,
 		Hub: c.HF.Endpoint, HubToken: c.HF.TokenEnvVar,
-		Model: c.Model.ModelPath, Data: c.Task.Data, SeqLen: c.sequence(), DType: precisions[c.Model.Precision].saved, Threads: c.Model.Threads,
+		Model: c.Model.ModelPath, Data: c.Task.Data, SeqLen: c.sequence(), DType: precisions[c.Model.Precision].saved, Threads: c.threads(),
 		ExpertsPerToken: c.MoE.PartialTopK,
 		Axon:            axon,
 	}

@@ -47,7 +47,6 @@ const (
 	whyText     = "text is read from the directory in task.data"
 	whyOwnDir   = "it is always in the run's own directory, under upstream's name"
 	whyEach     = "the loss is measured whenever a checkpoint is written"
-	whyWorker   = "one process trains, with all of the machine"
 	whyRun      = "each start is a run of its own in Weights & Biases"
 	whyHubArch  = "no archive is kept on the hub"
 	whyCohort   = "groups are chosen anew in each round, as in upstream's"
@@ -104,9 +103,6 @@ var meaningless = []struct{ name, why string }{
 	{"task.exp.data.rank", whyText},
 	{"task.exp.data.vali_fraction", "what is held out was set apart when the text was prepared"},
 	{"dataloader.world_size", whyMatching},
-	{"local_par.world_size", whyWorker},
-	{"local_par.port", whyWorker},
-	{"local_par.ip_address", whyWorker},
 	{"dht.port", whyHivemind},
 	{"dht.public_ip", whyHivemind},
 	{"run.averager_step_timeout_sec", whyHivemind},

@@ -114,6 +114,7 @@ func defaults(rules, role string) *Config {
 	c.Task.ExpertGroupName, c.Task.BasePath = p.group, "expert_groups"
 	c.Task.Exp.Data.BatchSize, c.Task.Exp.Data.PerDeviceTrainBatchSize, c.Task.Exp.Data.SequenceLength = 4, p.batch, p.sequence
 	c.LocalPar.GradientAccumulationSteps, c.LocalPar.GlobalOptInterval = p.accumulate, 100
+	c.LocalPar.WorldSize, c.LocalPar.IPAddress, c.LocalPar.Port = 1, "127.0.0.1", 29500
 	c.Evaluation.PerMinerDownloadTimeoutSec, c.Evaluation.PerMinerEvalTimeoutSec = 180, 300
 	c.Evaluation.Sequences, c.Evaluation.ReportSequences, c.Evaluation.TopKMinersMerged = p.judged, 128, 1
 	if r, ok := generation(rules); ok {

@@ -22,7 +22,7 @@ type tally struct {
 func (t *tally) add(s subnet.Step, o subnet.TrainOptions, version uint64, took time.Duration) []slog.Attr {
 	accumulate := max(1, o.Accumulate)
 	t.steps++
-	t.samples += o.Batch * accumulate
+	t.samples += o.Batch * accumulate * max(1, o.Ranks.World)
 	t.tokens += s.Tokens
 	t.busy += took
 	attrs := []slog.Attr{

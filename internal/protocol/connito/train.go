@@ -99,6 +99,7 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		LR: n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
 		Spent: n.spent(ctx, cycle),
 		Beta1: 0.9, Beta2: 0.95, WeightDecay: n.cfg.Opt.WeightDecay, ClipNorm: 1,
+		Ranks: n.cfg.ranks(),
 	}
 	trainer, err := model.Train(opts)
 	if err != nil {
@@ -129,6 +130,11 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		began := time.Now()
 		step, err := trainer.Step(ctx)
 		if errors.Is(err, context.Canceled) {
+			break
+		} else if errors.Is(err, subnet.ErrTemporary) {
+			// Processes that train along were lost twice. What was trained until then
+			// is saved and submitted; the next cycle has processes of its own.
+			n.warn("lost", "training ends early in this cycle", err, slog.Uint64("cycle", cycle), slog.Int("inner_opt_step", last.Number))
 			break
 		} else if err != nil {
 			return fmt.Errorf("step %d: %w", last.Number+1, err)
