@@ -39,7 +39,7 @@ var allowed = map[string]string{
 	"journal":   "subnet",
 	"telemetry": "subnet",
 	// L3: the protocols.
-	"protocol": "subnet keys tensor safetensors checkpoint",
+	"protocol": "subnet keys tensor safetensors torchfile checkpoint compress score",
 	// L4: what puts them together.
 	"config": "subnet protocol",
 	"node":   "subnet keys tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config",

@@ -1,0 +1,2 @@
+// Package templar is the network of windows.
+package templar
