@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"adit/internal/exchange/transfer"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"adit/internal/exchange/transfer"
 )
 
 // A manifest lists all files of one revision of a Mem or Dir store.
