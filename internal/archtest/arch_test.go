@@ -29,6 +29,7 @@ var allowed = map[string]string{
 	"safetensors": "subnet tensor",
 	"torchfile":   "subnet tensor",
 	"checkpoint":  "subnet tensor safetensors torchfile",
+	"compress":    "subnet tensor",
 	"score":       "subnet",
 	// L2: what touches the world.
 	"wallet":    "subnet keys",
@@ -78,7 +79,7 @@ var impure = []string{"time", "os", "net", "net/http", "context"}
 
 func TestPureRules(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`,
-		"../keys", "../scale", "../drand", "../ledger", "../tensor", "../safetensors", "../torchfile", "../checkpoint", "../score").Output()
+		"../keys", "../scale", "../drand", "../ledger", "../tensor", "../safetensors", "../torchfile", "../checkpoint", "../compress", "../score").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
