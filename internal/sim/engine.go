@@ -33,6 +33,7 @@ type Engine struct {
 // A param is one parameter of the base model.
 type param struct {
 	name          string
+	shape         []int
 	layer, expert int // of a routed expert
 	base          []float32
 	target        []float64 // where it is best
@@ -48,7 +49,7 @@ func newEngine(experts []connito.Group, size int) *Engine {
 		for layer, numbers := range g.Assignment.Experts() {
 			for _, expert := range numbers {
 				for _, part := range []string{"gate_up_proj", "down_proj"} {
-					p := param{name: fmt.Sprintf("model.layers.%d.mlp.experts.%d.%s", layer, expert, part), layer: layer, expert: expert, base: make([]float32, size)}
+					p := param{name: fmt.Sprintf("model.layers.%d.mlp.experts.%d.%s", layer, expert, part), shape: []int{size}, layer: layer, expert: expert, base: make([]float32, size)}
 					sum := sha256.Sum256([]byte(p.name))
 					for _, b := range sum[:size] {
 						p.target = append(p.target, float64(b)/128-1)
@@ -58,6 +59,22 @@ func newEngine(experts []connito.Group, size int) *Engine {
 				}
 			}
 		}
+	}
+	return e
+}
+
+// NewEngine returns an engine whose base model has these parameters, all nought, and
+// no experts to route to.
+func NewEngine(params []subnet.Param) *Engine {
+	e := &Engine{Rate: 0.02, Noise: 0.01, index: make(map[string]int)}
+	for _, of := range params {
+		p := param{name: of.Name, shape: slices.Clone(of.Shape), base: make([]float32, of.Len())}
+		random := newRand(p.name)
+		for range p.base {
+			p.target = append(p.target, 2*random.Float64()-1)
+		}
+		e.index[p.name] = len(e.params)
+		e.params = append(e.params, p)
 	}
 	return e
 }
@@ -120,7 +137,7 @@ func (m *costModel) Save(w io.Writer, format subnet.Format, keep func(string) bo
 	d := make(tensor.Dict)
 	for i, p := range m.engine.params {
 		if keep(p.name) {
-			d[p.name] = tensor.FromFloats(tensor.F32, []int{len(p.base)}, m.values[i])
+			d[p.name] = tensor.FromFloats(tensor.F32, p.shape, m.values[i])
 		}
 	}
 	return checkpoint.Write(w, format, d)
@@ -129,7 +146,7 @@ func (m *costModel) Save(w io.Writer, format subnet.Format, keep func(string) bo
 func (m *costModel) Params() []subnet.Param {
 	out := make([]subnet.Param, len(m.values))
 	for i, p := range m.engine.params {
-		out[i] = subnet.Param{Name: p.name, Shape: []int{len(p.base)}}
+		out[i] = subnet.Param{Name: p.name, Shape: slices.Clone(p.shape)}
 	}
 	return out
 }
@@ -200,8 +217,11 @@ func (m *costModel) Loss(_ context.Context, s subnet.Sample) (subnet.Loss, error
 
 func (m *costModel) Close() error { return nil }
 
-// used reports whether a parameter is an expert's that the model goes through.
-func (m *costModel) used(p param) bool { return slices.Contains(m.experts[p.layer], p.expert) }
+// used reports whether a parameter is an expert's that the model goes through. One
+// that is not routed goes through all.
+func (m *costModel) used(p param) bool {
+	return m.experts == nil || slices.Contains(m.experts[p.layer], p.expert)
+}
 
 type costTrainer struct {
 	model  *costModel

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,7 +22,7 @@ const (
 	unlearnable = 3.0  // nats of every text
 )
 
-// lean returns where a sequence is best, as seen from where all text is.
+// lean returns what a sequence's own part is drawn from.
 func lean(s subnet.Sequence) *rand.Rand {
 	h := fnv.New64a()
 	for _, ids := range [][]int32{s.Tokens, s.Targets} {
@@ -43,8 +42,7 @@ func counted(s subnet.Sequence) int {
 	return n
 }
 
-// lossOf evaluates the model on sequences. A model without experts to choose from
-// goes through all parameters.
+// lossOf evaluates the model on sequences.
 func (m *costModel) lossOf(given []subnet.Sequence) subnet.Loss {
 	var out subnet.Loss
 	var sum float64
@@ -71,21 +69,12 @@ func (m *costModel) lossOf(given []subnet.Sequence) subnet.Loss {
 // lossOn returns the loss on one sequence, and calls back, unless it is nil, with
 // the gradient of each number.
 func (m *costModel) lossOn(s subnet.Sequence, back func(param, number int, gradient float64)) float64 {
-	var sum float64
-	var count int
 	random := lean(s)
-	ways := make([]float64, 0, 64)
-	for _, p := range m.engine.params {
-		for j := range p.base {
-			count++
-			ways = append(ways, p.target[j]+ownPart*random.NormFloat64())
-		}
-	}
-	at := 0
-	for i, v := range m.values {
-		for j, x := range v {
-			d := float64(x) - ways[at]
-			at++
+	var sum float64
+	count := m.numbers()
+	for i, p := range m.engine.params {
+		for j, x := range m.values[i] {
+			d := float64(x) - p.target[j] - ownPart*random.NormFloat64()
 			sum += d * d
 			if back != nil {
 				back(i, j, 2*d/float64(count))
@@ -133,7 +122,7 @@ func (t *costTrainer) Accumulate(ctx context.Context) (subnet.Step, error) {
 }
 
 // Apply implements [subnet.Trainer]: it goes the engine's part of the way that a
-// mean gradient points.
+// mean gradient points, at whatever rate but nought.
 func (t *costTrainer) Apply(_ context.Context, share float64) (subnet.Step, error) {
 	t.steps++
 	out := subnet.Step{Number: t.steps, LR: t.rate(), Tokens: t.learned}
@@ -147,8 +136,10 @@ func (t *costTrainer) Apply(_ context.Context, share float64) (subnet.Step, erro
 			g := float64(g) * share
 			squares += g * g
 			// Half of count is what makes a gradient the way to the target.
-			way := g * float64(t.numbers()) / 2
-			t.model.values[i][j] -= float32(t.model.engine.Rate * way)
+			way := g * float64(t.model.numbers()) / 2
+			if out.LR != 0 {
+				t.model.values[i][j] -= float32(t.model.engine.Rate * way)
+			}
 			t.kept[subnet.Moment1][i][j] = float32(g)
 			t.kept[subnet.Moment2][i][j] = float32(g * g)
 		}
@@ -210,19 +201,18 @@ func (t *costTrainer) value(what subnet.Kept, name string, n int) ([]float32, er
 	return t.kept[what][i], nil
 }
 
-// rate returns the learning rate that is reported: the model's steps are as long
-// as the engine says, whatever it is.
+// rate returns the learning rate of the step.
 func (t *costTrainer) rate() float64 {
 	if t.opts.Rate != nil {
 		return t.opts.Rate(t.steps)
 	}
-	return cmp.Or(t.opts.LR, 0)
+	return t.opts.LR
 }
 
 // numbers returns how many numbers the model has.
-func (t *costTrainer) numbers() int {
+func (m *costModel) numbers() int {
 	n := 0
-	for _, v := range t.model.values {
+	for _, v := range m.values {
 		n += len(v)
 	}
 	return n
