@@ -145,7 +145,7 @@ func (e *Engine) Encode(text string) ([]int32, error) {
 	return ids, nil
 }
 
-// noText is the error of an engine that was to use text of its own.
+// errNoText is the error of an engine that was to use text of its own.
 var errNoText = errors.New("the engine has no text of its own")
 
 // Close closes the base model's files.
