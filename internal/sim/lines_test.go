@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,4 +144,58 @@ func says(events []subnet.Event, l logLine) bool {
 		}
 	}
 	return false
+}
+
+// TestLogLinesOfLack checks what a miner says where there is nothing to download, or
+// to commit to.
+func TestLogLinesOfLack(t *testing.T) {
+	t.Parallel()
+	r, err := connito.RulesByName("g3/120")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n, err := New(Options{Rules: r, Groups: 1, Miners: 1, Validators: 1, BlockTime: 120 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cycle := time.Duration(r.Schedule.Cycle()) * 120 * time.Second
+		miner := n.Neurons[1]
+		play := func(v *Neuron, d time.Duration) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			if err := n.RunNeuron(ctx, v); err != nil {
+				t.Error(err)
+			}
+		}
+		play(miner, cycle) // with nobody else there
+		for _, l := range []logLine{
+			{`^<Distribute> download did not go through$`, "lost"},
+			{`^<MinerCommit1> File not ready error: Not checkpoint found, skip commit\.$`, "lost"},
+		} {
+			if !says(miner.Log(), l) {
+				t.Errorf("no %s says %q", l.says, l.want)
+			}
+		}
+		var failed bool
+		for _, e := range miner.Log() {
+			failed = failed || strings.Contains(fmt.Sprint(e.Attrs), "❌ All download attempts failed after ")
+		}
+		if !failed {
+			t.Error("the download that did not go through does not say how often it was tried")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- n.RunNeuron(ctx, n.Neurons[0]) }()
+		play(miner, 3*cycle)
+		play(miner, cycle/8) // again, with the baseline on disk
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if l := (logLine{`^<Distribute>: No required download job$`, "downloaded"}); !says(miner.Log(), l) {
+			t.Errorf("no %s says %q", l.says, l.want)
+		}
+	})
 }

@@ -149,7 +149,7 @@ func (v *validator) podium(r *round, g *groupRound, scored []*minerRound) error 
 	if len(list.Ranks) == 0 {
 		return nil
 	}
-	return errors.Join(append(errs, v.writeJSON(fmt.Sprintf("%s/cycle_%d/manifest.json", archiveDir, r.Cycle), list))...)
+	return errors.Join(append(errs, v.WriteJSON(fmt.Sprintf("%s/cycle_%d/manifest.json", archiveDir, r.Cycle), list))...)
 }
 
 // trimArchive keeps the newest of the archive, as many as the settings say.
@@ -181,7 +181,7 @@ func (v *validator) copyFile(from, to string) error {
 		return err
 	}
 	defer f.Close()
-	return v.write(to, func(w io.Writer) error {
+	return v.Write(to, func(w io.Writer) error {
 		_, err := io.Copy(w, io.NewSectionReader(f, 0, f.Size()))
 		return err
 	})
@@ -230,7 +230,7 @@ func (v *validator) keepBest(r *round) error {
 		if err := v.Dir.Rename(best.File, to); err != nil {
 			return fmt.Errorf("keep the best average: %w", err)
 		}
-		v.say("best", "best average", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(best.UID)), slog.Float64("average", average[best.UID]))
+		v.Say("best", "best average", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(best.UID)), slog.Float64("average", average[best.UID]))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (f *follower) askAll(ctx context.Context, patient bool) bool {
 		f.mu.Lock()
 		seen := f.told.Seen
 		f.mu.Unlock()
-		f.warn("owner", "the owner's service does not tell all; going on with what is known", err,
+		f.Warn("owner", "the owner's service does not tell all; going on with what is known", err,
 			slog.String("url", f.cfg.Cycle.OwnerURL), slog.Uint64("told_at", uint64(seen)))
 	}
 	return err == nil
@@ -54,7 +54,7 @@ func (f *follower) learn(ctx context.Context, patient bool, take func(t *told, h
 	if !f.keeper {
 		return nil
 	}
-	if err := f.writeJSON(toldFile, f.told); err != nil {
+	if err := f.WriteJSON(toldFile, f.told); err != nil {
 		return fmt.Errorf("keep what the owner told: %w", err)
 	}
 	return nil
@@ -79,13 +79,13 @@ func (f *follower) askTable(ctx context.Context, patient bool) error {
 		if why := r.disagreement(info); why != "" {
 			own := r.phaseInfo(info.Block)
 			err := fmt.Errorf("the owner's service contradicts its own table: %s", strings.ReplaceAll(why, "the rules", "its table"))
-			f.warn("clock", "the owner's service counts otherwise", err, slog.Uint64("block", uint64(info.Block)),
+			f.Warn("clock", "the owner's service counts otherwise", err, slog.Uint64("block", uint64(info.Block)),
 				slog.Uint64("service_cycle", info.CycleIndex), slog.Uint64("own_cycle", own.CycleIndex),
 				slog.String("service_phase", info.PhaseName), slog.String("own_phase", own.PhaseName))
 			return err
 		}
 		if head, err := f.Chain.Head(ctx); err == nil && max(head, info.Block)-min(head, info.Block) > maxApart {
-			f.warn("clock", "the owner's service is at another block", fmt.Errorf("block %d for the service, %d here", info.Block, head),
+			f.Warn("clock", "the owner's service is at another block", fmt.Errorf("block %d for the service, %d here", info.Block, head),
 				slog.Uint64("service_cycle", info.CycleIndex), slog.Uint64("own_cycle", r.Schedule.At(head).Cycle),
 				slog.Uint64("service_block", uint64(info.Block)), slog.Uint64("own_block", uint64(head)))
 		}
@@ -94,7 +94,7 @@ func (f *follower) askTable(ctx context.Context, patient bool) error {
 		change := t.learnTable(f.rules, r.Schedule, head, from)
 		t.Seen = head
 		if change == "" {
-			f.note("owner", "the owner's service told the phases", slog.Uint64("cycle_length", uint64(r.Schedule.Cycle())))
+			f.Note("owner", "the owner's service told the phases", slog.Uint64("cycle_length", uint64(r.Schedule.Cycle())))
 			return
 		}
 		f.Emit(subnet.Event{Level: slog.LevelWarn, Kind: "phases", Text: "the owner's phase table is another than ours", Attrs: []slog.Attr{
@@ -120,7 +120,7 @@ func (f *follower) askWhitelist(ctx context.Context, patient bool) error {
 	}
 	return f.learn(ctx, patient, func(t *told, head, from subnet.Block) {
 		if came, went := t.learnWhitelist(f.cfg.Cycle.ValidatorWhitelist, list, head, from); len(came)+len(went) > 0 {
-			f.say("whitelist", "the owner's validators changed", slog.Int("validators", len(list)), slog.Any("came", came), slog.Any("went", went), slog.Uint64("from", uint64(from)))
+			f.Say("whitelist", "the owner's validators changed", slog.Int("validators", len(list)), slog.Any("came", came), slog.Any("went", went), slog.Uint64("from", uint64(from)))
 		}
 	})
 }

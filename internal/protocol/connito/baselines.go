@@ -72,7 +72,7 @@ func (v *validator) saveBest(r *round, next place) error {
 	if err := v.Dir.Rename(tmp, next.name); err != nil {
 		return fmt.Errorf("save %s: %w", next.name, errors.Join(err, v.Dir.Remove(tmp)))
 	}
-	v.say("saved", "Checkpoint saved", slog.String("path", next.name))
+	v.Say("saved", "Checkpoint saved", slog.String("path", next.name))
 	return v.tidy()
 }
 
@@ -90,7 +90,7 @@ func (v *validator) pretrained(g Group) (string, error) {
 		return "", fmt.Errorf("load base model: %w", err)
 	}
 	defer m.Close()
-	return name, v.write(name, func(w io.Writer) error {
+	return name, v.Write(name, func(w io.Writer) error {
 		return m.Save(w, subnet.Format(v.cfg.Ckpt.Format), g.Assignment.Owns)
 	})
 }
@@ -140,7 +140,7 @@ func (v *validator) merge(ctx context.Context, cycle uint64, g Group, global ten
 		return nil, false, err
 	}
 	taken := loss.Mean < baseline.Mean
-	v.say("merged", "outer step", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Int("miners", len(miners)), slog.Int("validators", len(from)),
+	v.Say("merged", "outer step", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Int("miners", len(miners)), slog.Int("validators", len(from)),
 		slog.Float64("baseline", finite(baseline.Mean)), slog.Float64("loss", finite(loss.Mean)), slog.Bool("taken", taken))
 	if !taken {
 		outer.Velocity = before
@@ -174,7 +174,7 @@ func (v *validator) outerOf(g Group) *Outer {
 // lossOf evaluates tensors that are not in a file.
 func (v *validator) lossOf(ctx context.Context, d tensor.Dict, sample subnet.Sample) (subnet.Loss, error) {
 	const name = submissionDir + "/merging.safetensors"
-	if err := v.write(name, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) }); err != nil {
+	if err := v.Write(name, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) }); err != nil {
 		return subnet.Loss{}, err
 	}
 	if err := v.load(v.model, name); err != nil {
@@ -213,14 +213,14 @@ func (v *validator) saveMerged(merged place, next map[int]tensor.Dict) error {
 			velocity[key] = tensor.FromFloats(tensor.F32, []int{len(o)}, o)
 		}
 	}
-	err = errors.Join(err, v.writeJSON(tmp+"/"+sumsFile, sums), v.write(tmp+"/"+outerFile, func(w io.Writer) error { return safetensors.Write(w, velocity, nil) }))
+	err = errors.Join(err, v.WriteJSON(tmp+"/"+sumsFile, sums), v.Write(tmp+"/"+outerFile, func(w io.Writer) error { return safetensors.Write(w, velocity, nil) }))
 	if err == nil {
 		err = v.Dir.Rename(tmp, merged.name)
 	}
 	if err != nil {
 		return fmt.Errorf("save %s: %w", merged.name, errors.Join(err, v.Dir.Remove(tmp)))
 	}
-	v.say("saved", "Checkpoint saved", slog.String("path", merged.name))
+	v.Say("saved", "Checkpoint saved", slog.String("path", merged.name))
 	return v.tidy()
 }
 
@@ -240,7 +240,7 @@ func (v *validator) report(ctx context.Context, cycle uint64, merged place) erro
 		if err != nil {
 			return fmt.Errorf("evaluate the new baseline: %w", err)
 		}
-		v.say("baseline", "new baseline", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Float64("loss", finite(loss.Mean)), slog.Uint64("version", merged.version))
+		v.Say("baseline", "new baseline", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Float64("loss", finite(loss.Mean)), slog.Uint64("version", merged.version))
 	}
 	return nil
 }

@@ -4,14 +4,15 @@ import (
 	"strings"
 	"testing"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
 func TestDocsTypes(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
-		{toJSON(docsHealth{"ok", true, 12345, "Train"}), `{"status":"ok","model_loaded":true,"current_block":12345,"phase":"Train"}`},
-		{toJSON(docsModel{0, 12340, docsVersion(1000), docsHash("ab")}), `{"expert_group":0,"block_number":12340,"model_version":"step_1000","content_hash":"sha256:ab"}`},
-		{toJSON(docsAccepted{"accepted", 5}), `{"status":"accepted","evaluation_eta_blocks":5}`},
+		{actor.JSON(docsHealth{"ok", true, 12345, "Train"}), `{"status":"ok","model_loaded":true,"current_block":12345,"phase":"Train"}`},
+		{actor.JSON(docsModel{0, 12340, docsVersion(1000), docsHash("ab")}), `{"expert_group":0,"block_number":12340,"model_version":"step_1000","content_hash":"sha256:ab"}`},
+		{actor.JSON(docsAccepted{"accepted", 5}), `{"status":"accepted","evaluation_eta_blocks":5}`},
 		{docsShardFile(0, 1000, subnet.Torch), "expert_group_0_step_1000.pt"},
 		{docsCheckpointFile(500, 12379, 0, subnet.Torch), "checkpoint_500_12379_group0.pt"},
 	} {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"adit/internal/protocol/actor"
 )
 
 // bundle is a bundle whose hash was made with Python's json and hashlib.
@@ -36,7 +38,7 @@ func sealedBundle(t testing.TB, b taskBundle) []byte {
 		t.Fatal(err)
 	}
 	b.Sum = sum
-	return []byte(toJSON(b))
+	return []byte(actor.JSON(b))
 }
 
 func TestParseBundle(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"adit/internal/checkpoint"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -41,21 +42,21 @@ func cheat(ctx context.Context, env subnet.Env) error {
 	}
 	pos, _, err := n.now(ctx)
 	if err != nil {
-		return ended(ctx, err)
+		return actor.Ended(ctx, err)
 	}
 	for cycle := pos.Cycle; ; cycle++ {
 		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle, Distribute)); err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 		err := n.downloadJob(ctx, cycle)
 		if err == nil {
 			err = n.cheatJob(ctx, cycle)
 		}
 		if err != nil && ctx.Err() == nil {
-			n.warn("lost", "the cheat did not go through", err, slog.Uint64("cycle", cycle))
+			n.Warn("lost", "the cheat did not go through", err, slog.Uint64("cycle", cycle))
 		}
 		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle+1, Distribute)); err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 	}
 }
@@ -63,7 +64,7 @@ func cheat(ctx context.Context, env subnet.Env) error {
 // cheatJob is a commitJob with something wrong in it.
 func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	g := n.cfg.Task.Groups[0]
-	inTime, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
+	inTime, cancel := actor.Until(ctx, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 	p, name, err := n.waitForBaseline(inTime, cycle, g)
 	if err != nil {
@@ -94,7 +95,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 		promised = shown
 	}
 	path := ".tmp_cheat/" + shardFile(g.ID, n.rules.Formats[0])
-	if err := n.write(path, func(w io.Writer) error { return checkpoint.Write(w, n.rules.Formats[0], shown) }); err != nil {
+	if err := n.Write(path, func(w io.Writer) error { return checkpoint.Write(w, n.rules.Formats[0], shown) }); err != nil {
 		return err
 	}
 	hash := contentsOf(promised, promised.Keys()).Hash
@@ -114,7 +115,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 			return []string{n.rules.minerCommit2(g.ID, hash, p.version, repo, revision)}
 		},
 	}
-	n.say("cheat", "breaking a rule", slog.String("cheat", n.cfg.Cheat), slog.Uint64("cycle", cycle), slog.String("hash", hash))
+	n.Say("cheat", "breaking a rule", slog.String("cheat", n.cfg.Cheat), slog.Uint64("cycle", cycle), slog.String("hash", hash))
 	switch n.cfg.Cheat {
 	case "silent":
 		first := told.signed
@@ -128,7 +129,7 @@ func (n *neuron) cheatJob(ctx context.Context, cycle uint64) error {
 	}
 	// All else is as it should be.
 	key := fmt.Sprintf("cycle/%d/submission", cycle)
-	if _, err := n.Journal.Intend(key, toJSON(sub)); err != nil {
+	if _, err := n.Journal.Intend(key, actor.JSON(sub)); err != nil {
 		return err
 	}
 	if err := n.Journal.Done(key, hash); err != nil {
@@ -168,7 +169,7 @@ func (n *neuron) tooLate(ctx context.Context, p publication) error {
 
 // forge returns random tensors of the same shapes.
 func (n *neuron) forge(like tensor.Dict, scale float64) tensor.Dict {
-	random := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(n.me))))
+	random := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(n.Me))))
 	forged := make(tensor.Dict, len(like))
 	for _, key := range like.Keys() {
 		t := like[key]
@@ -200,7 +201,7 @@ func (n *neuron) steal(ctx context.Context, cycle uint64, g Group) (tensor.Dict,
 	least := math.Inf(1)
 	for _, k := range known {
 		for _, c := range parseCommits(k.Fields) {
-			if k.Hotkey == n.me || c.complete() != "" || *c.Group != g.ID {
+			if k.Hotkey == n.Me || c.complete() != "" || *c.Group != g.ID {
 				continue
 			}
 			d, err := n.published(ctx, c.Repo, g)
@@ -221,7 +222,7 @@ func (n *neuron) steal(ctx context.Context, cycle uint64, g Group) (tensor.Dict,
 // lossOfStolen evaluates stolen tensors.
 func (n *neuron) lossOfStolen(ctx context.Context, g Group, d tensor.Dict) (float64, error) {
 	const name = ".tmp_stolen/candidate"
-	if err := n.write(name, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) }); err != nil {
+	if err := n.Write(name, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) }); err != nil {
 		return 0, err
 	}
 	f, err := n.Dir.Open(name)
@@ -235,7 +236,7 @@ func (n *neuron) lossOfStolen(ctx context.Context, g Group, d tensor.Dict) (floa
 	}
 	defer model.Close()
 	model.Route(g.Assignment.Experts())
-	loss, err := model.Loss(ctx, subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
+	loss, err := model.Loss(ctx, subnet.Sample{Domain: g.ID, Seed: string(n.Me), Sequences: n.cfg.Ckpt.EvalSequences})
 	return loss.Mean, err
 }
 

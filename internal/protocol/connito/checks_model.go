@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -129,9 +130,9 @@ func commitmentsFit(ctx context.Context, env subnet.Env) subnet.Finding {
 // lookout returns a neuron that only looks.
 func lookout(env subnet.Env) *neuron {
 	cfg, rules := settingsOf(env)
-	n := &neuron{Env: env, cfg: cfg, rules: rules}
+	n := &neuron{Actor: actor.Actor{Env: env}, cfg: cfg, rules: rules}
 	if env.Signer != nil {
-		n.me = env.Signer.Hotkey()
+		n.Me = env.Signer.Hotkey()
 	}
 	return n
 }
@@ -252,7 +253,7 @@ func destinationsServed(ctx context.Context, env subnet.Env) subnet.Finding {
 	}
 	var good, bad []string
 	for _, v := range meta.Neurons {
-		if v.Hotkey == n.me || !n.validator(v) {
+		if v.Hotkey == n.Me || !n.validator(v) {
 			continue
 		}
 		var at netip.AddrPort

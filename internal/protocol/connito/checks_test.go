@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -169,17 +170,17 @@ func TestServiceChecks(t *testing.T) {
 	finds(t, "refused", serviceLengths(t.Context(), env), subnet.Dubious, "403", "blocks this machine's address")
 	answers["/"] = `{"cycle_length":45,"phases":[{"index":0,"name":"Distribute","length":5},{"index":1,"name":"Train","length":30},{"index":2,"name":"Commit","length":5},{"index":3,"name":"Submit","length":5}]}`
 	finds(t, "another generation", serviceLengths(t.Context(), env), subnet.Bad, "Commit", "adit protocols")
-	answers["/"] = toJSON(Local.serviceRoot())
+	answers["/"] = actor.JSON(Local.serviceRoot())
 	finds(t, "the same", serviceLengths(t.Context(), env), subnet.Good, "those of rules local", "")
 	answers["/get_phase"] = "{}"
 	finds(t, "no phase", serviceCycle(t.Context(), env), subnet.Dubious, "phase: block 0", "by itself")
 	info := Local.phaseInfo(chain.head)
-	answers["/get_phase"] = toJSON(info)
+	answers["/get_phase"] = actor.JSON(info)
 	finds(t, "the same phase", serviceCycle(t.Context(), env), subnet.Good, "Train of cycle 4", "")
-	answers["/get_phase"] = toJSON(Local.phaseInfo(chain.head - 40))
+	answers["/get_phase"] = actor.JSON(Local.phaseInfo(chain.head - 40))
 	finds(t, "behind", serviceCycle(t.Context(), env), subnet.Dubious, "the chain at", "another endpoint")
 	info.CycleIndex++
-	answers["/get_phase"] = toJSON(info)
+	answers["/get_phase"] = actor.JSON(info)
 	finds(t, "another count", serviceCycle(t.Context(), env), subnet.Bad, "in cycle 5 for the service, in 4 by the rules", "set rules")
 
 	answers["/get_validator_whitelist"] = "[]"

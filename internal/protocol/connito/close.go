@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -41,11 +42,11 @@ func (v *validator) close(r *round) error {
 			}
 			v.scores.add(r.ID, at, e)
 			h := v.scores[e.UID]
-			v.note("average", "average score", slog.Uint64("uid", uint64(e.UID)), slog.Float64("latest", e.Points),
+			v.Note("average", "average score", slog.Uint64("uid", uint64(e.UID)), slog.Float64("latest", e.Points),
 				slog.Float64("average", h.average(v.rules.ScoreWindow)), slog.Int("samples", min(len(h.Points), v.rules.ScoreWindow)))
 		}
 		if group, ok := v.expertGroup(g.Group); ok {
-			v.note("round", "scored", roundAttrs(v.rules.Schedule.Version(r.Cycle), r.Cycle, group, baseline, entries)...)
+			v.Note("round", "scored", roundAttrs(v.rules.Schedule.Version(r.Cycle), r.Cycle, group, baseline, entries)...)
 		}
 	}
 	v.rules.prune(v.scores, r.ID)
@@ -53,7 +54,7 @@ func (v *validator) close(r *round) error {
 		return fmt.Errorf("save scores: %w", err)
 	}
 	if err := v.archive(r); err != nil {
-		v.warn("archive", "submissions of the round are not archived", err, slog.Uint64("cycle", r.Cycle))
+		v.Warn("archive", "submissions of the round are not archived", err, slog.Uint64("cycle", r.Cycle))
 	}
 	if err := v.keepBest(r); err != nil {
 		return err
@@ -77,8 +78,8 @@ func (v *validator) sayScore(cycle uint64, e Entry, baseline float64) {
 	if e.Why.Status() != EvalOK {
 		attrs = append(attrs, slog.Int("failures", 1))
 	}
-	v.say("score", "scored", attrs...)
-	v.note("gates", "gates of a submission", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Any("gates", e.Why))
+	v.Say("score", "scored", attrs...)
+	v.Note("gates", "gates of a submission", slog.Uint64("cycle", cycle), slog.Uint64("uid", uint64(e.UID)), slog.Any("gates", e.Why))
 }
 
 func weightsKey(cycle uint64) string { return fmt.Sprintf("cycle/%d/weights", cycle) }
@@ -138,12 +139,12 @@ func (v *validator) setFallback(ctx context.Context, cycle uint64) {
 		head, err = v.Chain.Head(ctx)
 	}
 	if err != nil {
-		v.warn("weights", "no fallback weights", err, slog.Uint64("cycle", cycle))
+		v.Warn("weights", "no fallback weights", err, slog.Uint64("cycle", cycle))
 		return
 	}
-	weights := v.rules.fallback(fallbackView{Metagraph: meta, Me: v.me, Head: head, Validator: v.validator})
+	weights := v.rules.fallback(fallbackView{Metagraph: meta, Me: v.Me, Head: head, Validator: v.validator})
 	if len(weights) > 0 {
-		v.say("fallback", "no round to score, falling back on old weights", slog.Uint64("cycle", cycle))
+		v.Say("fallback", "no round to score, falling back on old weights", slog.Uint64("cycle", cycle))
 		v.submitWeights(ctx, cycle, weights)
 	}
 }
@@ -156,7 +157,7 @@ func (v *validator) weighed(ctx context.Context, cycle uint64) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read metagraph: %w", err)
 	}
-	me, ok := meta.ByHotkey(v.me)
+	me, ok := meta.ByHotkey(v.Me)
 	// To register counts as an update, too.
 	return ok && me.LastUpdate > me.RegisteredAt && me.LastUpdate >= v.rules.weightsFrom(cycle), nil
 }
@@ -166,22 +167,22 @@ func (v *validator) submitWeights(ctx context.Context, cycle uint64, weights []s
 	if len(weights) == 0 {
 		return
 	}
-	standing, err := v.Journal.Intend(weightsKey(cycle), toJSON(weights))
+	standing, err := v.Journal.Intend(weightsKey(cycle), actor.JSON(weights))
 	if err == nil {
 		err = json.Unmarshal([]byte(standing), &weights)
 	}
 	// In a cycle of a few seconds a busy machine may be late.
-	window, cancel := until(ctx, v.Chain, max(v.rules.Schedule.End(cycle, Merge), v.rules.Schedule.Start(cycle+1, Train)))
+	window, cancel := actor.Until(ctx, v.Chain, max(v.rules.Schedule.End(cycle, Merge), v.rules.Schedule.Start(cycle+1, Train)))
 	defer cancel()
 	for err == nil {
 		var there bool
 		if there, err = v.weighed(window, cycle); err == nil && !there {
 			_, err = v.Chain.SetWeights(window, weights)
 		}
-		if err == nil || !errors.Is(err, subnet.ErrTemporary) || v.nextBlock(window) != nil {
+		if err == nil || !errors.Is(err, subnet.ErrTemporary) || v.NextBlock(window) != nil {
 			break
 		}
-		v.warn("retry", "weights did not go through, trying again", err)
+		v.Warn("retry", "weights did not go through, trying again", err)
 		err = nil
 	}
 	if err == nil {
@@ -189,13 +190,13 @@ func (v *validator) submitWeights(ctx context.Context, cycle uint64, weights []s
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			v.warn("weights", "weights not set", err, slog.Uint64("cycle", cycle))
+			v.Warn("weights", "weights not set", err, slog.Uint64("cycle", cycle))
 		}
 		return
 	}
 	for _, w := range weights {
-		v.note("weight", "weight", slog.Uint64("uid", uint64(w.UID)), slog.Float64("weight", w.Value))
+		v.Note("weight", "weight", slog.Uint64("uid", uint64(w.UID)), slog.Float64("weight", w.Value))
 	}
 	v.stage(cycle, stageWeighed)
-	v.say("weights", "weights set", slog.Uint64("cycle", cycle), slog.Any("weights", weights))
+	v.Say("weights", "weights set", slog.Uint64("cycle", cycle), slog.Any("weights", weights))
 }

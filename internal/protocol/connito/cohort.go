@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -48,7 +49,7 @@ func (c cohort) encode() []byte {
 			*list = []subnet.UID{}
 		}
 	}
-	return []byte(toJSON(c))
+	return []byte(actor.JSON(c))
 }
 
 // parseCohort reads the file of a validator of an expert group. One of another

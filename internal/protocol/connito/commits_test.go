@@ -10,6 +10,7 @@ import (
 	"adit/internal/tensor"
 	"adit/internal/torchfile"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -53,8 +54,8 @@ func TestCommitAliases(t *testing.T) {
 	long := `{"signed_model_hash":"S","expert_group":2,"model_hash":"H","global_ver":3,"miner_seed":4,"hf_repo_id":"o/r","hf_revision":"1234567","block":5,"inner_opt":6}`
 	short := `{ "m" : "S", "e":2, "h":"H", "v":3, "s":4, "r":"o/r", "rv":"1234567", "b":5, "i":6, "unknown": [] }`
 	a, b := parseCommits([]string{long}), parseCommits([]string{short})
-	if len(a) != 1 || len(b) != 1 || toJSON(a[0]) != toJSON(b[0]) {
-		t.Errorf("long %s, short %s", toJSON(a), toJSON(b))
+	if len(a) != 1 || len(b) != 1 || actor.JSON(a[0]) != actor.JSON(b[0]) {
+		t.Errorf("long %s, short %s", actor.JSON(a), actor.JSON(b))
 	}
 	if got := parseCommits([]string{`{"h":"short","model_hash":"long"}`}); got[0].Hash != "short" {
 		t.Errorf("hash = %q, want the one under the short name", got[0].Hash)

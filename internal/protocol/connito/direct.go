@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -57,7 +58,7 @@ func (n *neuron) fetchDocs(ctx context.Context, dir string, g Group, b baseline)
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.String()+"/model/partial", nil)
 			if err == nil {
 				r.Header.Set(groupHeader, strconv.Itoa(g.ID))
-				r.Header.Set(hotkeyHeader, string(n.me))
+				r.Header.Set(hotkeyHeader, string(n.Me))
 				n.authorize(r)
 			}
 			return r, err
@@ -87,7 +88,7 @@ func (n *neuron) askCheckpoint(ctx context.Context, at netip.AddrPort, target su
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	form := n.rules.form(downloadRequest{Target: target, Origin: n.me, OriginBlock: head, Signature: n.rules.Signatures.encode(sig), Shard: shard})
+	form := n.rules.form(downloadRequest{Target: target, Origin: n.Me, OriginBlock: head, Signature: n.rules.Signatures.encode(sig), Shard: shard})
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.String()+"/get-checkpoint", strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (n *neuron) pull(ctx context.Context, draft subnet.Draft, limit int64, ask 
 		if err == nil || !isTemporary(err) || try == downloadTries || ctx.Err() != nil {
 			return err
 		}
-		if waitErr := n.nextBlock(ctx); waitErr != nil {
+		if waitErr := n.NextBlock(ctx); waitErr != nil {
 			return err
 		}
 	}
@@ -220,7 +221,7 @@ func (n *neuron) post(ctx context.Context, at netip.AddrPort, req submitRequest,
 func (n *neuron) postAddress(ctx context.Context, at netip.AddrPort, sub docsSubmit) (posted, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeoutSeconds*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+at.String()+"/submit", strings.NewReader(toJSON(sub)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+at.String()+"/submit", strings.NewReader(actor.JSON(sub)))
 	if err != nil {
 		return posted{}, err
 	}

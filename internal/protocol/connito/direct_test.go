@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"adit/internal/journal"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -86,7 +87,7 @@ func TestPull(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = sc.miner.pull(t.Context(), draft, tt.limit, func(ctx context.Context) (*http.Request, error) {
-				return sc.miner.askCheckpoint(ctx, at, sc.validator.me, "0")
+				return sc.miner.askCheckpoint(ctx, at, sc.validator.Me, "0")
 			})
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %v, want %q", err, tt.err)
@@ -105,7 +106,7 @@ func TestPull(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := sc.miner.pull(t.Context(), draft, 1, func(ctx context.Context) (*http.Request, error) {
-		return sc.miner.askCheckpoint(ctx, netip.MustParseAddrPort("10.0.0.1:1"), sc.validator.me, "0")
+		return sc.miner.askCheckpoint(ctx, netip.MustParseAddrPort("10.0.0.1:1"), sc.validator.Me, "0")
 	}); !errors.Is(err, subnet.ErrTemporary) {
 		t.Errorf("nobody there: %v", err)
 	}
@@ -123,7 +124,7 @@ func TestFetchDirect(t *testing.T) {
 	sc := begin(t, G2Early).open(t)
 	b := baseline{neuron: sc.meta.Neurons[0], Commit: Commit{Hash: sc.sub.Hash, Group: &sc.group.ID, Version: &sc.sub.Version}}
 	name, err := sc.miner.fetchBaseline(t.Context(), sc.group, b)
-	if err != nil || name != fmt.Sprintf("validator_checkpoint/uid_0_hotkey_%s_globalver_%d/model_expgroup_0.pt", sc.validator.me, sc.sub.Version) {
+	if err != nil || name != fmt.Sprintf("validator_checkpoint/uid_0_hotkey_%s_globalver_%d/model_expgroup_0.pt", sc.validator.Me, sc.sub.Version) {
 		t.Fatalf("got %q, %v", name, err)
 	}
 	b.Hash = strings.Repeat("0", 48)
@@ -143,7 +144,7 @@ func TestSubmitJob(t *testing.T) {
 	t.Parallel()
 	sc := begin(t, G2Early).open(t)
 	key := fmt.Sprintf("cycle/%d/submission", sc.cycle)
-	if _, err := sc.miner.Journal.Intend(key, toJSON(sc.sub)); err != nil {
+	if _, err := sc.miner.Journal.Intend(key, actor.JSON(sc.sub)); err != nil {
 		t.Fatal(err)
 	}
 	if err := sc.miner.submitJob(t.Context(), sc.cycle); err != nil {
@@ -165,7 +166,7 @@ func TestSubmitJob(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, ok := sc.validator.postedFile(sc.cycle, sc.miner.me); !ok {
+	if _, ok := sc.validator.postedFile(sc.cycle, sc.miner.Me); !ok {
 		t.Error("the validator does not have it")
 	}
 	if got, ok := sc.miner.Journal.Result(fmt.Sprintf("cycle/%d/submit", sc.cycle)); !ok || !strings.Contains(got, textTwice) {
@@ -219,7 +220,7 @@ func TestSubmitRetries(t *testing.T) {
 			io.WriteString(w, tt.texts[i])
 		})
 		end := sc.miner.rules.Schedule.End(sc.cycle, Submission)
-		_, _, err := sc.miner.submitUntil(t.Context(), sc.cycle, at, sc.validator.me, sc.sub)
+		_, _, err := sc.miner.submitUntil(t.Context(), sc.cycle, at, sc.validator.Me, sc.sub)
 		if (err == nil) != tt.ok || tries != tt.tries {
 			t.Errorf("%v: %d tries, %v, want %d", tt.statuses, tries, err, tt.tries)
 		}
@@ -241,11 +242,11 @@ func TestDocs(t *testing.T) {
 	if status, _, _ := sc.get(t, "/health", nil); status != 401 {
 		t.Errorf("without a token: %d", status)
 	}
-	want := toJSON(docsHealth{"ok", true, sc.height(), "Submit"})
+	want := actor.JSON(docsHealth{"ok", true, sc.height(), "Submit"})
 	if status, _, text := sc.get(t, "/health", nil, auth...); status != 200 || strings.TrimSpace(text) != want {
 		t.Errorf("health %d %s, want %s", status, text, want)
 	}
-	mine := append(auth, "X-Hotkey", string(sc.miner.me), "X-Expert-Group", "0")
+	mine := append(auth, "X-Hotkey", string(sc.miner.Me), "X-Expert-Group", "0")
 	status, head, text := sc.get(t, "/model/partial", nil, mine...)
 	if status != 200 || text != string(sc.shard) || !strings.Contains(head.Get("X-Model-Metadata"), `"expert_group":0,"block_number":`) {
 		t.Errorf("partial: %d, %d bytes, %s", status, len(text), head.Get("X-Model-Metadata"))
@@ -255,11 +256,11 @@ func TestDocs(t *testing.T) {
 		headers []string
 		status  int
 	}{
-		{"/model/partial", append(auth, "X-Hotkey", string(sc.miner.me)), 422},
+		{"/model/partial", append(auth, "X-Hotkey", string(sc.miner.Me)), 422},
 		{"/model/partial", append(auth, "X-Hotkey", "5x", "X-Expert-Group", "0"), 401},
-		{"/model/partial", append(auth, "X-Hotkey", string(sc.miner.me), "X-Expert-Group", "7"), 404},
+		{"/model/partial", append(auth, "X-Hotkey", string(sc.miner.Me), "X-Expert-Group", "7"), 404},
 		{"/model/full", mine, 403},
-		{"/model/full", append(auth, "X-Hotkey", string(sc.validator.me)), 404},
+		{"/model/full", append(auth, "X-Hotkey", string(sc.validator.Me)), 404},
 	} {
 		if status, _, text := sc.get(t, tt.path, nil, tt.headers...); status != tt.status {
 			t.Errorf("%s %v: %d %s, want %d", tt.path, tt.headers, status, text, tt.status)
@@ -278,7 +279,7 @@ func TestDocs(t *testing.T) {
 	fetched := make(chan error, 1)
 	sc.server.onAddress(func(sub docsSubmit, d doorway) { fetched <- sc.server.fetchSubmitted(t.Context(), sub, d) })
 	block := uint64(sc.height())
-	sub := docsSubmit{Hotkey: sc.miner.me, Group: &sc.group.ID, URL: files.URL + "/checkpoint_1_2_group0.pt", Block: &block}
+	sub := docsSubmit{Hotkey: sc.miner.Me, Group: &sc.group.ID, URL: files.URL + "/checkpoint_1_2_group0.pt", Block: &block}
 	sig, err := sc.miner.Signer.Sign(t.Context(), docsMessage(sub))
 	if err != nil {
 		t.Fatal(err)
@@ -291,13 +292,13 @@ func TestDocs(t *testing.T) {
 	}
 	answer, err := sc.miner.postAddress(t.Context(), sc.at, sub)
 	eta := sc.validator.rules.Schedule.End(sc.cycle, Submission) + 1 - sc.height()
-	if err != nil || answer.Status != 200 || strings.TrimSpace(answer.Text) != toJSON(docsAccepted{"accepted", eta}) {
+	if err != nil || answer.Status != 200 || strings.TrimSpace(answer.Text) != actor.JSON(docsAccepted{"accepted", eta}) {
 		t.Fatalf("submission: %+v, %v", answer, err)
 	}
 	if err := <-fetched; err != nil {
 		t.Error(err)
 	}
-	if _, ok := sc.validator.postedFile(sc.cycle, sc.miner.me); !ok {
+	if _, ok := sc.validator.postedFile(sc.cycle, sc.miner.Me); !ok {
 		t.Error("the model did not come")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -79,7 +80,7 @@ func (s *server) model(w http.ResponseWriter, r *http.Request, full bool, group 
 	if err != nil {
 		return &refusal{http.StatusNotFound, textNotFound + ": " + file}
 	}
-	w.Header().Set(metadataHeader, toJSON(docsModel{group, subnet.Block(newest.version), docsVersion(newest.version), docsHash(sum)}))
+	w.Header().Set(metadataHeader, actor.JSON(docsModel{group, subnet.Block(newest.version), docsVersion(newest.version), docsHash(sum)}))
 	return s.send(w, r, name, docsShardFile(max(group, 0), newest.version, s.rules.Formats[0]), slog.String("hotkey", string(who)))
 }
 
@@ -137,7 +138,7 @@ func (s *server) submitAddress(w http.ResponseWriter, r *http.Request) *refusal 
 		return notStored()
 	}
 	defer release()
-	req := submitRequest{Target: s.me, Origin: sub.Hotkey}
+	req := submitRequest{Target: s.Me, Origin: sub.Hotkey}
 	d, bad := s.submitDoorway(ctx, req)
 	if bad != nil {
 		return bad
@@ -193,7 +194,7 @@ func (s *server) fetchSubmitted(ctx context.Context, sub docsSubmit, d doorway) 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	ctx, cancel := until(ctx, s.Chain, d.Phase.PhaseEnd+1)
+	ctx, cancel := actor.Until(ctx, s.Chain, d.Phase.PhaseEnd+1)
 	defer cancel()
 	format := subnet.Torch
 	if strings.HasSuffix(sub.URL, "."+string(subnet.Safetensors)) {
@@ -205,13 +206,13 @@ func (s *server) fetchSubmitted(ctx context.Context, sub docsSubmit, d doorway) 
 			return s.fetchAddress(ctx, sub.URL, draft, s.limit(d.OnChain))
 		})
 		if err == nil {
-			s.say("received", "received submission", slog.String("hotkey", string(sub.Hotkey)), slog.Uint64("block", uint64(d.Head)), slog.String("path", name))
+			s.Say("received", "received submission", slog.String("hotkey", string(sub.Hotkey)), slog.Uint64("block", uint64(d.Head)), slog.String("path", name))
 			return nil
 		}
 		if ctx.Err() != nil || !isTemporary(err) {
 			return err
 		}
-		if waitErr := s.nextBlock(ctx); waitErr != nil {
+		if waitErr := s.NextBlock(ctx); waitErr != nil {
 			return err
 		}
 	}

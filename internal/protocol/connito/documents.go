@@ -125,10 +125,10 @@ func (n *neuron) tellPhases(ctx context.Context) {
 	for {
 		pos, head, err := n.now(ctx)
 		if err == nil {
-			n.say("phase", fmt.Sprintf("Entering %s phase at block %d", documentsPhases[pos.Phase], head))
+			n.Say("phase", fmt.Sprintf("Entering %s phase at block %d", documentsPhases[pos.Phase], head))
 			err = n.Chain.Wait(ctx, pos.End+1)
 		} else if ctx.Err() == nil {
-			err = n.nextBlock(ctx)
+			err = n.NextBlock(ctx)
 		}
 		if err != nil && ctx.Err() != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -202,13 +203,13 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	const root = `{"name":"5me","service":"Checkpoint Sender","version":"0.0.0","endpoints":{"/get-checkpoint":"GET","/ping":"GET","/status":"GET","/submit-checkpoint":"POST"},"auth":"bearer"}`
-	if got := toJSON(serverRootOf("5me", "t")); got != root {
+	if got := actor.JSON(serverRootOf("5me", "t")); got != root {
 		t.Errorf("root = %s", got)
 	}
 	if got := serverRootOf("5me", ""); got.Auth != "none" {
 		t.Errorf("without a token: %+v", got)
 	}
-	if got := toJSON(stored{"ok", "p", 3, "ab"}); got != `{"status":"ok","stored_path":"p","bytes":3,"sha256":"ab"}` {
+	if got := actor.JSON(stored{"ok", "p", 3, "ab"}); got != `{"status":"ok","stored_path":"p","bytes":3,"sha256":"ab"}` {
 		t.Errorf("stored = %s", got)
 	}
 }

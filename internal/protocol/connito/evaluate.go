@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"adit/internal/checkpoint"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -25,7 +26,7 @@ func (v *validator) evaluateAll(ctx context.Context, r *round, g *groupRound, li
 	} else if head > end {
 		return nil
 	}
-	window, cancel := until(ctx, v.Chain, end+1)
+	window, cancel := actor.Until(ctx, v.Chain, end+1)
 	defer cancel()
 	if !v.measureBase(window, r, g, group) {
 		return ctx.Err()
@@ -38,11 +39,11 @@ func (v *validator) evaluateAll(ctx context.Context, r *round, g *groupRound, li
 		if err := v.pass(window, r, g, group, waiting); err != nil {
 			return err
 		}
-		if len(g.pending(list)) == 0 || v.nextBlock(window) != nil {
+		if len(g.pending(list)) == 0 || v.NextBlock(window) != nil {
 			break
 		}
 	}
-	v.note("evaluating", "evaluated all", slog.Uint64("cycle", r.Cycle), slog.Int("active", 0), slog.Int("pending", r.pending()))
+	v.Note("evaluating", "evaluated all", slog.Uint64("cycle", r.Cycle), slog.Int("active", 0), slog.Int("pending", r.pending()))
 	return ctx.Err()
 }
 
@@ -89,7 +90,7 @@ func (v *validator) measureBase(ctx context.Context, r *round, g *groupRound, gr
 		g.Unmeasured = "its loss is not finite"
 	}
 	if g.Unmeasured != "" {
-		v.warn("baseline", "the baseline could not be evaluated", errors.New(g.Unmeasured), slog.Uint64("cycle", r.Cycle), slog.Int("group", g.Group))
+		v.Warn("baseline", "the baseline could not be evaluated", errors.New(g.Unmeasured), slog.Uint64("cycle", r.Cycle), slog.Int("group", g.Group))
 	}
 	return ok
 }
@@ -132,7 +133,7 @@ func (v *validator) pass(ctx context.Context, r *round, g *groupRound, group Gro
 		var why Why
 		var loss subnet.Loss
 		if a.err == nil {
-			v.note("evaluating", "evaluating", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(a.miner.UID)), slog.Int("active", 1), slog.Int("pending", r.pending()))
+			v.Note("evaluating", "evaluating", slog.Uint64("cycle", r.Cycle), slog.Uint64("uid", uint64(a.miner.UID)), slog.Int("active", 1), slog.Int("pending", r.pending()))
 			loss, a.err = v.measure(ctx, g, a.miner.UID, a.file)
 		}
 		switch {
@@ -149,7 +150,7 @@ func (v *validator) pass(ctx context.Context, r *round, g *groupRound, group Gro
 			return err
 		}
 		if err := v.clean(g); err != nil {
-			v.warn("clean", "a submission that was evaluated is still on disk", err)
+			v.Warn("clean", "a submission that was evaluated is still on disk", err)
 		}
 	}
 	return nil
@@ -200,7 +201,7 @@ func (v *validator) measure(ctx context.Context, g *groupRound, uid subnet.UID, 
 	if err != nil && context.Cause(limited) == errMeasured {
 		return subnet.Loss{}, stopped(gateTimeout, errMeasured)
 	}
-	v.note("evaluated", "evaluated submission", slog.Uint64("uid", uint64(uid)), slog.String("expert_group", fmt.Sprint(g.Group)),
+	v.Note("evaluated", "evaluated submission", slog.Uint64("uid", uint64(uid)), slog.String("expert_group", fmt.Sprint(g.Group)),
 		slog.Duration("load_time", loaded.Sub(began)), slog.Duration("eval_time", time.Since(loaded)),
 		slog.Float64("eval_loss", loss.Mean), slog.Int("batches", len(loss.Sequences)))
 	return loss, err

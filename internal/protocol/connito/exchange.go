@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"adit/internal/checkpoint"
+	"adit/internal/protocol/actor"
 	"adit/internal/safetensors"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
@@ -26,7 +27,7 @@ const mergeDir = "merge"
 // merges says whether this validator may have others to merge with.
 func (n *neuron) merges() bool {
 	list := n.cfg.Cycle.ValidatorWhitelist
-	alone := len(list) == 1 && list[0] == string(n.me)
+	alone := len(list) == 1 && list[0] == string(n.Me)
 	return n.rules.Baseline == MergedBaseline && n.rules.Schedule[Merge] > 0 && !alone
 }
 
@@ -82,7 +83,7 @@ func (v *validator) exchange(ctx context.Context, cycle uint64, g Group, global 
 		if own == nil {
 			return nil, nil, nil
 		}
-		return own, []subnet.Hotkey{v.me}, nil
+		return own, []subnet.Hotkey{v.Me}, nil
 	}
 	if v.server == nil || !v.merges() {
 		return alone()
@@ -99,7 +100,7 @@ func (v *validator) exchange(ctx context.Context, cycle uint64, g Group, global 
 	named := false
 	for _, j := range judges {
 		m.stake[j.Hotkey] = j.Stake
-		if named = named || j.Hotkey == v.me; j.Hotkey == v.me {
+		if named = named || j.Hotkey == v.Me; j.Hotkey == v.Me {
 			continue
 		}
 		if at, err := destination(j); err == nil {
@@ -117,32 +118,32 @@ func (v *validator) exchange(ctx context.Context, cycle uint64, g Group, global 
 func (m *gathering) run(ctx context.Context, own Gradient) (Gradient, []subnet.Hotkey, error) {
 	place := slices.IndexFunc(m.cfg.Task.Groups, func(g Group) bool { return g.ID == m.group.ID })
 	partsEnd, listsEnd := m.rules.mergeEnds(m.cycle, place, len(m.cfg.Task.Groups))
-	head := mergeHead{Hotkey: m.me, Round: m.round, Group: m.group.ID, Base: m.base}
+	head := mergeHead{Hotkey: m.Me, Round: m.round, Group: m.group.ID, Base: m.base}
 	if err := m.forgetParts(); err != nil {
 		return nil, nil, err
 	}
 	if own != nil {
 		d := own.tensors(m.global)
 		head.Hash = Hash(d)
-		if err := m.write(partFile(m.round, m.group.ID, m.me), func(w io.Writer) error { return safetensors.Write(w, d, nil) }); err != nil {
+		if err := m.Write(partFile(m.round, m.group.ID, m.Me), func(w io.Writer) error { return safetensors.Write(w, d, nil) }); err != nil {
 			return nil, nil, err
 		}
 	}
 	if err := m.sign(ctx, &head); err != nil {
 		return nil, nil, err
 	}
-	m.parts[m.me] = head
+	m.parts[m.Me] = head
 	m.server.board.show(head)
 
 	m.all(ctx, partsEnd, m.fetchPart)
-	list := mergeHead{Hotkey: m.me, Round: m.round, Group: m.group.ID, Base: m.base, Have: make(map[subnet.Hotkey]string)}
+	list := mergeHead{Hotkey: m.Me, Round: m.round, Group: m.group.ID, Base: m.base, Have: make(map[subnet.Hotkey]string)}
 	for who, h := range m.parts {
 		list.Have[who] = h.Hash
 	}
 	if err := m.sign(ctx, &list); err != nil {
 		return nil, nil, err
 	}
-	m.lists[m.me] = list.Have
+	m.lists[m.Me] = list.Have
 	m.server.board.show(list)
 	m.all(ctx, listsEnd, m.fetchList)
 	if ctx.Err() != nil {
@@ -174,7 +175,7 @@ func (m *gathering) sign(ctx context.Context, h *mergeHead) error {
 // all asks every peer for what it has not told yet, until it has or the end of a
 // block.
 func (m *gathering) all(ctx context.Context, end subnet.Block, fetch func(context.Context, peer) error) {
-	ctx, cancel := until(ctx, m.Chain, end+1)
+	ctx, cancel := actor.Until(ctx, m.Chain, end+1)
 	defer cancel()
 	var asking sync.WaitGroup
 	for _, p := range m.peers {
@@ -184,8 +185,8 @@ func (m *gathering) all(ctx context.Context, end subnet.Block, fetch func(contex
 				if err == nil {
 					return
 				}
-				if m.nextBlock(ctx) != nil {
-					m.warn("absent", "a validator is not in the merge", err, slog.Uint64("cycle", m.cycle), slog.Int("group", m.group.ID), slog.Uint64("uid", uint64(p.UID)))
+				if m.NextBlock(ctx) != nil {
+					m.Warn("absent", "a validator is not in the merge", err, slog.Uint64("cycle", m.cycle), slog.Int("group", m.group.ID), slog.Uint64("uid", uint64(p.UID)))
 					return
 				}
 			}
@@ -294,7 +295,7 @@ func (m *gathering) average() (Gradient, []subnet.Hotkey, error) {
 	var parts []Part
 	for who, hash := range agreed {
 		if m.parts[who].Hash != hash {
-			m.warn("absent", "others merge what did not come here", fmt.Errorf("the part of %s is missing", who), slog.Uint64("cycle", m.cycle), slog.Int("group", m.group.ID))
+			m.Warn("absent", "others merge what did not come here", fmt.Errorf("the part of %s is missing", who), slog.Uint64("cycle", m.cycle), slog.Int("group", m.group.ID))
 			return nil, nil, nil
 		}
 		d, err := m.tensors(partFile(m.round, m.group.ID, who))
@@ -311,7 +312,7 @@ func (m *gathering) average() (Gradient, []subnet.Hotkey, error) {
 		return nil, nil, nil
 	}
 	mean, in := averageParts(parts, sizes(m.global), false)
-	m.say("averaged", "averaged pseudo-gradients", slog.Uint64("cycle", m.cycle), slog.Int("group", m.group.ID), slog.Int("validators", len(in)), slog.Int("of", 1+len(m.peers)))
+	m.Say("averaged", "averaged pseudo-gradients", slog.Uint64("cycle", m.cycle), slog.Int("group", m.group.ID), slog.Int("validators", len(in)), slog.Int("of", 1+len(m.peers)))
 	return mean, in, nil
 }
 
@@ -356,7 +357,7 @@ func (v *validator) takeMomentum(ctx context.Context, g Group, b baseline) error
 		}
 		own[key] = t
 	}
-	return v.write(mergedName(*b.Version)+"/"+outerFile, func(w io.Writer) error { return safetensors.Write(w, own, nil) })
+	return v.Write(mergedName(*b.Version)+"/"+outerFile, func(w io.Writer) error { return safetensors.Write(w, own, nil) })
 }
 
 // outerTensors returns the momentum that is on disk.

@@ -66,7 +66,7 @@ func explainRound(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) 
 	}
 	defer n.Dir.Remove(scratchDir)
 	if next {
-		if a.Hotkey != n.me {
+		if a.Hotkey != n.Me {
 			return a.Explanation, subnet.WithHint(errors.New("what others will submit is on their machines alone"), "leave out whose round it is, or ask for one that is over")
 		}
 		err = a.before(ctx)
@@ -116,7 +116,7 @@ func (a *account) settle(round string) (next bool, err error) {
 func (a *account) find(meta *subnet.Metagraph, who string) error {
 	a.Hotkey = subnet.Hotkey(who)
 	if who == "" {
-		a.Hotkey = a.me
+		a.Hotkey = a.Me
 	} else if uid, err := strconv.ParseUint(who, 10, 16); err == nil {
 		i := slices.IndexFunc(meta.Neurons, func(v subnet.Neuron) bool { return v.UID == subnet.UID(uid) })
 		if i < 0 {
@@ -130,7 +130,7 @@ func (a *account) find(meta *subnet.Metagraph, who string) error {
 		return nil
 	}
 	a.miner, a.UID = v, &v.UID
-	if slices.Contains(a.cfg.Cycle.ValidatorWhitelist, string(v.Hotkey)) || a.scores() != nil && v.Hotkey == a.me {
+	if slices.Contains(a.cfg.Cycle.ValidatorWhitelist, string(v.Hotkey)) || a.scores() != nil && v.Hotkey == a.Me {
 		return subnet.WithHint(fmt.Errorf("uid %d is a validator, and submits nothing", v.UID), "say whose submission is meant with --uid or --hotkey")
 	}
 	a.gate("registered", subnet.Passed, "", Fact{"uid", fmt.Sprint(v.UID)}, Fact{"block", fmt.Sprint(meta.Block)})

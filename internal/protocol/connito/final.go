@@ -40,10 +40,10 @@ func (n *neuron) saveFinal(ctx context.Context, model subnet.Model) {
 	limited, cancel := outlasting(ctx, finalGrace)
 	defer cancel()
 	if err := n.writeFinal(limited, model); err != nil {
-		n.warn("final", "the whole model could not be saved; the last checkpoint is the run's", err)
+		n.Warn("final", "the whole model could not be saved; the last checkpoint is the run's", err)
 		return
 	}
-	n.say("final", "Emergency checkpoint saved", slog.String("path", finalFile))
+	n.Say("final", "Emergency checkpoint saved", slog.String("path", finalFile))
 }
 
 func (n *neuron) writeFinal(ctx context.Context, model subnet.Model) (err error) {
@@ -111,6 +111,6 @@ func (n *neuron) forgetUnfinished(wanted string, g Group) {
 		}
 	}
 	if err != nil {
-		n.warn("disk", "unfinished downloads are still there", err)
+		n.Warn("disk", "unfinished downloads are still there", err)
 	}
 }

@@ -118,11 +118,11 @@ func TestTrainingEnds(t *testing.T) {
 				n.cfg.Ckpt.CheckpointInterval = 100
 				whole := shardOf(12, 4)
 				shard := "validator_checkpoint/uid_0_hotkey_v_globalver_0/" + shardFile(g.ID, subnet.Safetensors)
-				if err := n.write(shard, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, whole) }); err != nil {
+				if err := n.Write(shard, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, whole) }); err != nil {
 					t.Fatal(err)
 				}
 				// What a kill left of an earlier run.
-				if err := n.writeJSON(".tmp_globalver_0_inneropt_9/"+stateFile, 1); err != nil {
+				if err := n.WriteJSON(".tmp_globalver_0_inneropt_9/"+stateFile, 1); err != nil {
 					t.Fatal(err)
 				}
 				whole["model.embed_tokens.weight"] = tensor.FromFloats(tensor.F16, []int{2}, []float32{1, 2})

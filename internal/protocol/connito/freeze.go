@@ -17,17 +17,17 @@ import (
 func (v *validator) frozen(ctx context.Context, cycle uint64) (*round, error) {
 	r, err := v.loadRound(cycle)
 	if err == nil {
-		v.note("resumed", "round goes on", slog.Uint64("cycle", cycle))
+		v.Note("resumed", "round goes on", slog.Uint64("cycle", cycle))
 		return r, nil
 	}
 	if !errors.Is(err, subnet.ErrNotFound) {
-		v.warn("round", "the round begins anew", err, slog.Uint64("cycle", cycle))
+		v.Warn("round", "the round begins anew", err, slog.Uint64("cycle", cycle))
 	}
 	if r, err = v.freeze(ctx, cycle); err != nil {
 		return nil, err
 	}
 	v.stage(cycle, stageFrozen)
-	v.say("frozen", "Round frozen", slog.Uint64("cycle", cycle), slog.Uint64("round_id", r.ID), slog.Int("groups", len(r.Groups)))
+	v.Say("frozen", "Round frozen", slog.Uint64("cycle", cycle), slog.Uint64("round_id", r.ID), slog.Int("groups", len(r.Groups)))
 	return r, v.save(r)
 }
 
@@ -129,7 +129,7 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) (*round, error) {
 		r.Groups, of[g.ID] = append(r.Groups, group), group
 	}
 	for _, neuron := range f.meta.Neurons {
-		if neuron.Hotkey == v.me || v.unscored(f, neuron) {
+		if neuron.Hotkey == v.Me || v.unscored(f, neuron) {
 			continue
 		}
 		m, group := v.enrol(f, neuron, cycle)
@@ -154,7 +154,7 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) (*round, error) {
 		if err := v.writeBytes(cohortFile, v.cohort.encode()); err != nil {
 			return nil, fmt.Errorf("save %s: %w", cohortFile, err)
 		}
-		v.note("cohort-made", "groups of miners", slog.Uint64("cycle", cycle), slog.Uint64("cohort_epoch", v.cohort.Epoch))
+		v.Note("cohort-made", "groups of miners", slog.Uint64("cycle", cycle), slog.Uint64("cohort_epoch", v.cohort.Epoch))
 	}
 	return r, nil
 }
@@ -183,7 +183,7 @@ func (v *validator) enrol(f *frame, n subnet.Neuron, cycle uint64) (*minerRound,
 // divide sets a group's seed, its baseline, and who is evaluated when.
 func (v *validator) divide(ctx context.Context, f *frame, r *groupRound, g Group, cycle uint64) error {
 	judges, neurons := v.judges(f, g.ID)
-	view := roundView{Me: v.me, Judges: judges, Validators: neurons, LastEvaluated: make(map[subnet.UID]subnet.Block), Average: make(map[subnet.UID]float64)}
+	view := roundView{Me: v.Me, Judges: judges, Validators: neurons, LastEvaluated: make(map[subnet.UID]subnet.Block), Average: make(map[subnet.UID]float64)}
 	for _, m := range r.Miners {
 		if m.State != statePending {
 			continue
@@ -202,7 +202,7 @@ func (v *validator) divide(ctx context.Context, f *frame, r *groupRound, g Group
 	if r.Base, err = v.base(g); err != nil {
 		return fmt.Errorf("baseline of group %d: %w", g.ID, err)
 	}
-	lots := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(string(v.me) + r.Seed))))
+	lots := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(string(v.Me) + r.Seed))))
 	made := v.rules.group(view, lots)
 	r.A, r.B, r.C, r.Foreground, r.Background = made.A, made.B, made.C, made.Foreground, made.Background
 	r.Elsewhere = v.rules.elsewhere(view, made)

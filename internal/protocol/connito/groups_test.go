@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -157,8 +158,8 @@ func TestCohort(t *testing.T) {
 		t.Error(diff)
 	}
 	back, err := parseCohort([]byte(text), 4)
-	if err != nil || toJSON(back) != want {
-		t.Errorf("%s, %v", toJSON(back), err)
+	if err != nil || actor.JSON(back) != want {
+		t.Errorf("%s, %v", actor.JSON(back), err)
 	}
 	for _, tt := range []struct {
 		uid    subnet.UID

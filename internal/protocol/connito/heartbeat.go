@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -23,7 +24,7 @@ func (v *validator) introduce(ctx context.Context, pos Position) error {
 	if err != nil {
 		return fmt.Errorf("read commitments: %w", err)
 	}
-	if pos.Phase >= Merge || slices.ContainsFunc(all, func(c subnet.Commitment) bool { return c.Hotkey == v.me }) {
+	if pos.Phase >= Merge || slices.ContainsFunc(all, func(c subnet.Commitment) bool { return c.Hotkey == v.Me }) {
 		return nil
 	}
 	commits, err := v.standing(ctx, 0)
@@ -56,7 +57,7 @@ func (v *validator) heartbeat(ctx context.Context, cycle uint64) error {
 		return err
 	}
 	_, two := s.commitReads(cycle, MinerCommit1)
-	return v.commitOnce(ctx, fmt.Sprintf("cycle/%d/heartbeat", cycle), s.Start(cycle, MinerCommit1), two, packCommits(commits))
+	return v.CommitOnce(ctx, fmt.Sprintf("cycle/%d/heartbeat", cycle), s.Start(cycle, MinerCommit1), two, packCommits(commits))
 }
 
 // standing returns the commitments to what the validator has now, one for each
@@ -143,10 +144,10 @@ func (v *validator) announce(ctx context.Context, r *round, next place) error {
 	if _, done := v.Journal.Result(key); done {
 		return nil
 	}
-	if err := v.commitOnce(ctx, key, from, to, packCommits(reveal(""))); err != nil {
+	if err := v.CommitOnce(ctx, key, from, to, packCommits(reveal(""))); err != nil {
 		return fmt.Errorf("commit to the baseline: %w", err)
 	}
-	v.say("commit2", "Committed status to chain", slog.Uint64("cycle", r.Cycle))
+	v.Say("commit2", "Committed status to chain", slog.Uint64("cycle", r.Cycle))
 	return nil
 }
 
@@ -168,7 +169,7 @@ func (v *validator) resync(ctx context.Context, cycle uint64) error {
 
 func (v *validator) resyncGroup(ctx context.Context, cycle uint64, g Group) error {
 	b, err := v.newest(ctx, cycle, g)
-	if err != nil || b.Hash == "" || b.neuron.Hotkey == v.me {
+	if err != nil || b.Hash == "" || b.neuron.Hotkey == v.Me {
 		return err
 	}
 	own, err := v.baselineShard(g)
@@ -181,7 +182,7 @@ func (v *validator) resyncGroup(ctx context.Context, cycle uint64, g Group) erro
 	if list, err := v.places(""); err != nil || len(list) > 0 && list[0].version > *b.Version {
 		return err // what this one has is of a later cycle
 	}
-	window, cancel := until(ctx, v.Chain, v.rules.Schedule.Start(cycle, MinerCommit1)-v.rules.WeightsLead)
+	window, cancel := actor.Until(ctx, v.Chain, v.rules.Schedule.Start(cycle, MinerCommit1)-v.rules.WeightsLead)
 	defer cancel()
 	if err := v.download(window, g, b); err != nil {
 		return err
@@ -207,9 +208,9 @@ func (v *validator) resyncGroup(ctx context.Context, cycle uint64, g Group) erro
 	delete(v.outer, g.ID) // its momentum was that of another way
 	if v.server != nil {
 		if err := v.takeMomentum(window, g, b); err != nil {
-			v.warn("resync", "the momentum of the baseline did not come", err, slog.Uint64("cycle", cycle), slog.Int("group", g.ID))
+			v.Warn("resync", "the momentum of the baseline did not come", err, slog.Uint64("cycle", cycle), slog.Int("group", g.ID))
 		}
 	}
-	v.say("resync", "took over the baseline of the other validators", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)))
+	v.Say("resync", "took over the baseline of the other validators", slog.Uint64("cycle", cycle), slog.Int("group", g.ID), slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)))
 	return nil
 }

@@ -53,7 +53,7 @@ func (n *neuron) keepSubmission(ctx context.Context, cycle uint64) (submission, 
 		if err != nil {
 			return submission{}, err
 		}
-		n.say("chosen", "best checkpoint", slog.String("path", best.name), slog.Float64("val_loss", state.Loss))
+		n.Say("chosen", "best checkpoint", slog.String("path", best.name), slog.Float64("val_loss", state.Loss))
 		return submission{Path: kept, Hash: sum.Hash, Version: best.version}, nil
 	}
 }
@@ -68,6 +68,6 @@ func (n *neuron) forgetKept(cycle uint64) {
 		}
 	}
 	if err != nil {
-		n.warn("disk", "earlier submissions are still there", err)
+		n.Warn("disk", "earlier submissions are still there", err)
 	}
 }

@@ -37,7 +37,7 @@ func TestMeasureLays(t *testing.T) {
 		"whole": func(w io.Writer) error { return checkpoint.Write(w, subnet.Torch, whole) },
 		"part":  func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, part) },
 	} {
-		if err := n.write(name, d); err != nil {
+		if err := n.Write(name, d); err != nil {
 			t.Fatal(err)
 		}
 	}

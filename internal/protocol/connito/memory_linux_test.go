@@ -19,6 +19,7 @@ import (
 	"adit/internal/exchange"
 	"adit/internal/journal"
 	"adit/internal/local/hub"
+	"adit/internal/protocol/actor"
 	"adit/internal/safetensors"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
@@ -87,14 +88,14 @@ func TestMovingMemory(t *testing.T) {
 	if sum, err = m.writeSummed(own+"/"+file, func(w io.Writer) error { return writeShard(w, g, size, 2) }); err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(m.writeJSON(own+"/"+stateFile, trainState{Version: 7, Inner: 20, Loss: 1}),
-		m.writeJSON(own+"/"+sumsFile, map[string]Sum{file: sum}))
+	err = errors.Join(m.WriteJSON(own+"/"+stateFile, trainState{Version: 7, Inner: 20, Loss: 1}),
+		m.WriteJSON(own+"/"+sumsFile, map[string]Sum{file: sum}))
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMovingChild$", "-test.v")
-	cmd.Env = append(os.Environ(), "ADIT_TEST_MOVING="+toJSON(told), "GOMEMLIMIT=off")
+	cmd.Env = append(os.Environ(), "ADIT_TEST_MOVING="+actor.JSON(told), "GOMEMLIMIT=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

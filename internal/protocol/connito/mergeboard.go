@@ -111,7 +111,7 @@ func (s *server) mergePart(w http.ResponseWriter, r *http.Request) *refusal {
 	if bad != nil {
 		return bad
 	}
-	return s.send(w, r, partFile(round, group, s.me), "part.safetensors", slog.Uint64("round", round))
+	return s.send(w, r, partFile(round, group, s.Me), "part.safetensors", slog.Uint64("round", round))
 }
 
 // mergeMomentum is GET /merge/momentum: the outer optimizer's state that belongs to

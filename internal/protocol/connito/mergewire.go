@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -32,7 +33,7 @@ type mergeHead struct {
 // that no other message begins with.
 func (h mergeHead) message() []byte {
 	h.Signature = ""
-	return []byte("adit merge\n" + toJSON(h))
+	return []byte("adit merge\n" + actor.JSON(h))
 }
 
 // maxMergeHead is the longest head that is read: with as many parts as a subnet has

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -63,7 +64,7 @@ func TestMergeHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Signature = Base64URL.encode(sig)
-	back, err := parseMergeHead([]byte(toJSON(h)))
+	back, err := parseMergeHead([]byte(actor.JSON(h)))
 	if err != nil || !cmp.Equal(back, h) {
 		t.Fatalf("%+v, %v", back, err)
 	}
@@ -143,7 +144,7 @@ func FuzzParseMergeHead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if h.Hotkey == "" || len(h.Have) > maxParts || !json.Valid([]byte(toJSON(h))) || len(h.message()) == 0 {
+		if h.Hotkey == "" || len(h.Have) > maxParts || !json.Valid([]byte(actor.JSON(h))) || len(h.message()) == 0 {
 			t.Errorf("took %+v", h)
 		}
 		if checkMergeHead(h, h, func(subnet.Hotkey, []byte, []byte) bool { return false }) == nil {

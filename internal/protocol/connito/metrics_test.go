@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -101,7 +102,7 @@ func TestMetricsHaveSources(t *testing.T) {
 	}
 	all := source.String()
 	kind := func(k string) bool {
-		return k == "" || strings.Contains(all, `note("`+k+`"`) || strings.Contains(all, `say("`+k+`"`) || strings.Contains(all, `Kind: "`+k+`"`)
+		return k == "" || regexp.MustCompile(`(?i:note|say)\("`+regexp.QuoteMeta(k)+`"`).MatchString(all) || strings.Contains(all, `Kind: "`+k+`"`)
 	}
 	attr := func(a string) bool {
 		return a == "" || a == "block" || a == "kind" || a == "level" || regexp.MustCompile(`slog\.\w+\("`+regexp.QuoteMeta(a)+`"`).MatchString(all)
@@ -229,17 +230,17 @@ func TestOutcome(t *testing.T) {
 		want string
 	}{
 		{nil, nil, "missed"}, // entered too late
-		{nil, errWindow, "missed"},
-		{[]string{chosen}, errWindow, "missed"},
+		{nil, actor.ErrWindow, "missed"},
+		{[]string{chosen}, actor.ErrWindow, "missed"},
 		{[]string{chosen}, context.DeadlineExceeded, "rejected"}, // the hub refused it, or the like
 		{[]string{chosen, done}, nil, "accepted"},
-		{[]string{chosen, done}, errWindow, "accepted"}, // what came after does not matter
+		{[]string{chosen, done}, actor.ErrWindow, "accepted"}, // what came after does not matter
 	} {
 		results := make(map[string]string)
 		for _, key := range tt.keys {
 			results[key] = "x"
 		}
-		n := &neuron{Env: subnet.Env{Journal: memory{results: results}, Chain: quietChain{}}, rules: Local}
+		n := &neuron{Actor: actor.Actor{Env: subnet.Env{Journal: memory{results: results}, Chain: quietChain{}}}, rules: Local}
 		attrs := n.outcome(t.Context(), 7, tt.err)
 		if got := attrs[1]; got.Key != "submission_status" || got.Value.String() != tt.want {
 			t.Errorf("%v, %v: %v, want %s", tt.keys, tt.err, got, tt.want)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -24,9 +25,9 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 	}
 	pos, head, err := n.now(ctx)
 	if err != nil {
-		return ended(ctx, err)
+		return actor.Ended(ctx, err)
 	}
-	n.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", n.rules.PhaseName(pos.Phase)))
+	n.Say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", n.rules.PhaseName(pos.Phase)))
 	at := n.rules.PhaseName(pos.Phase)
 	var telling sync.WaitGroup
 	if n.rules.has(DocsTransport) {
@@ -35,17 +36,17 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 	defer func() {
 		telling.Wait()
 		if ctx.Err() != nil {
-			n.say("end", fmt.Sprintf("<%s> shutdown signal received.", at))
-			n.say("end", "run_system: all worker threads have exited.")
+			n.Say("end", fmt.Sprintf("<%s> shutdown signal received.", at))
+			n.Say("end", "run_system: all worker threads have exited.")
 		}
 	}()
 	for cycle := pos.Cycle; ; cycle++ {
 		if err := n.waitTill(ctx, cycle, Distribute, 0); err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 		at = n.rules.PhaseName(Distribute)
 		if err := n.downloadJob(ctx, cycle); err != nil && ctx.Err() == nil {
-			n.warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
+			n.Warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
 		}
 		n.checkExpired(ctx, cycle, Distribute)
 		at = n.rules.PhaseName(MinerCommit1)
@@ -55,19 +56,19 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 			if errors.Is(err, errNoCheckpoint) {
 				text = "<MinerCommit1> File not ready error: Not checkpoint found, skip commit."
 			}
-			n.warn("lost", text, err, slog.Uint64("cycle", cycle))
+			n.Warn("lost", text, err, slog.Uint64("cycle", cycle))
 		}
 		if err == nil {
 			at = n.rules.PhaseName(Submission)
 			if err = n.submitJob(ctx, cycle); err != nil && ctx.Err() == nil {
-				n.warn("lost", "<Submission> not submitted", err, slog.Uint64("cycle", cycle))
+				n.Warn("lost", "<Submission> not submitted", err, slog.Uint64("cycle", cycle))
 			}
 		}
 		if ctx.Err() == nil {
-			n.note("submission", "<Submission> outcome", n.outcome(ctx, cycle, err)...)
+			n.Note("submission", "<Submission> outcome", n.outcome(ctx, cycle, err)...)
 		}
 		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(cycle+1, Distribute)); err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 	}
 }
@@ -84,7 +85,7 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 	if _, head, err := n.now(ctx); err != nil || head >= n.trainEnd(cycle) {
 		return err // entered too late in the cycle
 	}
-	ctx, cancel := until(ctx, n.Chain, n.trainEnd(cycle))
+	ctx, cancel := actor.Until(ctx, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 	g := n.cfg.Task.Groups[0]
 	for tries := 1; ; tries++ {
@@ -92,10 +93,10 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 		if err == nil && len(list) == 0 {
 			err = errors.New("no validator has committed to a baseline of this group")
 		}
-		n.note("fetching", "Fetching model from chain", slog.Bool("should_download", len(list) > 0))
+		n.Note("fetching", "Fetching model from chain", slog.Bool("should_download", len(list) > 0))
 		had := slices.ContainsFunc(list, func(b baseline) bool { return n.has(b, g) })
 		for _, b := range list { // they are the same: one is enough
-			n.say("metadata", "<Distribute> downloaded model metadata from chain", slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)), slog.String("hash", b.Hash))
+			n.Say("metadata", "<Distribute> downloaded model metadata from chain", slog.Uint64("version", *b.Version), slog.Uint64("uid", uint64(b.neuron.UID)), slog.String("hash", b.Hash))
 			if had && !n.has(b, g) {
 				continue
 			}
@@ -104,14 +105,14 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 			}
 		}
 		if err == nil {
-			n.say("downloaded", "<Distribute> task completed.", slog.Uint64("cycle", cycle))
+			n.Say("downloaded", "<Distribute> task completed.", slog.Uint64("cycle", cycle))
 			return nil
 		}
 		if ctx.Err() != nil || errors.Is(err, errForbidden) && !isTemporary(err) {
 			return fmt.Errorf("❌ All download attempts failed after %d retries.: %w", tries-1, err)
 		}
-		n.warn("retry", "<Distribute> trying again", err)
-		if waitErr := n.nextBlock(ctx); waitErr != nil {
+		n.Warn("retry", "<Distribute> trying again", err)
+		if waitErr := n.NextBlock(ctx); waitErr != nil {
 			return err
 		}
 	}
@@ -127,16 +128,16 @@ func (n *neuron) has(b baseline, g Group) bool {
 
 func (n *neuron) download(ctx context.Context, g Group, b baseline) error {
 	if n.has(b, g) {
-		n.say("downloaded", "<Distribute>: No required download job", slog.Uint64("version", *b.Version))
+		n.Say("downloaded", "<Distribute>: No required download job", slog.Uint64("version", *b.Version))
 		return nil
 	}
-	n.say("download", fmt.Sprintf("Downloading from chain: uid = %d", b.neuron.UID), slog.String("repo", b.Repo), slog.String("revision", b.Revision))
+	n.Say("download", fmt.Sprintf("Downloading from chain: uid = %d", b.neuron.UID), slog.String("repo", b.Repo), slog.String("revision", b.Revision))
 	n.forgetUnfinished(baselineName(b.neuron.UID, b.neuron.Hotkey, *b.Version), g)
 	name, err := n.fetchBaseline(ctx, g, b)
 	if err != nil {
 		return fmt.Errorf("baseline of uid %d: %w", b.neuron.UID, err)
 	}
-	n.say("downloaded", "Downloaded checkpoint (verified)", slog.String("path", name))
+	n.Say("downloaded", "Downloaded checkpoint (verified)", slog.String("path", name))
 	return nil
 }
 
@@ -270,7 +271,7 @@ func (n *neuron) commitJob(ctx context.Context, cycle uint64) error {
 		return err
 	}
 	g := n.cfg.Task.Groups[0]
-	n.say("committing", "<miner_commit_1> committing", slog.String("hash", sub.Hash), slog.Uint64("model_version", sub.Version), slog.String("path", sub.Path))
+	n.Say("committing", "<miner_commit_1> committing", slog.String("hash", sub.Hash), slog.Uint64("model_version", sub.Version), slog.String("path", sub.Path))
 	return n.publish(ctx, publication{
 		cycle: cycle, first: MinerCommit1,
 		message: fmt.Sprintf("miner submission global_ver=%d expert_group=%d", sub.Version, g.ID),
@@ -304,7 +305,7 @@ func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
 			return submission{}, errNoCheckpoint
 		}
 	}
-	standing, err := n.Journal.Intend(key, toJSON(sub))
+	standing, err := n.Journal.Intend(key, actor.JSON(sub))
 	if err == nil {
 		err = json.Unmarshal([]byte(standing), &sub)
 	}
@@ -325,13 +326,13 @@ func (n *neuron) choose(ctx context.Context, cycle uint64) (submission, error) {
 func (n *neuron) waitTill(ctx context.Context, cycle uint64, p Phase, offset subnet.Block) error {
 	target, name := n.rules.Schedule.Start(cycle, p)+offset, n.rules.PhaseName(p)
 	if _, head, err := n.now(ctx); err == nil && head < target {
-		n.note("wait", fmt.Sprintf("<%s> target in %d blocks", name, target-head), slog.Uint64("cycle", cycle))
+		n.Note("wait", fmt.Sprintf("<%s> target in %d blocks", name, target-head), slog.Uint64("cycle", cycle))
 	}
 	if err := n.Chain.Wait(ctx, target); err != nil {
 		return err
 	}
 	if pos, head, err := n.now(ctx); err == nil {
-		n.note("reached", fmt.Sprintf("<%s> reached (block_offset=%d); current phase=<%s>, %d blocks into it, %d blocks left.",
+		n.Note("reached", fmt.Sprintf("<%s> reached (block_offset=%d); current phase=<%s>, %d blocks into it, %d blocks left.",
 			name, offset, n.rules.PhaseName(pos.Phase), head-pos.Start, pos.End-head), slog.Uint64("cycle", cycle))
 	}
 	return nil
@@ -345,8 +346,8 @@ func (n *neuron) checkExpired(ctx context.Context, cycle uint64, p Phase) {
 	}
 	name := n.rules.PhaseName(p)
 	if end := n.rules.Schedule.End(cycle, p); head > end {
-		n.say("expired", fmt.Sprintf("<%s> phase did not complete on time", name), slog.Uint64("cycle", cycle), slog.Uint64("blocks_late", uint64(head-end)))
+		n.Say("expired", fmt.Sprintf("<%s> phase did not complete on time", name), slog.Uint64("cycle", cycle), slog.Uint64("blocks_late", uint64(head-end)))
 	} else {
-		n.note("expired", fmt.Sprintf("<%s> phase completed on time", name), slog.Uint64("cycle", cycle), slog.Uint64("blocks_remaining", uint64(pos.End-head)))
+		n.Note("expired", fmt.Sprintf("<%s> phase completed on time", name), slog.Uint64("cycle", cycle), slog.Uint64("blocks_remaining", uint64(pos.End-head)))
 	}
 }

@@ -128,7 +128,7 @@ func (a *account) poolText() string {
 
 // scores returns the histories in a validator's directory, or nil in another's.
 func (a *account) scores() Scores {
-	data, err := a.read(scoresFile)
+	data, err := a.Read(scoresFile)
 	if err != nil {
 		return nil
 	}

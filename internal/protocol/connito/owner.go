@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -104,7 +105,7 @@ func (s *ownerService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.env.Emit(subnet.Event{Level: slog.LevelWarn, Kind: "refused", Text: "request not answered", Attrs: []slog.Attr{
 				slog.String("path", r.URL.Path), slog.Int("status", status), slog.String("error", e.detail)}})
 		}
-		answer = []byte(toJSON(map[string]string{"detail": e.detail}))
+		answer = []byte(actor.JSON(map[string]string{"detail": e.detail}))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
@@ -128,7 +129,7 @@ func (s *ownerService) answer(r *http.Request) ([]byte, error) {
 	if raw, ok := v.(json.RawMessage); ok {
 		return raw, nil
 	}
-	return []byte(toJSON(v)), nil
+	return []byte(actor.JSON(v)), nil
 }
 
 // ownerEndpoints holds what each path is answered with.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"adit/internal/keys"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -93,14 +94,14 @@ func TestOwnerAnswers(t *testing.T) {
 	}{
 		{"GET", url + "/get_phase", 200, vector},
 		{"GET", url + "/get_phase?block=8081340", 200, vector},
-		{"GET", bare + "/get_phase?block=8081340", 200, toJSON(G0.phaseInfo(8081340))},
-		{"GET", url + "/blocks_until_next_phase", 200, toJSON(G3.blocksUntilNext(head))},
-		{"GET", url + "/previous_phase_blocks", 200, toJSON(G3.previousPhases(head))},
-		{"GET", url + "/previous_phase_blocks?block=8081341", 200, toJSON(G3.previousPhases(head + 1))},
+		{"GET", bare + "/get_phase?block=8081340", 200, actor.JSON(G0.phaseInfo(8081340))},
+		{"GET", url + "/blocks_until_next_phase", 200, actor.JSON(G3.blocksUntilNext(head))},
+		{"GET", url + "/previous_phase_blocks", 200, actor.JSON(G3.previousPhases(head))},
+		{"GET", url + "/previous_phase_blocks?block=8081341", 200, actor.JSON(G3.previousPhases(head + 1))},
 		{"GET", bare + "/blocks_until_next_phase", 200, `{"Distribute":30,"Train":32,"Commit":42,"Submission":0,"Validate":10,"Merge":20}`},
-		{"GET", url, 200, toJSON(G3.serviceRoot())},
+		{"GET", url, 200, actor.JSON(G3.serviceRoot())},
 		{"GET", url + "/get_init_peer_id", 200, `["/ip4/1.2.3.4/tcp/7002/p2p/Qm"]`},
-		{"GET", url + "/get_validator_whitelist", 200, toJSON(list)},
+		{"GET", url + "/get_validator_whitelist", 200, actor.JSON(list)},
 		{"GET", url + "/active_task", 200, `{"name":"exp_x","group_id":4,"bundle_sha256":"` + task.Sum + `"}`},
 		{"GET", url + "/active_task_bundle", 200, string(bundle)},
 		{"GET", bare + "/get_init_peer_id", 200, `[]`},
@@ -121,9 +122,9 @@ func TestOwnerAnswers(t *testing.T) {
 	for path, want := range map[string]string{
 		"/get_phase":               `503 {"detail":"the chain does not answer: no node"}`,
 		"/get_validator_whitelist": `500 {"detail":"not to be read"}`,
-		"/get_phase?block=0":       "200 " + toJSON(G3.phaseInfo(0)),
+		"/get_phase?block=0":       "200 " + actor.JSON(G3.phaseInfo(0)),
 	} {
-		if status, body := askOwner(t, "GET", url+path); toJSON(status)+" "+body != want {
+		if status, body := askOwner(t, "GET", url+path); actor.JSON(status)+" "+body != want {
 			t.Errorf("%s: %d %s, want %s", path, status, body, want)
 		}
 	}
@@ -157,7 +158,7 @@ func TestOwnerRole(t *testing.T) {
 	if !ok {
 		t.Fatal("no role")
 	}
-	if err := role.Run(t.Context(), env); err != nil || got != toJSON(G4.phaseInfo(524)) || len(said) != 1 {
+	if err := role.Run(t.Context(), env); err != nil || got != actor.JSON(G4.phaseInfo(524)) || len(said) != 1 {
 		t.Errorf("%v, %s, %q", err, got, said)
 	}
 	for name, bad := range map[string]subnet.Config{
@@ -227,8 +228,8 @@ func TestParseWhitelist(t *testing.T) {
 	for text, want := range map[string][]subnet.Hotkey{
 		"":                               {},
 		"[]":                             {},
-		toJSON(two):                      two,
-		" " + toJSON(two) + "\n":         two,
+		actor.JSON(two):                  two,
+		" " + actor.JSON(two) + "\n":     two,
 		a + "," + b:                      two,
 		"# ours\n" + a + " # me\n\n" + b: two,
 		a + "\r\n" + a:                   two[:1],
@@ -245,14 +246,14 @@ func TestParseWhitelist(t *testing.T) {
 }
 
 func FuzzParseWhitelist(f *testing.F) {
-	f.Add([]byte(toJSON(listedHotkeys(3))))
+	f.Add([]byte(actor.JSON(listedHotkeys(3))))
 	f.Add([]byte("a,b # c\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := ParseWhitelist(data)
 		if err != nil {
 			return
 		}
-		if back, err := ParseWhitelist([]byte(toJSON(list))); err != nil || !cmp.Equal(back, list) {
+		if back, err := ParseWhitelist([]byte(actor.JSON(list))); err != nil || !cmp.Equal(back, list) {
 			t.Errorf("%v, then %v, %v", list, back, err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -91,7 +92,7 @@ func followed(ctx context.Context, env subnet.Env, how follow, rounds func(conte
 	defer func() { cancel(); f.asking.Wait() }()
 	head, err := f.begin(ctx)
 	if err != nil {
-		return ended(ctx, err)
+		return actor.Ended(ctx, err)
 	}
 	for {
 		under := f.at(head)
@@ -100,7 +101,7 @@ func followed(ctx context.Context, env subnet.Env, how follow, rounds func(conte
 			return err
 		}
 		if head, err = n.Chain.Head(ctx); err != nil {
-			return ended(ctx, fmt.Errorf("read head: %w", err))
+			return actor.Ended(ctx, fmt.Errorf("read head: %w", err))
 		}
 		// Miners make what they can of the cycle that the new table is in. A
 		// validator would find that nobody committed where it says, and score all 0.
@@ -135,7 +136,7 @@ func (f *follower) begin(ctx context.Context) (subnet.Block, error) {
 
 // recall takes over what is kept, if it is of this service and these rules.
 func (f *follower) recall() {
-	data, err := f.read(toldFile)
+	data, err := f.Read(toldFile)
 	var t told
 	if err == nil {
 		t, err = parseTold(data)
@@ -151,7 +152,7 @@ func (f *follower) recall() {
 		f.told = told{URL: f.cfg.Cycle.OwnerURL, Rules: f.rules.Name}
 	}
 	if err != nil {
-		f.warn("owner", "what the owner told last is not to be read, and is asked anew", err)
+		f.Warn("owner", "what the owner told last is not to be read, and is asked anew", err)
 	}
 }
 
@@ -173,7 +174,7 @@ func (f *follower) settings(under standing) *Config {
 	own.told = &toldSchedule{fixed: &under.schedule}
 	own.Cycle.ValidatorWhitelist = strings.Fields(under.lists)
 	if g, err := f.group(under.task); err != nil {
-		f.warn("task", "the owner's task is not to be read, and the settings' group is taken", err)
+		f.Warn("task", "the owner's task is not to be read, and the settings' group is taken", err)
 	} else if g != nil {
 		own.Task.Groups = []Group{*g}
 	}
@@ -197,7 +198,7 @@ func (f *follower) play(ctx context.Context, env subnet.Env, under standing, rou
 	cancel()
 	err = <-over
 	if moved && ctx.Err() == nil {
-		f.say("owner", "going on under what the owner told", slog.String("phases", f.rules.WithSchedule(f.at(subnet.Latest).schedule).Schedule.describe(f.rules)))
+		f.Say("owner", "going on under what the owner told", slog.String("phases", f.rules.WithSchedule(f.at(subnet.Latest).schedule).Schedule.describe(f.rules)))
 		return true, nil
 	}
 	return false, err

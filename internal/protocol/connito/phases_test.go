@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -348,7 +349,7 @@ func TestFollowBadService(t *testing.T) {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>blocked</html>", code) })
 		}
 	}
-	root := toJSON(G3.serviceRoot())
+	root := actor.JSON(G3.serviceRoot())
 	listed, own := names(listedHotkeys(1)), []string{"own"}
 	for _, tt := range []struct {
 		name    string
@@ -373,14 +374,14 @@ func TestFollowBadService(t *testing.T) {
 		{"zero length", answer("/", strings.Replace(root, `"length":300`, `"length":0`, 1)), listed, "owner", "no use for 0 blocks", 500},
 		{"absurd length", answer("/", strings.Replace(strings.Replace(root, `"length":300`, `"length":99999999`, 1), `"cycle_length":500,`, "", 1)), listed, "owner", "want at most 100800", 500},
 		{"wrong sum", answer("/", strings.Replace(root, `"length":300`, `"length":301`, 1)), listed, "owner", "a cycle of 500 blocks, but its phases have 501", 500},
-		{"another generation", answer("/", toJSON(G0.serviceRoot())), listed, "owner", "no use for", 500},
-		{"another table than it lives by", answer("/get_phase", toJSON(G4.phaseInfo(1100))), listed, "clock", "counts 524 blocks a cycle, its table 500", 500},
+		{"another generation", answer("/", actor.JSON(G0.serviceRoot())), listed, "owner", "no use for", 500},
+		{"another table than it lives by", answer("/get_phase", actor.JSON(G4.phaseInfo(1100))), listed, "clock", "counts 524 blocks a cycle, its table 500", 500},
 		{"another origin", answer("/get_phase", `{"block":1100,"cycle_length":500,"cycle_index":1,"cycle_block_index":100,"phase_name":"Train","phase_index":1,"phase_start_block":1020,"phase_end_block":1319}`),
 			listed, "clock", "block 1100 is in cycle 1 for the service, in 2 by its table", 500},
-		{"another block", answer("/get_phase", toJSON(G3.phaseInfo(1600))), listed, "clock", "block 1600 for the service, 1100 here", 500},
+		{"another block", answer("/get_phase", actor.JSON(G3.phaseInfo(1600))), listed, "clock", "block 1600 for the service, 1100 here", 500},
 		{"no list", answer("/get_validator_whitelist", "[]"), own, "owner", "whitelist: empty", 500},
 		{"a bad list", answer("/get_validator_whitelist", `["5x"]`), own, "owner", `hotkey "5x"`, 500},
-		{"a table of another length", answer("/", toJSON(lengths(t, G3, 20, 300, 10, 10, 80, 10, 50, 10, 11).serviceRoot())), listed, "clock", "counts 500 blocks a cycle, its table 501", 500},
+		{"a table of another length", answer("/", actor.JSON(lengths(t, G3, 20, 300, 10, 10, 80, 10, 50, 10, 11).serviceRoot())), listed, "clock", "counts 500 blocks a cycle, its table 501", 500},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -441,13 +442,13 @@ func TestFollowReader(t *testing.T) {
 		}
 		asked = 0
 		kept := told{URL: f.cfg.Cycle.OwnerURL, Rules: "g3", Seen: 1110, Tables: []toldTable{{1300, G4.Schedule.blocks()}}}
-		f.dir.put(toldFile, toJSON(kept))
+		f.dir.put(toldFile, actor.JSON(kept))
 		f.run(follow{}, 300)
 		if len(f.runs) != 3 || f.runs[1].Cycle != 500 || f.runs[2].From != 1301 || f.runs[2].Cycle != 524 || asked > 0 {
 			t.Errorf("%+v, asked %d times", f.runs, asked)
 		}
 		// What is of another service, or of other rules, or nothing, is not taken.
-		for _, bad := range []string{toJSON(told{URL: "http://other", Rules: "g3", Tables: kept.Tables}), toJSON(told{URL: kept.URL, Rules: "g4", Tables: kept.Tables}), "nope", `{"tables":[{"from":0,"blocks":[1]}]}`} {
+		for _, bad := range []string{actor.JSON(told{URL: "http://other", Rules: "g3", Tables: kept.Tables}), actor.JSON(told{URL: kept.URL, Rules: "g4", Tables: kept.Tables}), "nope", `{"tables":[{"from":0,"blocks":[1]}]}`} {
 			f.dir.put(toldFile, bad)
 			f.runs = nil
 			f.run(follow{}, 2)
@@ -535,7 +536,7 @@ func TestFollowTaskForged(t *testing.T) {
 }
 
 func FuzzParseTold(f *testing.F) {
-	f.Add([]byte(toJSON(told{URL: "http://x", Rules: "g3", Seen: 5, Tables: []toldTable{{0, G3.Schedule.blocks()}, {7, G4.Schedule.blocks()}}, Whitelist: []toldList{{3, listedHotkeys(1)}}})))
+	f.Add([]byte(actor.JSON(told{URL: "http://x", Rules: "g3", Seen: 5, Tables: []toldTable{{0, G3.Schedule.blocks()}, {7, G4.Schedule.blocks()}}, Whitelist: []toldList{{3, listedHotkeys(1)}}})))
 	f.Add([]byte(`{"tasks":[{"from":1,"name":"x","group_id":1,"bundle_sha256":""}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		kept, err := parseTold(data)

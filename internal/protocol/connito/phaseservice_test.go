@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestPhaseInfo(t *testing.T) {
 	const want = `{"block":8081340,"cycle_length":500,"cycle_index":16162,"cycle_block_index":340,"phase_name":"Submission","phase_index":4,` +
 		`"phase_start_block":8081340,"phase_end_block":8081419,"blocks_into_phase":0,"blocks_remaining_in_phase":79}`
-	if diff := cmp.Diff(want, toJSON(G3.phaseInfo(8081340))); diff != "" {
+	if diff := cmp.Diff(want, actor.JSON(G3.phaseInfo(8081340))); diff != "" {
 		t.Error(diff)
 	}
 	if got := G0.phaseInfo(45 + 15); got.PhaseName != "Submission" || got.PhaseIndex != 3 || got.BlocksInto != 0 {
@@ -26,7 +27,7 @@ func TestPhaseInfo(t *testing.T) {
 	for _, r := range Generations {
 		for _, b := range []int{0, 1, 44, 95, 499, 8081470} {
 			info := r.phaseInfo(subnet.Block(b))
-			back, err := parsePhaseInfo([]byte(toJSON(info)))
+			back, err := parsePhaseInfo([]byte(actor.JSON(info)))
 			if err != nil || back != info || r.disagreement(back) != "" {
 				t.Errorf("%s at %d: %+v, %v, %q", r.Name, b, back, err, r.disagreement(back))
 			}
@@ -84,30 +85,30 @@ func TestPhaseSpans(t *testing.T) {
 
 func TestServiceRoot(t *testing.T) {
 	for _, r := range Generations {
-		got, err := r.parseRoot([]byte(toJSON(r.serviceRoot())))
+		got, err := r.parseRoot([]byte(actor.JSON(r.serviceRoot())))
 		if err != nil || got.Schedule != r.Schedule {
 			t.Errorf("%s: %v, %v, want %v", r.Name, got.Schedule, err, r.Schedule)
 		}
 	}
 	// The live table replaces the one that an older client was built with.
-	moved, err := G3.parseRoot([]byte(toJSON(G4.serviceRoot())))
+	moved, err := G3.parseRoot([]byte(actor.JSON(G4.serviceRoot())))
 	if err != nil || moved.Schedule != G4.Schedule || moved.Name != "g3" || moved.Seed != G3.Seed {
 		t.Errorf("G3 with the table of G4: %v, %v", moved.Schedule, err)
 	}
-	if !strings.Contains(toJSON(G3.serviceRoot()), `{"message":"Phase service is running","cycle_length":500,"phases":[{"index":0,"name":"Distribute","length":20},`) {
-		t.Errorf("root = %s", toJSON(G3.serviceRoot()))
+	if !strings.Contains(actor.JSON(G3.serviceRoot()), `{"message":"Phase service is running","cycle_length":500,"phases":[{"index":0,"name":"Distribute","length":20},`) {
+		t.Errorf("root = %s", actor.JSON(G3.serviceRoot()))
 	}
 	for name, bad := range map[string]string{
 		"no JSON":           "nope",
 		"no phases":         `{}`,
-		"another table":     toJSON(G0.serviceRoot()),
-		"twice":             strings.Replace(toJSON(G3.serviceRoot()), `"Train"`, `"Distribute"`, 1),
-		"unknown":           strings.Replace(toJSON(G3.serviceRoot()), `"Train"`, `"Sleep"`, 1),
-		"no length":         strings.Replace(toJSON(G3.serviceRoot()), `"length":300`, `"length":0`, 1),
-		"negative":          strings.Replace(toJSON(G3.serviceRoot()), `"length":300`, `"length":-1`, 1),
-		"sum":               strings.Replace(toJSON(G3.serviceRoot()), `"length":300`, `"length":301`, 1),
-		"too long":          strings.Replace(toJSON(G3.serviceRoot()), `"length":300`, `"length":9999999999`, 1),
-		"more than is read": strings.Repeat(" ", maxService) + toJSON(G3.serviceRoot()),
+		"another table":     actor.JSON(G0.serviceRoot()),
+		"twice":             strings.Replace(actor.JSON(G3.serviceRoot()), `"Train"`, `"Distribute"`, 1),
+		"unknown":           strings.Replace(actor.JSON(G3.serviceRoot()), `"Train"`, `"Sleep"`, 1),
+		"no length":         strings.Replace(actor.JSON(G3.serviceRoot()), `"length":300`, `"length":0`, 1),
+		"negative":          strings.Replace(actor.JSON(G3.serviceRoot()), `"length":300`, `"length":-1`, 1),
+		"sum":               strings.Replace(actor.JSON(G3.serviceRoot()), `"length":300`, `"length":301`, 1),
+		"too long":          strings.Replace(actor.JSON(G3.serviceRoot()), `"length":300`, `"length":9999999999`, 1),
+		"more than is read": strings.Repeat(" ", maxService) + actor.JSON(G3.serviceRoot()),
 	} {
 		if _, err := G3.parseRoot([]byte(bad)); err == nil {
 			t.Errorf("%s: taken", name)
@@ -117,7 +118,7 @@ func TestServiceRoot(t *testing.T) {
 
 func FuzzParseRoot(f *testing.F) {
 	for _, r := range Generations {
-		f.Add([]byte(toJSON(r.serviceRoot())))
+		f.Add([]byte(actor.JSON(r.serviceRoot())))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := G3.parseRoot(data)
@@ -128,7 +129,7 @@ func FuzzParseRoot(f *testing.F) {
 }
 
 func FuzzParsePhaseInfo(f *testing.F) {
-	f.Add([]byte(toJSON(G3.phaseInfo(8081340))))
+	f.Add([]byte(actor.JSON(G3.phaseInfo(8081340))))
 	f.Add([]byte(`{"block":-1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if p, err := parsePhaseInfo(data); err == nil {

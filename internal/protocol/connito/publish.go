@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -41,17 +42,17 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 		return fmt.Errorf("upload: %w", err)
 	}
 	if !n.rules.TwoCommits() {
-		if err := n.commitOnce(ctx, key("commit1"), from, to, packCommits(p.reveal(""))); err != nil {
+		if err := n.CommitOnce(ctx, key("commit1"), from, to, packCommits(p.reveal(""))); err != nil {
 			return fmt.Errorf("commitment: %w", err)
 		}
-		n.say("commit1", fmt.Sprintf("<%s> Committed status to chain", n.rules.PhaseName(p.first)), slog.Uint64("cycle", p.cycle))
+		n.Say("commit1", fmt.Sprintf("<%s> Committed status to chain", n.rules.PhaseName(p.first)), slog.Uint64("cycle", p.cycle))
 		_, err := n.show(ctx, p, upload, s.End(p.cycle, Submission))
 		return err
 	}
-	if err := n.commitOnce(ctx, key("commit1"), from, to, packCommits(p.signed)); err != nil {
+	if err := n.CommitOnce(ctx, key("commit1"), from, to, packCommits(p.signed)); err != nil {
 		return fmt.Errorf("first commitment: %w", err)
 	}
-	n.say("commit1", fmt.Sprintf("<%s> committed signature", p.first), slog.Uint64("cycle", p.cycle))
+	n.Say("commit1", fmt.Sprintf("<%s> committed signature", p.first), slog.Uint64("cycle", p.cycle))
 
 	from, to = s.commit2Window(p.cycle, p.first)
 	shown := to
@@ -63,11 +64,11 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 		return err
 	}
 	second := p.reveal(revision)
-	n.say("committing", fmt.Sprintf("<%s> committing", p.first+1), slog.Any("commit", second))
-	if err := n.commitOnce(ctx, key("commit2"), from, to, packCommits(second)); err != nil {
+	n.Say("committing", fmt.Sprintf("<%s> committing", p.first+1), slog.Any("commit", second))
+	if err := n.CommitOnce(ctx, key("commit2"), from, to, packCommits(second)); err != nil {
 		return fmt.Errorf("second commitment: %w", err)
 	}
-	n.say("commit2", fmt.Sprintf("<%s> Committed status to chain", p.first+1), slog.Uint64("cycle", p.cycle))
+	n.Say("commit2", fmt.Sprintf("<%s> Committed status to chain", p.first+1), slog.Uint64("cycle", p.cycle))
 	return nil
 }
 
@@ -89,11 +90,11 @@ func (n *neuron) upload(ctx context.Context, p publication, to subnet.Block) (up
 		return upload{}, nil
 	}
 	if n.rules.direct() {
-		inTime, cancel := until(ctx, n.Chain, to-1)
+		inTime, cancel := actor.Until(ctx, n.Chain, to-1)
 		defer cancel()
 		store, err := n.stage(inTime, p.files)
 		if err != nil && ctx.Err() == nil {
-			n.warn("retry", "HF upload failed, models go by HTTP", err)
+			n.Warn("retry", "HF upload failed, models go by HTTP", err)
 			return upload{}, nil
 		}
 		return upload{store: store}, err
@@ -108,7 +109,7 @@ func (n *neuron) show(ctx context.Context, p publication, u upload, before subne
 	if u.store != nil {
 		var err error
 		if u.revision, err = n.reveal(ctx, u.store, p, before); err != nil && n.rules.direct() && ctx.Err() == nil {
-			n.warn("retry", "HF upload failed, models go by HTTP", err)
+			n.Warn("retry", "HF upload failed, models go by HTTP", err)
 			return "", nil
 		} else if err != nil {
 			return "", err
@@ -118,7 +119,7 @@ func (n *neuron) show(ctx context.Context, p publication, u upload, before subne
 		}
 	}
 	if u.revision != "" {
-		n.say("published", "Uploaded checkpoint to HF", slog.String("hf_repo_id", n.cfg.HF.CheckpointRepo), slog.String("hf_revision", short(u.revision)))
+		n.Say("published", "Uploaded checkpoint to HF", slog.String("hf_repo_id", n.cfg.HF.CheckpointRepo), slog.String("hf_revision", short(u.revision)))
 	}
 	return u.revision, nil
 }
@@ -145,15 +146,15 @@ func (n *neuron) stage(ctx context.Context, files []string) (subnet.Store, error
 
 // reveal makes an upload public, in the time there is until a block.
 func (n *neuron) reveal(ctx context.Context, store subnet.Store, p publication, before subnet.Block) (string, error) {
-	ctx, cancel := until(ctx, n.Chain, before)
+	ctx, cancel := actor.Until(ctx, n.Chain, before)
 	defer cancel()
 	for {
 		revision, err := store.Publish(ctx, p.message)
 		if err == nil {
 			return revision, nil
 		}
-		n.warn("retry", "upload did not go through, trying again", err)
-		if waitErr := n.nextBlock(ctx); waitErr != nil {
+		n.Warn("retry", "upload did not go through, trying again", err)
+		if waitErr := n.NextBlock(ctx); waitErr != nil {
 			return "", fmt.Errorf("publish: %w", err)
 		}
 		if store, err = n.stage(ctx, p.files); err != nil {

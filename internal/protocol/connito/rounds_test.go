@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"adit/internal/journal"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -28,7 +29,7 @@ func TestRoundFile(t *testing.T) {
 				Why: Why{{Name: gateLoss, Passed: true, Facts: []Fact{fact("loss", math.Inf(1))}}}, Weights: Why{{Name: gateWeight, Reason: "no weight"}}}},
 		}, {Group: -1, Miners: []*minerRound{}}},
 	}
-	got, err := G3.parseRound([]byte(toJSON(want)))
+	got, err := G3.parseRound([]byte(actor.JSON(want)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,12 +43,12 @@ func TestRoundFile(t *testing.T) {
 		"no group":           func(r *round) { r.Groups[1] = nil },
 		"no miner":           func(r *round) { r.Groups[1].Miners = []*minerRound{nil} },
 	} {
-		r, err := G3.parseRound([]byte(toJSON(want)))
+		r, err := G3.parseRound([]byte(actor.JSON(want)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		bad(r)
-		if _, err := G3.parseRound([]byte(toJSON(r))); err == nil {
+		if _, err := G3.parseRound([]byte(actor.JSON(r))); err == nil {
 			t.Errorf("%s is read", name)
 		}
 	}
@@ -230,14 +231,14 @@ func TestArchive(t *testing.T) {
 		dir := journal.NewMem()
 		var cfg Config
 		cfg.Ckpt.ArchiveSubmissions, cfg.Ckpt.MinerSubmissionArchiveMaxFiles = true, 3
-		v := &validator{neuron: &neuron{Env: subnet.Env{Dir: dir, Emit: func(subnet.Event) {}}, cfg: &cfg, rules: tt.rules}, scores: make(Scores)}
+		v := &validator{neuron: &neuron{Actor: actor.Actor{Env: subnet.Env{Dir: dir, Emit: func(subnet.Event) {}}}, cfg: &cfg, rules: tt.rules}, scores: make(Scores)}
 		for cycle := range uint64(2) {
 			r := &round{Cycle: cycle + 1, ID: tt.rules.roundID(cycle + 1), Groups: []*groupRound{{}}}
 			for i := range 5 {
 				m := &minerRound{UID: subnet.UID(i + 1), Hotkey: subnet.Hotkey(fmt.Sprintf("h%d", i+1)), Committed: subnet.Block(100*(cycle+1)) + subnet.Block(i+1),
 					State: stateScored, Loss: float64(i + 1), Points: float64(3 - i)}
 				m.File = fmt.Sprintf("%s/hotkey_%s_block_%d.pt", submissionDir, m.Hotkey, m.Committed)
-				if err := v.write(m.File, func(w io.Writer) error { _, err := io.WriteString(w, m.File); return err }); err != nil {
+				if err := v.Write(m.File, func(w io.Writer) error { _, err := io.WriteString(w, m.File); return err }); err != nil {
 					t.Fatal(err)
 				}
 				r.Groups[0].Miners = append(r.Groups[0].Miners, m)
@@ -258,7 +259,7 @@ func TestArchive(t *testing.T) {
 		}
 		if tt.rules.Baseline == PretrainedBaseline {
 			var m manifest
-			if err := v.readJSON(archiveDir+"/cycle_2/manifest.json", &m); err != nil || len(m.Ranks) != 3 || m.Ranks[0].UID != 1 || m.Ranks[2].Points != 1 {
+			if err := v.ReadJSON(archiveDir+"/cycle_2/manifest.json", &m); err != nil || len(m.Ranks) != 3 || m.Ranks[0].UID != 1 || m.Ranks[2].Points != 1 {
 				t.Errorf("manifest %+v, %v", m, err)
 			}
 		}

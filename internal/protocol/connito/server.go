@@ -116,7 +116,7 @@ func (s *server) during(ctx context.Context, run func(context.Context) error) er
 	s.onAddress(func(sub docsSubmit, d doorway) {
 		fetches.Go(func() {
 			if err := s.fetchSubmitted(ctx, sub, d); err != nil && ctx.Err() == nil {
-				s.warn("lost", "a submission could not be fetched", err, slog.String("hotkey", string(sub.Hotkey)), slog.String("url", sub.URL))
+				s.Warn("lost", "a submission could not be fetched", err, slog.String("hotkey", string(sub.Hotkey)), slog.String("url", sub.URL))
 			}
 		})
 	})
@@ -124,7 +124,7 @@ func (s *server) during(ctx context.Context, run func(context.Context) error) er
 	go func() {
 		err := s.Serve(ctx, at, s)
 		if err != nil && !s.rules.direct() { // only others miss it
-			s.warn("absent", "others cannot reach this validator, and merge without it", err)
+			s.Warn("absent", "others cannot reach this validator, and merge without it", err)
 			err = nil
 		} else {
 			cancel()
@@ -161,7 +161,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		bad = to.answer(w, r)
 	}
 	if bad != nil {
-		s.note("request", "refused a request", slog.String("path", r.URL.Path), slog.Int("status", bad.Status), slog.String("reason", bad.Detail))
+		s.Note("request", "refused a request", slog.String("path", r.URL.Path), slog.Int("status", bad.Status), slog.String("reason", bad.Detail))
 		s.refuse(w, r, bad)
 	}
 }
@@ -209,7 +209,7 @@ func tell(w http.ResponseWriter, v any) *refusal {
 }
 
 func (s *server) root(w http.ResponseWriter, _ *http.Request) *refusal {
-	return tell(w, serverRootOf(s.me, s.token))
+	return tell(w, serverRootOf(s.Me, s.token))
 }
 
 func (s *server) ping(w http.ResponseWriter, _ *http.Request) *refusal {
@@ -268,7 +268,7 @@ func (s *server) rosterOf(ctx context.Context, cycle uint64) (*roster, error) {
 
 // doorway returns what every decision needs.
 func (s *server) doorway(ctx context.Context) (doorway, *refusal) {
-	d := doorway{Me: s.me, Lax: s.lax, Verify: s.Verify}
+	d := doorway{Me: s.Me, Lax: s.lax, Verify: s.Verify}
 	head, err := s.Chain.Head(ctx)
 	if err != nil {
 		return d, &refusal{http.StatusServiceUnavailable, textNoChain}
@@ -346,7 +346,7 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, name, as string, a
 	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", as))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	s.note("download", "sending checkpoint", slog.String("path", name), slog.String("range", r.Header.Get("Range")), about)
+	s.Note("download", "sending checkpoint", slog.String("path", name), slog.String("range", r.Header.Get("Range")), about)
 	http.ServeContent(&rangeWriter{ResponseWriter: w}, r, "", changed, &paced{io.NewSectionReader(f, 0, f.Size()), http.NewResponseController(w)})
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"adit/internal/checkpoint"
 	"adit/internal/journal"
 	"adit/internal/keys"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -140,12 +141,12 @@ func (s *stage) neuron(t testing.TB, rules Rules, who subnet.Hotkey, groups ...G
 	cfg.Chain.IP = "127.0.0.1"
 	mem := journal.NewMem()
 	return &neuron{
-		Env: subnet.Env{
+		Actor: actor.Actor{Me: who, Env: subnet.Env{
 			Chain: s, Dir: mem, Journal: mem, Signer: actorKey{who, s.keys[who]}, Verify: s.verify,
 			HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, Emit: func(subnet.Event) {},
 			Secret: func(string) string { return "" },
-		},
-		cfg: cfg, rules: rules, me: who,
+		}},
+		cfg: cfg, rules: rules,
 	}
 }
 
@@ -196,7 +197,7 @@ func begin(t testing.TB, rules Rules) *scene {
 	both.Signed = Base64URL.encode(sig) // what is read at two blocks stands in one here
 	sc.commitments = []subnet.Commitment{
 		{Hotkey: v, Block: one - 1, Fields: []string{rules.validatorCommit(Commit{Hash: sc.sub.Hash, Group: &sc.group.ID, Version: &sc.sub.Version, Seed: new(uint64)})}},
-		{Hotkey: m, Block: one, Fields: []string{toJSON(both)}},
+		{Hotkey: m, Block: one, Fields: []string{actor.JSON(both)}},
 	}
 	sc.jump(s.Start(sc.cycle, Submission) + 1)
 	return sc
@@ -259,7 +260,7 @@ func (sc *scene) get(t testing.TB, path string, body url.Values, headers ...stri
 // fields returns the form of a good download.
 func (sc *scene) fields(t testing.TB) url.Values {
 	t.Helper()
-	r, err := sc.miner.askCheckpoint(t.Context(), sc.at, sc.validator.me, "0")
+	r, err := sc.miner.askCheckpoint(t.Context(), sc.at, sc.validator.Me, "0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +283,7 @@ func TestServerSmallAnswers(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"/", 200, toJSON(serverRootOf(sc.validator.me, ""))},
+		{"/", 200, actor.JSON(serverRootOf(sc.validator.Me, ""))},
 		{"/ping", 200, `{"status":"ok"}`},
 		{"/status", 200, "null"},
 		{"/submit-checkpoint", 405, `{"detail":"Method Not Allowed"}`},
@@ -310,7 +311,7 @@ func TestServerToken(t *testing.T) {
 		}
 	}
 	sc.miner.Secret = sc.validator.Secret
-	if answer, _, err := sc.miner.submitUntil(t.Context(), sc.cycle, sc.at, sc.validator.me, sc.sub); err != nil {
+	if answer, _, err := sc.miner.submitUntil(t.Context(), sc.cycle, sc.at, sc.validator.Me, sc.sub); err != nil {
 		t.Errorf("the client shows the token: %v, %v", answer, err)
 	}
 }
@@ -392,7 +393,7 @@ func (sc *scene) form(t testing.TB, req submitRequest, data []byte) (string, []b
 // request returns a good submission.
 func (sc *scene) request(t testing.TB, hash string) submitRequest {
 	t.Helper()
-	req, msg, err := sc.miner.rules.sealed(sc.validator.me, sc.miner.me, sc.height(), hash, "model_expgroup_0.pt")
+	req, msg, err := sc.miner.rules.sealed(sc.validator.Me, sc.miner.Me, sc.height(), hash, "model_expgroup_0.pt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +422,7 @@ func TestSubmitCheckpoint(t *testing.T) {
 	sc := begin(t, G2).open(t)
 	nobody := func(*submitRequest) {}
 	sum := sha256.Sum256(sc.shard)
-	want := toJSON(stored{"ok", fmt.Sprintf("miner_submission/hotkey_%s_block_%d.pt", sc.miner.me, sc.height()), int64(len(sc.shard)), hex.EncodeToString(sum[:])})
+	want := actor.JSON(stored{"ok", fmt.Sprintf("miner_submission/hotkey_%s_block_%d.pt", sc.miner.Me, sc.height()), int64(len(sc.shard)), hex.EncodeToString(sum[:])})
 	wrong := bytes.Clone(sc.shard)
 	wrong[len(wrong)/2] ^= 1
 	for _, tt := range []struct {
@@ -436,13 +437,13 @@ func TestSubmitCheckpoint(t *testing.T) {
 		{"nothing", nil, nobody, 400, textFailedChecks},
 		{"cut", sc.shard[:len(sc.shard)-3], nobody, 400, textFailedChecks},
 		{"signature", sc.shard, func(r *submitRequest) { r.Signature = strings.Repeat("A", 86) }, 400, textFailedChecks},
-		{"another's name", sc.shard, func(r *submitRequest) { r.Origin = sc.validator.me }, 403, ""},
+		{"another's name", sc.shard, func(r *submitRequest) { r.Origin = sc.validator.Me }, 403, ""},
 		{"extension", sc.shard, func(r *submitRequest) { r.File = "a.exe" }, 400, textExtension + ": .exe"},
 		{"name", sc.shard, func(r *submitRequest) { r.File = "a b.pt" }, 400, textUnsafeName},
 		{"no block", sc.shard, func(r *submitRequest) { r.OriginBlock = 0 }, 400, ""},
 		{"no signature", sc.shard, func(r *submitRequest) { r.Signature = "" }, 422, ""},
 		{"good", sc.shard, nobody, 200, want},
-		{"twice", sc.shard, nobody, 409, fmt.Sprintf("%s (miner=%s, block=%d)", textTwice, sc.miner.me, sc.height())},
+		{"twice", sc.shard, nobody, 409, fmt.Sprintf("%s (miner=%s, block=%d)", textTwice, sc.miner.Me, sc.height())},
 	} {
 		req := sc.request(t, sc.sub.Hash)
 		tt.change(&req)
@@ -458,11 +459,11 @@ func TestSubmitCheckpoint(t *testing.T) {
 			t.Errorf("%s: %v are kept, %v", tt.name, names, err)
 		}
 	}
-	name, ok := sc.validator.postedFile(sc.cycle, sc.miner.me)
+	name, ok := sc.validator.postedFile(sc.cycle, sc.miner.Me)
 	if !ok || !strings.Contains(want, name) {
 		t.Errorf("the evaluation finds %q, %v", name, ok)
 	}
-	if got, err := sc.validator.obtain(t.Context(), sc.cycle, sc.group, sc.miner.me, 1, Commit{}); err != nil || got != name {
+	if got, err := sc.validator.obtain(t.Context(), sc.cycle, sc.group, sc.miner.Me, 1, Commit{}); err != nil || got != name {
 		t.Errorf("the evaluation gets %q, %v", got, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"adit/internal/checkpoint"
 	"adit/internal/exchange"
 	"adit/internal/journal"
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -50,7 +51,7 @@ func storing(t testing.TB, dir subnet.Dir) (*neuron, Group) {
 		g.Assignment[1] = append(g.Assignment[1], [2]int{i, i})
 	}
 	cfg.Task.Groups = []Group{g}
-	return &neuron{Env: subnet.Env{Dir: dir, Emit: func(subnet.Event) {}}, cfg: cfg, rules: Local, me: "me"}, g
+	return &neuron{Actor: actor.Actor{Env: subnet.Env{Dir: dir, Emit: func(subnet.Event) {}}, Me: "me"}, cfg: cfg, rules: Local}, g
 }
 
 func shardBytes(t testing.TB, f subnet.Format, d tensor.Dict) []byte {
@@ -186,7 +187,7 @@ func TestSums(t *testing.T) {
 			if got, err := n.sumOf(t.Context(), "dir/shard"); got.Hash != want.Hash || err != nil {
 				t.Errorf("read again: %+v, %v", got, err)
 			}
-			if err := n.writeJSON("dir/"+sumsFile, map[string]Sum{"shard": want}); err != nil {
+			if err := n.WriteJSON("dir/"+sumsFile, map[string]Sum{"shard": want}); err != nil {
 				t.Fatal(err)
 			}
 			f, err := n.openSummed("dir/shard")
@@ -197,7 +198,7 @@ func TestSums(t *testing.T) {
 				t.Errorf("opened as %T", f)
 			}
 			// What is of another size is not the file that was summed.
-			if err := n.writeJSON("dir/"+sumsFile, map[string]Sum{"shard": {want.Size + 1, want.SHA256, want.Hash}}); err != nil {
+			if err := n.WriteJSON("dir/"+sumsFile, map[string]Sum{"shard": {want.Size + 1, want.SHA256, want.Hash}}); err != nil {
 				t.Fatal(err)
 			}
 			if f, err = n.openSummed("dir/shard"); err != nil {
@@ -220,8 +221,8 @@ func checkpointOf(n *neuron, step int, loss float64, d tensor.Dict) error {
 	file := shardFile(0, subnet.Safetensors)
 	sum, err := n.writeSummed(tmp+"/"+file, func(w io.Writer) error { return checkpoint.Write(w, subnet.Safetensors, d) })
 	return errors.Join(err,
-		n.writeJSON(tmp+"/"+sumsFile, map[string]Sum{file: sum}),
-		n.writeJSON(tmp+"/"+stateFile, trainState{Version: 7, Inner: step, Loss: loss}),
+		n.WriteJSON(tmp+"/"+sumsFile, map[string]Sum{file: sum}),
+		n.WriteJSON(tmp+"/"+stateFile, trainState{Version: 7, Inner: step, Loss: loss}),
 		n.Dir.Rename(tmp, name))
 }
 
@@ -297,7 +298,7 @@ func TestForgetUnfinished(t *testing.T) {
 	n, g := storing(t, dir)
 	file := shardFile(g.ID, subnet.Torch)
 	names := []string{baselineName(1, "v", 1), baselineName(1, "v", 2), baselineName(1, "v", 3)}
-	if err := n.write(names[0]+"/"+file, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
+	if err := n.Write(names[0]+"/"+file, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names[1:] {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -40,7 +41,7 @@ func (n *neuron) submitJob(ctx context.Context, cycle uint64) error {
 		return nil
 	}
 	if revision, ok := n.Journal.Result(publishedKey(cycle, MinerCommit1)); ok && revision != "" && slices.Contains(n.rules.Transports, HubTransport) {
-		n.say("submit", "<submission> the Hub has it, nothing to send", slog.Uint64("cycle", cycle))
+		n.Say("submit", "<submission> the Hub has it, nothing to send", slog.Uint64("cycle", cycle))
 		return nil
 	}
 	sub, err := n.submitted(cycle)
@@ -51,34 +52,34 @@ func (n *neuron) submitJob(ctx context.Context, cycle uint64) error {
 	if err := n.waitTill(ctx, cycle, Submission, 1); err != nil {
 		return err
 	}
-	window, cancel := until(ctx, n.Chain, s.End(cycle, Submission)+1)
+	window, cancel := actor.Until(ctx, n.Chain, s.End(cycle, Submission)+1)
 	defer cancel()
 	t, err := n.rosterInTime(window, cycle)
 	if err != nil {
 		return err
 	}
-	if c := t.commit(n.me); c == nil || c.Hash != sub.Hash {
+	if c := t.commit(n.Me); c == nil || c.Hash != sub.Hash {
 		return errors.New("the chain does not hold the commitments of this submission")
 	}
-	v, ok := t.destination(n.me)
+	v, ok := t.destination(n.Me)
 	if !ok {
-		n.say("submit", "<submission> no validator is assigned, nothing to send", slog.Uint64("cycle", cycle))
+		n.Say("submit", "<submission> no validator is assigned, nothing to send", slog.Uint64("cycle", cycle))
 		return nil
 	}
 	at, err := destination(v)
 	if err != nil {
 		return err
 	}
-	if _, err := n.Journal.Intend(key, toJSON(map[string]string{"hotkey": string(v.Hotkey), "hash": sub.Hash})); err != nil {
+	if _, err := n.Journal.Intend(key, actor.JSON(map[string]string{"hotkey": string(v.Hotkey), "hash": sub.Hash})); err != nil {
 		return fmt.Errorf("journal %s: %w", key, err)
 	}
 	answer, block, err := n.submitUntil(window, cycle, at, v.Hotkey, sub)
 	if err != nil {
 		return fmt.Errorf("submit to uid %d at %s: %w", v.UID, at, err)
 	}
-	n.say("submitted", "<submission> submitted model", slog.Uint64("block", uint64(block)), slog.String("destination", at.String()),
+	n.Say("submitted", "<submission> submitted model", slog.Uint64("block", uint64(block)), slog.String("destination", at.String()),
 		slog.String("hash", sub.Hash), slog.String("path", sub.Path))
-	n.say("submitted", "<submission> task completed.", slog.Uint64("cycle", cycle))
+	n.Say("submitted", "<submission> task completed.", slog.Uint64("cycle", cycle))
 	return n.Journal.Done(key, answer)
 }
 
@@ -120,8 +121,8 @@ func (n *neuron) rosterInTime(ctx context.Context, cycle uint64) (*roster, error
 		if err == nil {
 			return t, nil
 		}
-		n.warn("retry", "<submission> trying again", err)
-		if waitErr := n.nextBlock(ctx); waitErr != nil {
+		n.Warn("retry", "<submission> trying again", err)
+		if waitErr := n.NextBlock(ctx); waitErr != nil {
 			return nil, err
 		}
 	}
@@ -154,7 +155,7 @@ func (n *neuron) submitUntil(ctx context.Context, cycle uint64, at netip.AddrPor
 		if try == submitRetries || ctx.Err() != nil {
 			return "", 0, err
 		}
-		n.warn("retry", "<submission> trying again", err)
+		n.Warn("retry", "<submission> trying again", err)
 		pause := min(submitBackoff/blockSeconds, max(1, int64(end-head)/int64(submitRetries+1-try)))
 		if waitErr := n.Chain.Wait(ctx, head+subnet.Block(pause)); waitErr != nil {
 			return "", 0, err
@@ -167,7 +168,7 @@ func (n *neuron) submitOnce(ctx context.Context, cycle uint64, at netip.AddrPort
 	g := n.cfg.Task.Groups[0]
 	if slices.Contains(n.rules.Transports, DocsTransport) {
 		block := uint64(head)
-		d := docsSubmit{Hotkey: n.me, Group: &g.ID, URL: n.address(cycle, sub.Path), Block: &block}
+		d := docsSubmit{Hotkey: n.Me, Group: &g.ID, URL: n.address(cycle, sub.Path), Block: &block}
 		if d.URL == "" {
 			return posted{}, errors.New("the model is at no address that a validator could fetch it from")
 		}
@@ -183,7 +184,7 @@ func (n *neuron) submitOnce(ctx context.Context, cycle uint64, at netip.AddrPort
 		return posted{}, err
 	}
 	defer f.Close()
-	req, msg, err := n.rules.sealed(target, n.me, head, sub.Hash, shardFile(g.ID, n.rules.Formats[0]))
+	req, msg, err := n.rules.sealed(target, n.Me, head, sub.Hash, shardFile(g.ID, n.rules.Formats[0]))
 	if err != nil {
 		return posted{}, err
 	}

@@ -52,7 +52,7 @@ func (s *summing) Watch() checkpoint.Visitor {
 // returns its sum.
 func (n *neuron) writeSummed(name string, write func(io.Writer) error) (Sum, error) {
 	s := summing{bytes: sha256.New()}
-	err := n.write(name, func(w io.Writer) error {
+	err := n.Write(name, func(w io.Writer) error {
 		s.w = w
 		return write(&s)
 	})
@@ -92,7 +92,7 @@ func (n *neuron) sumOf(ctx context.Context, name string) (Sum, error) {
 // knownSum returns what was noted of a file beside it, if it was.
 func (n *neuron) knownSum(name string) (Sum, bool) {
 	var all map[string]Sum
-	if n.readJSON(path.Dir(name)+"/"+sumsFile, &all) != nil {
+	if n.ReadJSON(path.Dir(name)+"/"+sumsFile, &all) != nil {
 		return Sum{}, false
 	}
 	sum, ok := all[path.Base(name)]
@@ -131,7 +131,7 @@ func (n *neuron) keep(shard, dir string) (string, error) {
 		return "", fmt.Errorf("keep %s: %w", shard, err)
 	}
 	if sum, ok := n.knownSum(shard); ok {
-		return kept, n.writeJSON(dir+"/"+sumsFile, map[string]Sum{path.Base(shard): sum})
+		return kept, n.WriteJSON(dir+"/"+sumsFile, map[string]Sum{path.Base(shard): sum})
 	}
 	return kept, nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -102,7 +103,7 @@ const (
 
 // stage tells how far a round has come.
 func (v *validator) stage(cycle uint64, step int) {
-	v.note("stage", "round goes on", slog.Uint64("cycle", cycle), slog.Int("lifecycle_step", step))
+	v.Note("stage", "round goes on", slog.Uint64("cycle", cycle), slog.Int("lifecycle_step", step))
 }
 
 // paused tells whether what is not in the foreground has to wait. One pass both
@@ -113,7 +114,7 @@ func (v *validator) paused(yes bool) {
 		wait = 1
 	}
 	for _, worker := range []string{"download", "eval"} {
-		v.note("background", "background", slog.String("worker", worker), slog.Int("paused", wait))
+		v.Note("background", "background", slog.String("worker", worker), slog.Int("paused", wait))
 	}
 }
 
@@ -125,7 +126,7 @@ func (m *gathering) sayAveraging(who []subnet.Hotkey, err error) {
 	switch {
 	case err != nil:
 		came = "error"
-	case slices.ContainsFunc(who, func(h subnet.Hotkey) bool { return h != m.me }):
+	case slices.ContainsFunc(who, func(h subnet.Hotkey) bool { return h != m.Me }):
 		came = "success"
 	}
 	for _, status := range []string{"success", "timeout", "error"} {
@@ -133,7 +134,7 @@ func (m *gathering) sayAveraging(who []subnet.Hotkey, err error) {
 		if status == came {
 			happened = 1
 		}
-		m.note("averaging", "averaging", slog.Uint64("cycle", m.cycle), slog.String("averaging_status", status), slog.Int("happened", happened))
+		m.Note("averaging", "averaging", slog.Uint64("cycle", m.cycle), slog.String("averaging_status", status), slog.Int("happened", happened))
 	}
 }
 
@@ -144,14 +145,14 @@ func (n *neuron) outcome(ctx context.Context, cycle uint64, err error) []slog.At
 	status := "missed"
 	if _, done := n.Journal.Result(fmt.Sprintf("cycle/%d/%s/commit2", cycle, MinerCommit1)); done {
 		status = "accepted"
-	} else if _, chosen := n.Journal.Result(fmt.Sprintf("cycle/%d/submission", cycle)); chosen && err != nil && !errors.Is(err, errWindow) {
+	} else if _, chosen := n.Journal.Result(fmt.Sprintf("cycle/%d/submission", cycle)); chosen && err != nil && !errors.Is(err, actor.ErrWindow) {
 		status = "rejected"
 	}
 	attrs := []slog.Attr{slog.Uint64("cycle", cycle), slog.String("submission_status", status)}
-	ctx, cancel := until(ctx, n.Chain, n.rules.Schedule.Start(cycle+1, Distribute))
+	ctx, cancel := actor.Until(ctx, n.Chain, n.rules.Schedule.Start(cycle+1, Distribute))
 	defer cancel()
 	if meta, err := n.Chain.Metagraph(ctx, subnet.Latest); err == nil {
-		if me, ok := meta.ByHotkey(n.me); ok {
+		if me, ok := meta.ByHotkey(n.Me); ok {
 			attrs = append(attrs, slog.Float64("w_i_score", weightOf(meta, me.UID)), slog.Float64("incentive", me.Incentive))
 		}
 	}

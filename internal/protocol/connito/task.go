@@ -48,7 +48,7 @@ func (f *follower) askTask(ctx context.Context, patient bool) error {
 			from = t.taskFrom(f.rules, f.follow.validator, head)
 		}
 		if t.learnTask(task, head, from) {
-			f.say("task", "the owner's task changed", slog.String("task", task.Name), slog.Int("group", task.GroupID), slog.String("bundle", task.Sum),
+			f.Say("task", "the owner's task changed", slog.String("task", task.Name), slog.Int("group", task.GroupID), slog.String("bundle", task.Sum),
 				slog.String("task_before", last.Name), slog.Int("group_before", last.GroupID), slog.String("bundle_before", last.Sum),
 				slog.Int("layers", len(a)), slog.Int("experts", a.keys()/2), slog.Uint64("from", uint64(from)))
 		}
@@ -67,7 +67,7 @@ func (f *follower) materialise(b taskBundle, a Assignment) error {
 		return err
 	}
 	text := func(name string, data []byte) error {
-		return f.write(dir+name, func(w io.Writer) error { _, err := w.Write(data); return err })
+		return f.Write(dir+name, func(w io.Writer) error { _, err := w.Write(data); return err })
 	}
 	err = errors.Join(f.Dir.Remove(dir+bundleSumFile), text("config.yaml", appendYAML(nil, config, 0)), text(assignmentFile, a.Encode()))
 	if string(b.ShardPolicy) != "" && string(b.ShardPolicy) != "null" {
@@ -85,14 +85,14 @@ func (f *follower) group(task activeTask) (*Group, error) {
 		return nil, nil
 	}
 	dir := groupsDir + "/" + task.Name + "/"
-	sum, err := f.read(dir + bundleSumFile)
+	sum, err := f.Read(dir + bundleSumFile)
 	if err != nil {
 		return nil, err
 	}
 	if strings.TrimSpace(string(sum)) != task.Sum {
 		return nil, fmt.Errorf("%s is of bundle %.64s, want %s", dir, strings.TrimSpace(string(sum)), task.Sum)
 	}
-	text, err := f.read(dir + assignmentFile)
+	text, err := f.Read(dir + assignmentFile)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -26,7 +27,7 @@ func train(ctx context.Context, env subnet.Env) error {
 	if err != nil {
 		return err
 	}
-	n.say("setup", "(0) Setup training")
+	n.Say("setup", "(0) Setup training")
 	if err := n.clearUnfinished(func(p place) bool { return p.inner > 0 }); err != nil {
 		return err
 	}
@@ -34,28 +35,20 @@ func train(ctx context.Context, env subnet.Env) error {
 	for {
 		pos, head, err := n.now(ctx)
 		if err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 		if head < n.trainEnd(pos.Cycle) {
 			if err := n.trainCycle(ctx, pos.Cycle, &done); ctx.Err() != nil {
 				return nil
 			} else if err != nil {
 				// One lost round costs its reward and no more.
-				n.warn("lost", "training did not go through", err, slog.Uint64("cycle", pos.Cycle))
+				n.Warn("lost", "training did not go through", err, slog.Uint64("cycle", pos.Cycle))
 			}
 		}
 		if err := n.Chain.Wait(ctx, n.rules.Schedule.Start(pos.Cycle+1, Distribute)); err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 	}
-}
-
-// ended returns nil if the role was asked to end, and err otherwise.
-func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func (n *neuron) trainEnd(cycle uint64) subnet.Block {
@@ -64,7 +57,7 @@ func (n *neuron) trainEnd(cycle uint64) subnet.Block {
 
 // trainCycle trains the cycle's baseline until it is time to commit.
 func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) error {
-	ctx, cancel := until(role, n.Chain, n.trainEnd(cycle))
+	ctx, cancel := actor.Until(role, n.Chain, n.trainEnd(cycle))
 	defer cancel()
 
 	group := n.cfg.Task.Groups[0]
@@ -76,17 +69,17 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 	if err != nil {
 		return err
 	}
-	n.note("reload", "(5) Reload Model", slog.String("path", shard), slog.Uint64("globalver", base.version))
-	n.say("reload", "Should reload model", slog.Uint64("globalver", base.version))
+	n.Note("reload", "(5) Reload Model", slog.String("path", shard), slog.Uint64("globalver", base.version))
+	n.Say("reload", "Should reload model", slog.Uint64("globalver", base.version))
 	model, err := n.Engine.Open(ctx, f)
 	f.Close()
 	if err != nil {
 		return fmt.Errorf("load %s: %w", shard, err)
 	}
 	defer func() {
-		n.note("cleanup", "(6) Clean up", slog.Uint64("cycle", cycle))
+		n.Note("cleanup", "(6) Clean up", slog.Uint64("cycle", cycle))
 		if err := model.Close(); err == nil {
-			n.note("cleaned", "Clean up completed", slog.Uint64("cycle", cycle))
+			n.Note("cleaned", "Clean up completed", slog.Uint64("cycle", cycle))
 		}
 	}()
 	model.Route(group.Assignment.Experts())
@@ -94,7 +87,7 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 	opts := subnet.TrainOptions{
 		Params: group.Assignment.Owns,
 		Domain: group.ID,
-		Seed:   fmt.Sprintf("%s/%d", n.me, base.version),
+		Seed:   fmt.Sprintf("%s/%d", n.Me, base.version),
 		Batch:  n.cfg.batch(), Accumulate: n.cfg.accumulate(), Precision: precisions[n.cfg.Model.Precision].train,
 		LR: n.cfg.Opt.LR, WarmupSteps: n.cfg.Sched.WarmupSteps, TotalSteps: n.cfg.Sched.TotalSteps,
 		Spent: n.spent(ctx, cycle),
@@ -106,11 +99,11 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		return fmt.Errorf("prepare training: %w", err)
 	}
 	if !n.cfg.Ckpt.ResumeFromCkpt {
-		n.note("resume", "starting from the baseline, as ckpt.resume_from_ckpt says")
+		n.Note("resume", "starting from the baseline, as ckpt.resume_from_ckpt says")
 	} else if err := n.resume(base.version, group, model, trainer); err != nil {
-		n.warn("resume", "starting from the baseline, the last checkpoint does not load", err)
+		n.Warn("resume", "starting from the baseline, the last checkpoint does not load", err)
 	}
-	n.say("setup", "setup_training: success!", slog.Uint64("cycle", cycle), slog.Uint64("globalver", base.version))
+	n.Say("setup", "setup_training: success!", slog.Uint64("cycle", cycle), slog.Uint64("globalver", base.version))
 
 	var last subnet.Step
 	saved, regular := -1, false
@@ -122,7 +115,7 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		}
 	}()
 	epoch := func(inner int) {
-		n.note("epoch", "(1) Start epoch training", slog.String("current_model_meta", base.name), slog.Int("gradient_accumulation_steps", max(1, opts.Accumulate)),
+		n.Note("epoch", "(1) Start epoch training", slog.String("current_model_meta", base.name), slog.Int("gradient_accumulation_steps", max(1, opts.Accumulate)),
 			slog.Int("inner_opt_step", inner), slog.Bool("is_inner_optimizer_step", true), slog.Int("step", inner*max(1, opts.Accumulate)))
 	}
 	epoch(0)
@@ -134,21 +127,21 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		} else if errors.Is(err, subnet.ErrTemporary) {
 			// Processes that train along were lost twice. What was trained until then
 			// is saved and submitted; the next cycle has processes of its own.
-			n.warn("lost", "training ends early in this cycle", err, slog.Uint64("cycle", cycle), slog.Int("inner_opt_step", last.Number))
+			n.Warn("lost", "training ends early in this cycle", err, slog.Uint64("cycle", cycle), slog.Int("inner_opt_step", last.Number))
 			break
 		} else if err != nil {
 			return fmt.Errorf("step %d: %w", last.Number+1, err)
 		}
 		last = step
-		n.say("step", "batch loss", slog.Int("inner_opt_step", step.Number), slog.Float64("loss", step.Loss),
+		n.Say("step", "batch loss", slog.Int("inner_opt_step", step.Number), slog.Float64("loss", step.Loss),
 			slog.Float64("lr", step.LR), slog.Float64("grad_norm", step.GradNorm), slog.Int("tokens", step.Tokens), slog.Bool("skipped", step.Skipped))
 		epoch(step.Number)
-		n.note("scaler", "GradScaler for optimizer step", scalerAttrs(step)...)
+		n.Note("scaler", "GradScaler for optimizer step", scalerAttrs(step)...)
 		if !step.Skipped {
-			n.note("scheduler", "scheduler step", slog.Float64("lr", step.LR))
-			n.note("updated", "Updated model", slog.Int("inner_opt_step", step.Number))
+			n.Note("scheduler", "scheduler step", slog.Float64("lr", step.LR))
+			n.Note("updated", "Updated model", slog.Int("inner_opt_step", step.Number))
 		}
-		n.note("metrics", "(2) Logging step", done.add(step, opts, base.version, time.Since(began))...)
+		n.Note("metrics", "(2) Logging step", done.add(step, opts, base.version, time.Since(began))...)
 		if step.Number%n.cfg.Ckpt.CheckpointInterval == 0 {
 			saved = step.Number
 			if err := n.saveOwn(role, cycle, base.version, group, model, trainer, step); err != nil {
@@ -202,7 +195,7 @@ func (n *neuron) waitForBaseline(ctx context.Context, cycle uint64, g Group) (pl
 				return p, shard, nil
 			}
 		}
-		if err := n.nextBlock(ctx); err != nil {
+		if err := n.NextBlock(ctx); err != nil {
 			return place{}, "", fmt.Errorf("wait for a baseline: %w", err)
 		}
 	}
@@ -230,7 +223,7 @@ func (n *neuron) resume(version uint64, g Group, model subnet.Model, trainer sub
 		if err := trainer.Resume(state); err != nil {
 			return err
 		}
-		n.say("resume", "resumed", slog.Int("inner_opt_step", p.inner), slog.Uint64("globalver", version))
+		n.Say("resume", "resumed", slog.Int("inner_opt_step", p.inner), slog.Uint64("globalver", version))
 		return n.load(model, shard)
 	}
 	return nil
@@ -253,26 +246,26 @@ func (n *neuron) saveOwn(role context.Context, cycle, version uint64, g Group, m
 	began := time.Now()
 	ctx, cancel := outlasting(role, evalGrace)
 	defer cancel()
-	loss, err := model.Loss(ctx, subnet.Sample{Domain: g.ID, Seed: string(n.me), Sequences: n.cfg.Ckpt.EvalSequences})
+	loss, err := model.Loss(ctx, subnet.Sample{Domain: g.ID, Seed: string(n.Me), Sequences: n.cfg.Ckpt.EvalSequences})
 	if errors.Is(err, context.Canceled) {
 		loss, err = subnet.Loss{Mean: math.Inf(1)}, nil
 	} else if err != nil {
 		return fmt.Errorf("evaluate step %d: %w", step.Number, err)
 	}
-	n.say("eval", "(3) Local evaluation", slog.Int("inner_opt_step", step.Number), slog.Float64("val_loss", loss.Mean))
-	n.note("evaluated", "evaluated own checkpoint", evalAttrs(g, step.Number, version, loss, time.Since(began))...)
+	n.Say("eval", "(3) Local evaluation", slog.Int("inner_opt_step", step.Number), slog.Float64("val_loss", loss.Mean))
+	n.Note("evaluated", "evaluated own checkpoint", evalAttrs(g, step.Number, version, loss, time.Since(began))...)
 	began = time.Now()
 
 	name := ownName(version, step.Number)
-	n.note("saving", "(4) Saving checkpoint", slog.Int("inner_opt_step", step.Number))
+	n.Note("saving", "(4) Saving checkpoint", slog.Int("inner_opt_step", step.Number))
 	tmp := ".tmp_" + name
 	format := subnet.Format(n.cfg.Ckpt.Format)
 	file := shardFile(g.ID, format)
 	sum, err := n.writeSummed(tmp+"/"+file, func(w io.Writer) error { return model.Save(w, format, g.Assignment.Owns) })
 	err = errors.Join(err,
-		n.writeJSON(tmp+"/"+sumsFile, map[string]Sum{file: sum}),
-		n.write(tmp+"/"+optimizerFile, trainer.Save),
-		n.writeJSON(tmp+"/"+stateFile, trainState{Cycle: cycle, Version: version, Inner: step.Number, Loss: finite(loss.Mean)}),
+		n.WriteJSON(tmp+"/"+sumsFile, map[string]Sum{file: sum}),
+		n.Write(tmp+"/"+optimizerFile, trainer.Save),
+		n.WriteJSON(tmp+"/"+stateFile, trainState{Cycle: cycle, Version: version, Inner: step.Number, Loss: finite(loss.Mean)}),
 	)
 	if err == nil {
 		err = n.Dir.Rename(tmp, name)
@@ -280,9 +273,9 @@ func (n *neuron) saveOwn(role context.Context, cycle, version uint64, g Group, m
 	if err != nil {
 		return errors.Join(fmt.Errorf("save %s: %w", name, err), n.Dir.Remove(tmp))
 	}
-	n.note("save", "checkpoint written", slog.Duration("save_time", time.Since(began)))
-	n.note("saved", "Checkpoint saved to "+name, slog.String("path", name))
-	n.say("saved", "Checkpoint saved", slog.Int("checkpoint_interval", n.cfg.Ckpt.CheckpointInterval), slog.Int("inner_opt_step", step.Number), slog.String("path", name))
+	n.Note("save", "checkpoint written", slog.Duration("save_time", time.Since(began)))
+	n.Note("saved", "Checkpoint saved to "+name, slog.String("path", name))
+	n.Say("saved", "Checkpoint saved", slog.Int("checkpoint_interval", n.cfg.Ckpt.CheckpointInterval), slog.Int("inner_opt_step", step.Number), slog.String("path", name))
 	return n.prune()
 }
 
@@ -321,7 +314,7 @@ func (n *neuron) best(own []place) (place, trainState) {
 	var state trainState
 	for _, p := range own {
 		var s trainState
-		if p.version != own[0].version || n.readJSON(p.name+"/"+stateFile, &s) != nil {
+		if p.version != own[0].version || n.ReadJSON(p.name+"/"+stateFile, &s) != nil {
 			continue
 		}
 		if best.name == "" || s.Loss < state.Loss {

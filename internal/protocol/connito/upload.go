@@ -71,13 +71,13 @@ func (s *server) submitCheckpoint(w http.ResponseWriter, r *http.Request) *refus
 	if bad != nil {
 		return s.sayRefused(req, bad)
 	}
-	s.say("received", "received submission", slog.String("hotkey", string(req.Origin)), slog.Uint64("block", uint64(d.Head)),
+	s.Say("received", "received submission", slog.String("hotkey", string(req.Origin)), slog.Uint64("block", uint64(d.Head)),
 		slog.Int64("bytes", answer.Bytes), slog.String("path", answer.Path))
 	return tell(w, answer)
 }
 
 func (s *server) sayRefused(req submitRequest, bad *refusal) *refusal {
-	s.say("refused", "refused submission", slog.String("hotkey", string(req.Origin)), slog.Int("status", bad.Status), slog.String("reason", bad.Detail))
+	s.Say("refused", "refused submission", slog.String("hotkey", string(req.Origin)), slog.Int("status", bad.Status), slog.String("reason", bad.Detail))
 	return bad
 }
 
@@ -142,7 +142,7 @@ func (s *server) turn(ctx context.Context, who subnet.Hotkey) (release func(), e
 // submitDoorway returns what there is to know about a submission before it is
 // received.
 func (s *server) submitDoorway(ctx context.Context, req submitRequest) (doorway, *refusal) {
-	d := doorway{Me: s.me, Lax: s.lax, Verify: s.Verify}
+	d := doorway{Me: s.Me, Lax: s.lax, Verify: s.Verify}
 	head, err := s.Chain.Head(ctx)
 	if err != nil {
 		return d, nil // the phase is not known
@@ -153,16 +153,16 @@ func (s *server) submitDoorway(ctx context.Context, req submitRequest) (doorway,
 		d.SubmittedAt = submittedIn(names, req.Origin, info.PhaseStart, info.PhaseEnd)
 	}
 	cycle, ok := s.rules.Schedule.readCycle(head, MinerCommit1)
-	if !ok || req.Target != s.me {
+	if !ok || req.Target != s.Me {
 		return d, nil
 	}
 	t, err := s.rosterOf(ctx, cycle)
 	if err != nil {
-		s.warn("retry", "a submission came and the chain cannot be read", err)
+		s.Warn("retry", "a submission came and the chain cannot be read", err)
 		return d, &refusal{http.StatusServiceUnavailable, textNoChain}
 	}
 	if d.OnChain = t.commit(req.Origin); d.OnChain != nil {
-		d.Assigned = slices.Contains(t.assigned[*d.OnChain.Group][s.me], req.Origin)
+		d.Assigned = slices.Contains(t.assigned[*d.OnChain.Group][s.Me], req.Origin)
 	}
 	return d, nil
 }
@@ -199,12 +199,12 @@ func (s *server) store(ctx context.Context, file io.Reader, req submitRequest, d
 	name := submissionName(req.Origin, d.Head, format)
 	draft, err := s.Dir.Create(name)
 	if err != nil {
-		s.warn("retry", "a submission came and cannot be stored", err)
+		s.Warn("retry", "a submission came and cannot be stored", err)
 		return stored{}, notStored()
 	}
 	discard := func(bad *refusal) (stored, *refusal) {
 		if err := errors.Join(draft.Close(), s.Dir.Remove(name)); err != nil {
-			s.warn("disk", "a refused submission is still there", err, slog.String("path", name))
+			s.Warn("disk", "a refused submission is still there", err, slog.String("path", name))
 		}
 		return stored{}, bad
 	}
@@ -219,14 +219,14 @@ func (s *server) store(ctx context.Context, file io.Reader, req submitRequest, d
 	case size > limit:
 		return discard(tooLarge(limit))
 	case err != nil:
-		s.warn("retry", "a submission came and cannot be stored", err)
+		s.Warn("retry", "a submission came and cannot be stored", err)
 		return discard(notStored())
 	}
 	if bad := s.rules.checkStored(req, d, s.look(ctx, seen, name, d.OnChain)); bad != nil {
 		return discard(bad)
 	}
 	if err := draft.Commit(); err != nil {
-		s.warn("retry", "a submission came and cannot be stored", err)
+		s.Warn("retry", "a submission came and cannot be stored", err)
 		return discard(notStored())
 	}
 	s.forget(req.Origin, name)
@@ -280,6 +280,6 @@ func (s *server) forget(who subnet.Hotkey, newest string) {
 		}
 	}
 	if err != nil {
-		s.warn("disk", "older submissions are still there", err, slog.String("hotkey", string(who)))
+		s.Warn("disk", "older submissions are still there", err, slog.String("hotkey", string(who)))
 	}
 }

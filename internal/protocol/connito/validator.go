@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -36,7 +37,7 @@ func validate(ctx context.Context, env subnet.Env) error {
 		return err
 	}
 	if v.model, err = n.Engine.Open(ctx); err != nil {
-		return ended(ctx, fmt.Errorf("load base model: %w", err))
+		return actor.Ended(ctx, fmt.Errorf("load base model: %w", err))
 	}
 	defer v.model.Close()
 	if !n.rules.direct() && !n.merges() {
@@ -52,21 +53,21 @@ func validate(ctx context.Context, env subnet.Env) error {
 func (v *validator) rounds(ctx context.Context) error {
 	pos, head, err := v.now(ctx)
 	if err != nil {
-		return ended(ctx, err)
+		return actor.Ended(ctx, err)
 	}
 	if err := v.introduce(ctx, pos); err != nil && ctx.Err() == nil {
-		v.warn("introduce", "could not say on chain who this is", err)
+		v.Warn("introduce", "could not say on chain who this is", err)
 	}
-	v.note("info", "validator", slog.Int("here", 1), slog.String("hotkey", string(v.me)), slog.String("rules", v.rules.Name), slog.Int("expert_group", v.cfg.Task.Groups[0].ID))
-	v.say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", v.rules.PhaseName(pos.Phase)))
+	v.Note("info", "validator", slog.Int("here", 1), slog.String("hotkey", string(v.Me)), slog.String("rules", v.rules.Name), slog.Int("expert_group", v.cfg.Task.Groups[0].ID))
+	v.Say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", v.rules.PhaseName(pos.Phase)))
 	for cycle := pos.Cycle; ; cycle++ {
 		if err := v.cycle(ctx, cycle); ctx.Err() != nil {
 			return nil
 		} else if err != nil {
-			v.warn("lost", "round did not go through", err, slog.Uint64("cycle", cycle))
+			v.Warn("lost", "round did not go through", err, slog.Uint64("cycle", cycle))
 		}
 		if err := v.Chain.Wait(ctx, v.rules.Schedule.Start(cycle+1, Distribute)); err != nil {
-			return ended(ctx, err)
+			return actor.Ended(ctx, err)
 		}
 	}
 }
@@ -75,7 +76,7 @@ func (v *validator) rounds(ctx context.Context) error {
 func (v *validator) recall() error {
 	group := v.cfg.Task.Groups[0].ID
 	v.scores = make(Scores)
-	data, err := v.read(scoresFile)
+	data, err := v.Read(scoresFile)
 	if err == nil {
 		if v.scores, err = parseScores(data, group); err != nil {
 			return subnet.WithHint(fmt.Errorf("read %s: %w", scoresFile, err), "move the file away to begin without the scores of earlier rounds")
@@ -83,10 +84,10 @@ func (v *validator) recall() error {
 	} else if !errors.Is(err, subnet.ErrNotFound) {
 		return err
 	}
-	data, err = v.read(cohortFile)
+	data, err = v.Read(cohortFile)
 	if err == nil {
 		if v.cohort, err = parseCohort(data, group); err != nil {
-			v.warn("cohort", "groups of earlier rounds are forgotten", err) // the next round makes new ones
+			v.Warn("cohort", "groups of earlier rounds are forgotten", err) // the next round makes new ones
 			v.cohort = cohort{}
 		}
 	} else if !errors.Is(err, subnet.ErrNotFound) {
@@ -100,24 +101,24 @@ func (v *validator) recall() error {
 // restart is not done again.
 func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	s := v.rules.Schedule
-	v.note("loop", "round begins", slog.Uint64("cycle", cycle))
+	v.Note("loop", "round begins", slog.Uint64("cycle", cycle))
 
 	// Distribute and Train: what the round before left to be evaluated.
 	if cycle > 0 {
 		if err := v.resync(ctx, cycle); err != nil && ctx.Err() == nil {
-			v.warn("resync", "could not take over the baseline of the other validators", err, slog.Uint64("cycle", cycle))
+			v.Warn("resync", "could not take over the baseline of the other validators", err, slog.Uint64("cycle", cycle))
 		}
 		if err := v.finish(ctx, cycle-1); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			v.warn("lost", "the end of the round did not go through", err, slog.Uint64("cycle", cycle-1))
+			v.Warn("lost", "the end of the round did not go through", err, slog.Uint64("cycle", cycle-1))
 		}
 	}
 
 	// MinerCommit1: which model this validator has, and its seed.
-	if err := v.heartbeat(ctx, cycle); err != nil && ctx.Err() == nil && !errors.Is(err, errWindow) {
-		v.warn("heartbeat", "could not commit to the model and a seed", err, slog.Uint64("cycle", cycle))
+	if err := v.heartbeat(ctx, cycle); err != nil && ctx.Err() == nil && !errors.Is(err, actor.ErrWindow) {
+		v.Warn("heartbeat", "could not commit to the model and a seed", err, slog.Uint64("cycle", cycle))
 	}
 
 	// Submission: both commitments of each miner, as they stood when the phases
@@ -266,7 +267,7 @@ func (v *validator) finishRound(ctx context.Context, r *round) error {
 // forgetRound removes what nobody needs any more of a round.
 func (v *validator) forgetRound(r *round) {
 	if err := v.forget(r); err != nil {
-		v.warn("clean", "submissions of the round are still on disk", err, slog.Uint64("cycle", r.Cycle))
+		v.Warn("clean", "submissions of the round are still on disk", err, slog.Uint64("cycle", r.Cycle))
 	}
 }
 
@@ -297,7 +298,7 @@ func (r Rules) weightsFrom(cycle uint64) subnet.Block {
 
 // save keeps a round as it stands.
 func (v *validator) save(r *round) error {
-	if err := v.writeJSON(roundFile(r.ID), r); err != nil {
+	if err := v.WriteJSON(roundFile(r.ID), r); err != nil {
 		return fmt.Errorf("save round %d: %w", r.ID, err)
 	}
 	return nil
@@ -306,7 +307,7 @@ func (v *validator) save(r *round) error {
 // loadRound reads the round of a cycle.
 func (n *neuron) loadRound(cycle uint64) (*round, error) {
 	name := roundFile(n.rules.roundID(cycle))
-	data, err := n.read(name)
+	data, err := n.Read(name)
 	if err != nil {
 		return nil, err
 	}
@@ -319,5 +320,5 @@ func (n *neuron) loadRound(cycle uint64) (*round, error) {
 
 // writeBytes makes a file of the neuron's directory.
 func (v *validator) writeBytes(name string, data []byte) error {
-	return v.write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
+	return v.Write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 	"adit/internal/tensor"
 )
@@ -64,7 +65,7 @@ func TestAdmit(t *testing.T) {
 	}
 	_, why := G3.admit(sound(G3), 10)
 	const want = `[{"gate":"second commitment","passed":true,"facts":[{"name":"window","value":"5331 to 5340"},{"name":"included","value":"5335"}]},`
-	if got := toJSON(why); !strings.HasPrefix(got, want) {
+	if got := actor.JSON(why); !strings.HasPrefix(got, want) {
 		t.Errorf("why = %s", got)
 	}
 }
