@@ -7,26 +7,29 @@ numpy is called as upstream's neurons call it; the program answers the same ques
 
 import hashlib
 import json
+import math
 import random
 import subprocess
 import sys
 
 import numpy as np
 
-# Shapes of which a model is made; those past 10,000 are drawn in another way by
-# numpy if more than one in 50 is wanted.
-NUMELS = [1, 2, 99, 100, 101, 4096, 9_999, 10_000, 10_001, 16_384, 65_536, 250_000, 1_048_576]
+# Of what a model is made; parameters of more than 10,000 values are drawn in another
+# way by numpy if more than one in 50 is wanted.
+SHAPES = [[1], [2], [99], [100], [101], [64, 64], [9_999], [100, 100], [10_001], [128, 128],
+          [256, 256], [500, 500], [1024, 1024]]
 
 
 def slices(rng):
     window = rng.choice([rng.randrange(10), rng.randrange(5_000_000), rng.randrange(2**40)])
     compression = rng.choice([100, 100, 100, 10, 2, 51, 49, 1])
-    numels = [rng.choice(NUMELS + [rng.randrange(1, 50_000)]) for _ in range(rng.randrange(1, 12))]
-    question = {"kind": "slices", "window": window, "compression": compression, "numels": numels}
+    shapes = [rng.choice(SHAPES + [[rng.randrange(1, 50_000)]]) for _ in range(rng.randrange(1, 12))]
+    question = {"kind": "slices", "window": window, "compression": compression, "shapes": shapes}
     seed = int(hashlib.md5(str(window).encode()).hexdigest(), 16) % 2**32
     draw = np.random.default_rng(seed)
     want = [
-        draw.choice(n, size=max(1, n // compression), replace=False).tolist() for n in numels
+        draw.choice(n, size=max(1, n // compression), replace=False).tolist()
+        for n in map(math.prod, shapes)
     ]
     return question, want
 

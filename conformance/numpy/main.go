@@ -19,7 +19,7 @@ type question struct {
 	Kind   string
 	Window templar.Window
 	// slices
-	Numels      []int
+	Shapes      [][]int
 	Compression int
 	// pages
 	Seed    uint32
@@ -37,9 +37,9 @@ type question struct {
 func (q question) answer() (any, error) {
 	switch q.Kind {
 	case "slices":
-		params := make([]templar.Parameter, len(q.Numels))
-		for i, n := range q.Numels {
-			params[i] = templar.Parameter{Name: fmt.Sprint(i), Numel: n}
+		params := make([]subnet.Param, len(q.Shapes))
+		for i, shape := range q.Shapes {
+			params[i] = subnet.Param{Name: fmt.Sprint(i), Shape: shape}
 		}
 		drawn, err := templar.DrawIndices(q.Window, params, q.Compression)
 		at := make([][]uint32, len(drawn))
