@@ -22,6 +22,7 @@ var metrics = []subnet.Metric{
 	{Name: "chain_checkpoint_fetch_duration_seconds", Help: "Time to fetch another neuron's checkpoint and check it", Kind: subnet.Histogram, Buckets: minutes, Event: "fetch", Attr: "fetch_time"},
 
 	// A miner's training.
+	{Name: "system_model_parameter_count", Help: "Parameters of the model that is trained, frozen ones included", Event: "model", Attr: "parameters"},
 	{Name: "miner_training_loss", Help: "Training loss", Event: "metrics", Attr: "loss", Labels: []subnet.Label{{Name: "expert_group", Attr: "expert_group"}}},
 	{Name: "miner_gradient_norm", Help: "Norm of the gradient, before clipping", Event: "metrics", Attr: "grad_norm"},
 	{Name: "miner_learning_rate", Help: "Learning rate", Event: "metrics", Attr: "lr"},

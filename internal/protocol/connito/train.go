@@ -83,6 +83,11 @@ func (n *neuron) trainCycle(role context.Context, cycle uint64, done *tally) err
 		}
 	}()
 	model.Route(group.Assignment.Experts())
+	count := 0
+	for _, p := range model.Params() {
+		count += p.Len()
+	}
+	n.Note("model", "model loaded", slog.Int("parameters", count))
 
 	opts := subnet.TrainOptions{
 		Params: group.Assignment.Owns,
