@@ -290,6 +290,7 @@ func TestBadConnito(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ set, want string }{
+		{"local_par.world_size=0", "local_par.world_size: must be from 1 to 64"}, {"local_par.world_size=65", "local_par.world_size"}, {"local_par.ip_address=here", `local_par.ip_address: "here" is no IP address`},
 		{"chain.network=http://x", "chain.network"}, {"chain.network=", "chain.network"}, {"role=owner", "role: must be miner or validator"},
 		{"rules=g9", "rules"}, {"model.precision=fp8", "model.precision"}, {"run.run_name=../x", "run.run_name"}, {"chain.hotkey_name=a/b", "chain.hotkey_name"},
 		{"checkpoint_dir=s3://bucket/x", "ckpt.checkpoint_path"}, {"hf.checkpoint_repo=me", "hf.checkpoint_repo"}, {"hf.default_repo_name=me/co", "hf.default_repo_name"},
