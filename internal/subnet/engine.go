@@ -141,7 +141,8 @@ type Trainer interface {
 	Read(what Kept, param string, dst []float32) error
 	Write(what Kept, param string, src []float32) error
 	// Save writes all that Resume needs besides the parameters: moments,
-	// position in the schedule and in the data.
+	// position in the schedule and in the engine's own text. Who feeds knows
+	// where to go on. What has been accumulated is not saved.
 	Save(w io.Writer) error
 	Resume(f File) error
 }
