@@ -21,8 +21,9 @@ func MovingBinary(average float64, yes bool, alpha float64) float64 {
 	return Moving(average, -1, alpha)
 }
 
+// finite is the number itself, or 0 if it is none.
 func finite(x float64) float64 {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if x-x != 0 { // of an infinity and of NaN it is NaN
 		return 0
 	}
 	return x

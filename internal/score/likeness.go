@@ -39,16 +39,16 @@ func (c *Comparison) Add(aIndices []uint16, aValues []float32, bIndices []uint16
 	if err := checkChunk(bIndices, bValues); err != nil {
 		return err
 	}
-	var sizes [2]int
-	var norms [2]float64
+	aSize, aSquares := 0, 0.0
 	for i, index := range aIndices {
 		if c.at[index] == 0 {
 			c.at[index] = uint16(i) + 1
-			sizes[0]++
-			norms[0] += square(aValues, i)
+			aSize++
+			aSquares += square(aValues, i)
 		}
 	}
-	// What b has is marked as seen: by the count of indices that a chunk cannot have.
+	// What b has is marked as seen: by a place that a chunk cannot have.
+	bSize, bSquares := 0, 0.0
 	shared, dot := 0, 0.0
 	for i, index := range bIndices {
 		place := c.at[index]
@@ -56,8 +56,8 @@ func (c *Comparison) Add(aIndices []uint16, aValues []float32, bIndices []uint16
 			continue
 		}
 		c.at[index] = seen
-		sizes[1]++
-		norms[1] += square(bValues, i)
+		bSize++
+		bSquares += square(bValues, i)
 		if place > 0 {
 			shared++
 			dot += float64(value(aValues, int(place)-1) * value(bValues, i))
@@ -69,9 +69,9 @@ func (c *Comparison) Add(aIndices []uint16, aValues []float32, bIndices []uint16
 	for _, index := range bIndices {
 		c.at[index] = 0
 	}
-	smaller := float64(min(sizes[0], sizes[1]))
+	smaller := float64(min(aSize, bSize))
 	c.overlap.add(float64(shared), smaller)
-	c.addCosine(dot, norms, smaller)
+	c.addCosine(dot, aSquares, bSquares, smaller)
 	return nil
 }
 
@@ -81,24 +81,23 @@ func (c *Comparison) AddDense(a, b []float32) error {
 	if len(a) != len(b) {
 		return fmt.Errorf("compare %d values with %d", len(a), len(b))
 	}
-	var norms [2]float64
-	dot := 0.0
+	aSquares, bSquares, dot := 0.0, 0.0, 0.0
 	for i := range a {
-		norms[0] += square(a, i)
-		norms[1] += square(b, i)
+		aSquares += square(a, i)
+		bSquares += square(b, i)
 		dot += float64(value(a, i) * value(b, i))
 	}
-	c.addCosine(dot, norms, float64(len(a)))
+	c.addCosine(dot, aSquares, bSquares, float64(len(a)))
 	return nil
 }
 
 // addCosine counts a chunk. One that is 0 in both says nothing; in one of them,
 // that they differ.
-func (c *Comparison) addCosine(dot float64, squares [2]float64, size float64) {
+func (c *Comparison) addCosine(dot, aSquares, bSquares, size float64) {
 	switch {
-	case squares[0] > 0 && squares[1] > 0:
-		c.cosine.add(size*dot/math.Sqrt(squares[0])/math.Sqrt(squares[1]), size)
-	case squares[0] > 0 || squares[1] > 0:
+	case aSquares > 0 && bSquares > 0:
+		c.cosine.add(size*dot/math.Sqrt(aSquares)/math.Sqrt(bSquares), size)
+	case aSquares > 0 || bSquares > 0:
 		c.cosine.add(0, size)
 	}
 }
