@@ -162,7 +162,10 @@ func terminals(t *testing.T, dir string) {
 }
 
 // A member is a neuron in network.json.
-type member struct{ Name, Token, Hotkey string }
+type member struct {
+	Name, Role, Token, Hotkey string
+	Port                      int
+}
 
 func membersOf(t *testing.T, dir string) map[string]member {
 	t.Helper()
