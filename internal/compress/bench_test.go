@@ -1,0 +1,169 @@
+package compress
+
+import (
+	"io"
+	"math"
+	"testing"
+	"time"
+)
+
+// What benchmarks encode is made: normal numbers times log-normal factors of
+// rows and columns, one in two hundred eight times as large.
+const benchSide = 4096
+
+// BenchmarkEncode encodes a matrix round after round and says how fast beside a
+// copy of as many bytes, in turns with it.
+func BenchmarkEncode(b *testing.B) {
+	shape := []int{benchSide, benchSide}
+	x := normal(1, benchSide*benchSide, benchSide)
+	y := make([]float32, len(x))
+	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, k := range kernels() {
+		for _, coding := range []string{"rice", "packed"} {
+			b.Run(k.name+"/"+coding, func(b *testing.B) {
+				f, err := NewFeedback(shape, Rule{Decay: 0.95, Gain: 1, Keep: 64, Bins: 4})
+				if err != nil {
+					b.Fatal(err)
+				}
+				f.kernel = k
+				var packed []byte
+				round := func() {
+					kept, err := f.Encode(x)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if coding == "packed" {
+						packed = PackIndices(packed[:0], kept.Index)
+						return
+					}
+					w, err := NewWriter(io.Discard, s)
+					if err == nil {
+						err = w.Add(kept)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				round()
+				copy(y, x)
+				var encoding, copying time.Duration
+				for b.Loop() {
+					begin := time.Now()
+					round()
+					between := time.Now()
+					copy(y, x)
+					encoding += between.Sub(begin)
+					copying += time.Since(between)
+				}
+				gb := 4 * float64(len(x)) * float64(b.N) / 1e9
+				b.ReportMetric(gb/encoding.Seconds(), "GB/s")
+				b.ReportMetric(gb/copying.Seconds(), "copyGB/s")
+				b.ReportMetric(copying.Seconds()/encoding.Seconds(), "ofcopy")
+			})
+		}
+	}
+}
+
+// BenchmarkGather merges 20 parts, and says how many bytes their dense tensors
+// would have had per second; and how fast the result alone is read.
+func BenchmarkGather(b *testing.B) {
+	const peers = 20
+	const rows, cols = 2048, 2048
+	shape := []int{rows, cols}
+	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
+	if err != nil {
+		b.Fatal(err)
+	}
+	x := normal(1, 2*rows*cols, cols)
+	all := map[string][]*Part{}
+	for peer := range peers {
+		p, r := codings(b, s, encoded(b, shape, 64, x[peer*10007:][:rows*cols]))
+		all["packed"], all["rice"] = append(all["packed"], p), append(all["rice"], r)
+	}
+	dst := make([]float32, rows*cols)
+	for _, k := range kernels() {
+		for _, coding := range []string{"rice", "packed"} {
+			b.Run(k.name+"/"+coding, func(b *testing.B) {
+				g := &Gatherer{Clip: true, kernel: k}
+				var gathering, reading time.Duration
+				for b.Loop() {
+					begin := time.Now()
+					if err := g.Gather(dst, all[coding]); err != nil {
+						b.Fatal(err)
+					}
+					between := time.Now()
+					if math.IsNaN(float64(sum(dst))) {
+						b.Fatal("the merge is not finite")
+					}
+					gathering += between.Sub(begin)
+					reading += time.Since(between)
+				}
+				gb := 4 * rows * cols * float64(b.N) / 1e9
+				b.ReportMetric(peers*gb/gathering.Seconds(), "denseGB/s")
+				b.ReportMetric(gb/reading.Seconds(), "readGB/s")
+			})
+		}
+	}
+}
+
+func sum(x []float32) float32 {
+	var s [8]float32
+	for ; len(x) >= 8; x = x[8:] {
+		for i := range s {
+			s[i] += x[i]
+		}
+	}
+	return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]
+}
+
+// BenchmarkCheck reads what strangers send, which is when all of it is checked.
+func BenchmarkCheck(b *testing.B) {
+	shape := []int{1024, 1024}
+	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
+	if err != nil {
+		b.Fatal(err)
+	}
+	k := encoded(b, shape, 64, normal(1, 1<<20, 1024))
+	p, r := codings(b, s, k)
+	b.Run("packed", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := NewPacked(p.Grid, 64, p.packed, p.code, k.Quant, 4); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(4*float64(b.N<<20)/1e9/b.Elapsed().Seconds(), "denseGB/s")
+	})
+	b.Run("rice", func(b *testing.B) {
+		for b.Loop() {
+			q := *r
+			q.groups = nil
+			if err := s.openBody(&q, 0, len(r.body)-slack); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(4*float64(b.N<<20)/1e9/b.Elapsed().Seconds(), "denseGB/s")
+	})
+}
+
+// BenchmarkAggregate sums 20 messages in integers.
+func BenchmarkAggregate(b *testing.B) {
+	shape := []int{1024, 1024}
+	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var inputs []*Message
+	for i := range 20 {
+		inputs = append(inputs, written(b, s, []*Kept{encoded(b, shape, 64, normal(uint64(i), 1<<20, 1024))}))
+	}
+	state := NewState(s)
+	for b.Loop() {
+		if _, state, err = Aggregate(state, 62259, inputs); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(20*4*float64(b.N<<20)/1e9/b.Elapsed().Seconds(), "denseGB/s")
+}
