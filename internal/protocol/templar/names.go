@@ -169,10 +169,19 @@ func parseCheckpoint(rest string) (n Name, ok bool) {
 	return n, cut && good && isFile(file)
 }
 
-// isVersion says whether s is a version such as 0.1.33. There is no dash in it, nor
-// an underscore, which part the words of names.
+// isVersion says whether s is a version such as 0.1.33: words between points, all
+// but the first of which begin with a digit, as ".pt" does not. There is no dash in
+// it, nor an underscore, which part the words of names.
 func isVersion(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz.+") == "" && s[0] != '.' && !strings.Contains(s, "..")
+	if len(s) > 32 || strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz.+") != "" {
+		return false
+	}
+	for i, word := range strings.Split(s, ".") {
+		if word == "" || i > 0 && (word[0] < '0' || word[0] > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 // isFile says whether s is a name without directories of a checkpoint's file.
