@@ -47,6 +47,7 @@ func (s *scripted) Open(context.Context, ...subnet.File) (subnet.Model, error) {
 func (s *scripted) Encode(string) ([]int32, error)                             { return nil, errors.ErrUnsupported }
 func (s *scripted) Load(subnet.File) error                                     { return nil }
 func (s *scripted) Route(subnet.Experts)                                       {}
+func (s *scripted) Params() []subnet.Param                                     { return nil }
 func (s *scripted) Close() error                                               { return nil }
 func (s *scripted) Train(subnet.TrainOptions) (subnet.Trainer, error) {
 	return scriptedTrainer{s: s}, nil

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -122,6 +123,18 @@ func TestBatches(t *testing.T) {
 		if c.batch() != tt.wantBatch || c.accumulate() != tt.wantAccumulate {
 			t.Errorf("%+v: %d × %d", tt, c.batch(), c.accumulate())
 		}
+	}
+	// Several processes share a batch out, and the machine.
+	c := Defaults("g3", RoleMiner)
+	c.LocalPar.GradientAccumulationSteps, c.LocalPar.WorldSize, c.Task.Exp.Data.BatchSize = 0, 3, 8
+	if c.accumulate() != 3 {
+		t.Errorf("3 processes of a sequence each accumulate %d times to learn from 8", c.accumulate())
+	}
+	if got, want := c.Services().Threads, max(1, runtime.NumCPU()/3); got != want {
+		t.Errorf("each has %d threads, want %d", got, want)
+	}
+	if c.Model.Threads = 5; c.Services().Threads != 5 {
+		t.Errorf("each has %d threads, not 5", c.Services().Threads)
 	}
 }
 
