@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -150,17 +151,26 @@ func gradients(t *testing.T, tr *Trainer) map[string][]float32 {
 	return out
 }
 
-// near reports whether two gradients are, to a part of the larger one's norm.
-func near(a, b map[string][]float32) bool {
-	diff, size := 0.0, 0.0
-	for name := range a {
-		for i, x := range a[name] {
-			d := float64(x - b[name][i])
-			diff += d * d
-			size += max(float64(x)*float64(x), float64(b[name][i])*float64(b[name][i]))
+// size returns a gradient's norm.
+func size(g map[string][]float32) float64 {
+	sum := 0.0
+	for _, x := range g {
+		for _, v := range x {
+			sum += float64(v) * float64(v)
 		}
 	}
-	return len(a) == len(b) && math.Sqrt(diff) <= 1e-5*math.Sqrt(size)
+	return math.Sqrt(sum)
+}
+
+// near reports whether two gradients are, to a part of the larger one's norm.
+func near(a, b map[string][]float32) bool {
+	diff := map[string][]float32{}
+	for name := range a {
+		for i, x := range a[name] {
+			diff[name] = append(diff[name], x-b[name][i])
+		}
+	}
+	return len(a) == len(b) && size(diff) <= 1e-5*max(size(a), size(b))
 }
 
 // TestIgnoredTargets learns from the first four targets of a sequence, as from a
@@ -312,6 +322,9 @@ func TestKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := gradients(t, one)
+		if s := steps(t, newTrainer(t, options(), counting), 1)[0]; math.Abs(size(found)/s.GradNorm-1) > 1e-3 {
+			t.Errorf("%s: a gradient of norm %v, want %v", precision, size(found), s.GradNorm)
+		}
 		for name, g := range found {
 			if err := two.Write(subnet.Gradient, name, g); err != nil {
 				t.Fatal(err)
@@ -455,6 +468,60 @@ func TestFedRanks(t *testing.T) {
 		want := map[string]int{"one without": 24, "uneven": 26}[name]
 		if got[0].Tokens != want || !(got[0].Loss > 2 && got[0].Loss < 3) {
 			t.Errorf("%s: loss %v of %d tokens, want %d", name, got[0].Loss, got[0].Tokens, want)
+		}
+	}
+}
+
+// TestFedRankWithNothing leaves a rank without a target after a step in which it had
+// some: the gradient is half the other's, and nothing of the step before.
+func TestFedRankWithNothing(t *testing.T) {
+	none := []subnet.Sequence{ignoring(given(1), 0, 6)}
+	at := newMeeting(2)
+	var trainers [2]*Trainer
+	for rank, batches := range [2][][]subnet.Sequence{fours(2), {fours(3)[2], none}} {
+		opts := options()
+		opts.Ranks, opts.Feed = at.rank(rank), feed(batches...)
+		trainers[rank] = newTrainer(t, opts, nil)
+	}
+	both := func() subnet.Step {
+		var other sync.WaitGroup
+		other.Go(func() {
+			if _, err := trainers[1].Step(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		defer other.Wait()
+		return steps(t, trainers[0], 1)[0]
+	}
+	both()
+	opts := options()
+	opts.Feed = feed(fours(2)[1])
+	alone := newTrainer(t, opts, nil)
+	copyParams(alone, trainers[0])
+	want, got := steps(t, alone, 1)[0], both()
+	if math.Abs(2*got.GradNorm/want.GradNorm-1) > 1e-6 || math.Abs(got.Loss-want.Loss) > 1e-6 || got.Tokens != 24 {
+		t.Errorf("step %+v, alone %+v", got, want)
+	}
+}
+
+// TestTurns lists where the batches of two ranks begin, when they take more of them
+// than a step has, and what the next step begins with.
+func TestTurns(t *testing.T) {
+	for rank, want := range [][]int64{{100, 102, 108, 110}, {104, 106, 112, 114}} {
+		tr := &Trainer{next: 100, opts: Options{Batch: 2, Accumulate: 2, Ranks: Ranks{World: 2, Rank: rank}}}
+		for k, first := range want {
+			if got := tr.at(k); got != first {
+				t.Errorf("batch %d of rank %d begins with %d, want %d", k, rank, got, first)
+			}
+		}
+		for _, after := range []struct {
+			batches int
+			next    int64
+		}{{0, 100}, {1, 108}, {2, 116}, {3, 132}} {
+			tr.batches = after.batches
+			if tr.pass(); tr.next != after.next {
+				t.Errorf("after %d more batches sequence %d is next, want %d", after.batches, tr.next, after.next)
+			}
 		}
 	}
 }
