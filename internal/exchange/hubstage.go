@@ -223,7 +223,13 @@ func (h *hub) put(ctx context.Context, href string, header map[string]string, u 
 func (h *hub) putOnce(ctx context.Context, href string, header map[string]string, f io.ReaderAt, off, n int64, moved func(int)) (string, error) {
 	wctx, w := transfer.Watch(ctx, h.policy.Stall)
 	defer w.Stop()
-	body := transfer.NewBody(f, off, n, w, moved)
+	left := n
+	body := transfer.NewBody(f, off, n, w, func(k int) {
+		moved(k)
+		if left -= int64(k); left == 0 {
+			w.Settle() // it may have gigabytes to sync before it answers
+		}
+	})
 	defer body.Close()
 	req, err := http.NewRequestWithContext(wctx, http.MethodPut, href, body)
 	if err != nil {

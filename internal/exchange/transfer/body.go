@@ -20,8 +20,8 @@ type SentBody struct {
 
 var errBodyClosed = errors.New("the upload is over")
 
-// NewBody returns the n bytes of r from off on as a body that feeds w. If moved
-// is not nil, it is told of bytes as they go.
+// NewBody returns the n bytes of r from off on as a body that feeds w, and then
+// tells moved of the bytes that went.
 func NewBody(r io.ReaderAt, off, n int64, w *Watchdog, moved func(n int)) *SentBody {
 	return &SentBody{section: io.NewSectionReader(r, off, n), w: w, moved: moved}
 }
@@ -36,22 +36,9 @@ func (b *SentBody) Read(p []byte) (int, error) {
 	n, err := b.section.Read(p)
 	if n > 0 {
 		b.w.Feed()
-		if b.moved != nil {
-			b.moved(n)
-		}
-	}
-	if b.remaining() == 0 {
-		b.w.Settle()
+		b.moved(n)
 	}
 	return n, err
-}
-
-func (b *SentBody) remaining() int64 {
-	at, err := b.section.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0 // unreachable: the offset is valid
-	}
-	return b.section.Size() - at
 }
 
 // Close ends the body. It returns when nobody reads the file any more.

@@ -34,8 +34,8 @@ func Watch(ctx context.Context, stall time.Duration) (context.Context, *Watchdog
 // Feed tells that something has moved.
 func (w *Watchdog) Feed() { w.timer.Reset(w.stall) }
 
-// settleTimes is how much longer than the usual stall an object store may take
-// for its answer once it has all bytes: it may have gigabytes to sync.
+// settleTimes is how much longer than the usual stall a store may take for its
+// answer once it has all bytes.
 const settleTimes = 10
 
 // Settle tells that all has been sent, and that the answer may take a while.
