@@ -43,7 +43,7 @@ var allowed = map[string]string{
 	"protocol": "subnet keys tensor safetensors torchfile checkpoint compress score",
 	// L4: what puts them together.
 	"config": "subnet protocol",
-	"node":   "subnet keys tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config",
+	"node":   "subnet keys tensor safetensors checkpoint wallet subtensor exchange data engine journal telemetry protocol config",
 	"doctor": "subnet keys scale safetensors wallet subtensor exchange data engine journal protocol node",
 	"local":  "subnet keys scale drand ledger tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config node",
 	"sim":    "subnet keys scale ledger tensor checkpoint exchange journal protocol",

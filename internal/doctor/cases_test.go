@@ -122,6 +122,12 @@ func cases(w *world, otherChain string) []sick {
 			few.NumHiddenLayers--
 			w.writeModel(t, "short", model.Small(300, 2), few)
 		}, finds: map[string]string{"model's tensors": "fail: has no tensor model.layers.3"}},
+		{name: "model in shards", change: func(c *connito.Config) { c.Model.ModelPath = w.path("shards") }, run: func(t *testing.T, w *world, _ string) {
+			w.writeShards(t, "shards", 2)
+		}, finds: map[string]string{"model's tensors": "ok: in 2 files in"}},
+		{name: "model in shards of which one is missing", change: func(c *connito.Config) { c.Model.ModelPath = w.path("half") }, run: func(t *testing.T, w *world, _ string) {
+			w.writeShards(t, "half", 1)
+		}, finds: map[string]string{"model's tensors": "fail: 2.safetensors / download the model again"}},
 		{name: "smaller vocabulary", change: func(c *connito.Config) { c.Model.ModelPath = w.path("terse") }, run: func(t *testing.T, w *world, _ string) {
 			w.writeModel(t, "terse", model.Small(100, 2), model.Small(100, 2))
 		}, finds: map[string]string{"tokenizer": "fail: and the model knows 100 / prepare the text with the model's own"}},

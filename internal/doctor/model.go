@@ -67,37 +67,61 @@ func (p *patient) length() int {
 	return p.base.Positions()
 }
 
-// tensors compares the header of the model's file with what its config.json says.
+// tensors compares the headers of the model's files with what its config.json says.
 func (p *patient) tensors(context.Context) subnet.Finding {
-	const cure = "download the model again: the file and config.json must be of one model"
+	const cure = "download the model again: the files and config.json must be of one model"
 	dir, err := p.modelDir()
 	if err != nil {
 		return fault(err, cure)
 	}
-	f, err := os.Open(filepath.Join(dir, node.ModelFile))
+	paths, err := node.BaseFiles(dir)
 	if err != nil {
 		return fault(err, cure)
+	}
+	found, in, size := make(map[string][]int), make(map[string]string), int64(0)
+	for _, path := range paths {
+		n, err := shapes(path, func(name string, shape []int) { found[name], in[name] = shape, path })
+		if err != nil {
+			return fault(err, cure)
+		}
+		size += n
+	}
+	where := paths[0]
+	if len(paths) > 1 {
+		where = fmt.Sprintf("%d files in %s", len(paths), dir)
+	}
+	params := p.base.Params()
+	for _, want := range params {
+		got, ok := found[want.Name]
+		if !ok {
+			return subnet.Fault(cure, "%s has no tensor %s", where, want.Name)
+		}
+		if !slices.Equal(got, want.Shape) {
+			return subnet.Fault(cure, "%s: tensor %s is of shape %v, want %v", in[want.Name], want.Name, got, want.Shape)
+		}
+	}
+	return subnet.Fine("all %d are in %s, %s", len(params), where, bytes(size))
+}
+
+// shapes tells of each tensor of a file, and returns the file's size.
+func shapes(path string, tell func(name string, shape []int)) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return fault(err, cure)
+		return 0, err
 	}
 	file, err := safetensors.Open(f, info.Size())
 	if err != nil {
-		return fault(fmt.Errorf("%s: %w", f.Name(), err), cure)
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	params := p.base.Params()
-	for _, want := range params {
-		got, ok := file.Info(want.Name)
-		if !ok {
-			return subnet.Fault(cure, "%s has no tensor %s", f.Name(), want.Name)
-		}
-		if !slices.Equal(got.Shape, want.Shape) {
-			return subnet.Fault(cure, "%s: tensor %s is of shape %v, want %v", f.Name(), want.Name, got.Shape, want.Shape)
-		}
+	for i := range file.Len() {
+		tell(file.Name(i), slices.Clone(file.At(i).Shape))
 	}
-	return subnet.Fine("all %d are in %s, %s", len(params), f.Name(), bytes(info.Size()))
+	return info.Size(), nil
 }
 
 func (p *patient) sequence(context.Context) subnet.Finding {

@@ -201,6 +201,27 @@ func (w *world) writeModel(t *testing.T, name string, c, held model.Config) {
 	check(t, f.Close())
 }
 
+// writeShards makes a model in two files, of which so many are written.
+func (w *world) writeShards(t *testing.T, name string, written int) {
+	c := model.Small(300, 2)
+	w.writeModel(t, name, c, c)
+	check(t, os.Remove(w.path(name, "model.safetensors")))
+	shards, in := [2]tensor.Dict{{}, {}}, make(map[string]string)
+	for i, p := range c.Params() {
+		shards[i%2][p.Name] = tensor.FromFloats(tensor.F32, p.Shape, make([]float32, p.Hi-p.Lo))
+		in[p.Name] = fmt.Sprintf("%d.safetensors", i%2+1)
+	}
+	index, err := safetensors.EncodeIndex(1, in)
+	check(t, err)
+	check(t, os.WriteFile(w.path(name, "model.safetensors.index.json"), index, 0o644))
+	for i, d := range shards[:written] {
+		f, err := os.Create(w.path(name, fmt.Sprintf("%d.safetensors", i+1)))
+		check(t, err)
+		check(t, safetensors.Write(f, d, nil))
+		check(t, f.Close())
+	}
+}
+
 // makeWallets makes a miner and a validator of a subnet of Alice's, and stranger,
 // who is none of its neurons.
 func (w *world) makeWallets() {

@@ -108,14 +108,14 @@ func OpenEngine(s subnet.Services, r engine.Ranks) (*engine.Engine, error) {
 	if !ok {
 		return nil, fmt.Errorf("unknown precision %q", s.DType)
 	}
-	f, err := openFile(filepath.Join(s.Model, ModelFile))
+	base, err := openBase(s.Model)
 	if err != nil {
-		return nil, fmt.Errorf("base model: %w", err)
+		return nil, err
 	}
 	return engine.New(engine.Options{
 		Device: cpu.New(s.Threads), Config: cfg, Data: text, SeqLen: s.SeqLen, DType: dtype,
 		Encode: encoder(filepath.Join(s.Model, TokenizerFile), cfg.VocabSize),
-		Base:   []subnet.File{f}, Ranks: r,
+		Base:   base, Ranks: r,
 	}), nil
 }
 
