@@ -250,3 +250,23 @@ func TestHubVerifyElsewhere(t *testing.T) {
 		t.Errorf("asked elsewhere: %q", got)
 	}
 }
+
+// What was staged before a restart is at the hub, and is not sent again.
+func TestHubHasIt(t *testing.T) {
+	t.Parallel()
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Objects []struct{ OID string } }
+		json.NewDecoder(r.Body).Decode(&in)
+		if len(in.Objects) == 0 {
+			fmt.Fprint(w, "{}")
+			return
+		}
+		fmt.Fprintf(w, `{"objects":[{"oid":%q,"size":5000}]}`, in.Objects[0].OID)
+	}))
+	t.Cleanup(hub.Close)
+	store := open(t, "hf://a/b", exchange.Options{HubEndpoint: hub.URL, Token: "secret"})
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	if err := store.Stage(t.Context(), "m.pt", storetest.NewFile("m.pt", storetest.Noise(1, 5000))); err != nil {
+		t.Fatal(err)
+	}
+}

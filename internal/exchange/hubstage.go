@@ -140,7 +140,7 @@ func (h *hub) uploadLFS(ctx context.Context, u upload, f subnet.File) error {
 		return fmt.Errorf("the hub does not take it: %d %s", object.Error.Code, transfer.Clip(object.Error.Message))
 	}
 	if object.Actions.Upload == nil {
-		h.opts.Progress(u.path, u.size, u.size)
+		h.policy.Progress(u.path, u.size, u.size)
 		return nil // the hub has these bytes
 	}
 	if err := h.transfer(ctx, *object.Actions.Upload, u, f); err != nil {
