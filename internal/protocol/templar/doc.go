@@ -1,2 +1,65 @@
-// Package templar is the network of windows.
+// Package templar is the network of windows known as Templar: time on the chain is
+// cut into windows of so many blocks, in each of which every miner does the same
+// round with one model that they all have, and leaves what came of it in a bucket
+// of its own that everybody may read.
+//
+// # Slices
+//
+// The first generation, of November 2024, sends parameters themselves: one value in
+// a hundred, at places that follow from the window's number alone, so that they need
+// not be sent. A window t, as a miner lives it:
+//
+//   - It downloads from every bucket the states of t, which were taken when t was
+//     about to begin, and puts their mean at the places of t.
+//   - It fetches its pages of text, which follow from its uid and t, and trains on as
+//     many of them as it got through in the windows before; then it takes one step.
+//   - It uploads its delta: what it has now at the places of t.
+//   - It downloads the deltas of t−1 and puts their mean at the places of t−1.
+//   - It uploads its state: what it has at the places of t+1.
+//   - It removes what is old, and waits for t+1.
+//
+// Who joins, with --sync_state, reads the states of the last windows in the same
+// way: a tenth of the model. The rest it knows because all begin with the same
+// numbers.
+//
+// A validator does t when t+2 has begun: it puts the same states in, takes the delta
+// of one miner, computes a gradient on that miner's pages, and scores by how well
+// the one points the way of the other. The average score is the weight. The
+// generation of December 2024, r2, has slices of equal length merged, a version in
+// every name, checkpoints, a bucket of Cloudflare's for each neuron with its keys to
+// read on chain, and scores by what a slice does to the loss.
+//
+// # Pseudo-gradients
+//
+// From July 2025 on, a window t is some twenty minutes:
+//
+//   - A miner draws its pool of samples, by its uid and t, takes thirty steps of
+//     AdamW, and goes back to where it began: the way back is its pseudo-gradient.
+//   - It adds what it has never sent, sends the 64 greatest of each 4096 values in
+//     four bins, and keeps the rest for later.
+//   - When t+1 begins it uploads that, within 70 seconds by the store's clock.
+//   - It downloads those of the peers, a list that the validator with the most stake
+//     has posted some windows ahead; who is missing is replaced from a reserve.
+//   - Everybody averages the same gradients in the same way and takes one outer step,
+//     so that all have the same model again. A few values of it, in the debug
+//     object, show how far somebody is off.
+//
+// A validator merges the same, but looks first what some of the gradients do to the
+// loss, on text that their miners were to train on and on other text. The ranking of
+// these is a rating of skill; whether the first falls more than the second is an
+// average that says who trained on its own text; and with how far its model is
+// behind they multiply to the final score. Copies, absences and gradients that do
+// harm are punished. Twenty miners share three quarters of the weights, the ten
+// after them the rest, but for what is burned.
+//
+// # Where it is
+//
+// Each generation is a [Rules] value in generations.go, with an hparams.json of its
+// own in hparams.go. Every decision is pure: schedule.go says when; numpy.go draws
+// as numpy does; slices.go, pages.go and dataserver.go, samples.go and npy.go say
+// what is sent of the model and what is trained on; names.go, wire.go, slicefile.go,
+// gradient.go, debug.go and env.go what is written where, and what is refused of what
+// others have written; params.go what upstream calls the parameters; peers.go who is
+// gathered and who is evaluated; score.go, penalties.go and weights.go what it is
+// worth. A deviation from upstream begins with "Unlike upstream".
 package templar

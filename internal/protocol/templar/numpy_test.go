@@ -103,3 +103,50 @@ func plainTail(g *generator, n, k int) []uint32 {
 	}
 	return row[n-k:]
 }
+
+// What follows was drawn by numpy 2.0.2.
+
+func TestChoiceNumpy(t *testing.T) {
+	for _, tt := range []struct {
+		seed  uint32
+		n     uint64
+		k     int
+		first []uint32
+		sum   uint64
+	}{
+		{5, 10, 3, []uint32{7, 5, 0}, 12},
+		{5, 10_000, 5_000, []uint32{8367, 1223, 5041}, 25007790},
+		{5, 10_001, 201, []uint32{1864, 720, 3343}, 1000782}, // from here on the tail is shuffled
+		{5, 20_000, 399, []uint32{8393, 15169, 18407}, 3854492},
+		{9, 1 << 20, 100_000, []uint32{911698, 205245, 19970}, 52397206953},
+		{7, 65_536_000, 655_360, []uint32{247507, 21611944, 26898444}, 21490184581581},
+		{3, 4_000_000_000, 5, []uint32{717762936, 3246018160, 342596667}, 5979078937},
+	} {
+		got := newGenerator(tt.seed).choice(tt.n, tt.k)
+		sum := uint64(0)
+		for _, v := range got {
+			sum += uint64(v)
+		}
+		if !slices.Equal(got[:3], tt.first) || sum != tt.sum {
+			t.Errorf("choice(%d, %d) with seed %d begins with %v and has sum %d, want %v and %d", tt.n, tt.k, tt.seed, got[:3], sum, tt.first, tt.sum)
+		}
+	}
+}
+
+func TestBoundedNumpy(t *testing.T) {
+	g := newGenerator(11)
+	ends := []uint64{1, 7, 1<<32 - 1, 1 << 32, 1<<32 + 1, 1<<40 + 3, 1<<62 + 1}
+	for i, want := range []uint64{0, 0, 552204815, 3423435367, 2583415775, 31543898294, 682188656006560867} {
+		if got := g.bounded(ends[i] - 1); got != want {
+			t.Errorf("integers(0, %d) = %d, want %d", ends[i], got, want)
+		}
+	}
+	g = newGenerator(11)
+	g.bounded(6)
+	g.advance(123456789)
+	for i, want := range []uint64{913, 26, 418, 910} {
+		if got := g.bounded(999); got != want {
+			t.Errorf("number %d after advance = %d, want %d", i, got, want)
+		}
+	}
+}

@@ -62,6 +62,14 @@ func TestEvalDraw(t *testing.T) {
 	if !slices.Equal(pool, before) {
 		t.Error("the pool was changed")
 	}
+	// What numpy 2.0.2 draws.
+	thousand, err := Pool(3, 100, 1000, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := EvalDraw(3, 100, 12345, thousand, 8), []uint32{584, 500, 91, 182, 902, 456, 473, 319}; !slices.Equal(got, want) {
+		t.Errorf("drew %v, want %v", got, want)
+	}
 	if got := EvalDraw(1, 1, 1, nil, 8); got != nil {
 		t.Errorf("drew %v of nothing", got)
 	}
