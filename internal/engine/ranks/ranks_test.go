@@ -65,7 +65,7 @@ type order struct{ N, Steps int }
 
 // learn is a rank that gives its rows to be summed.
 func learn(ctx context.Context, o Order) error {
-	m, err := Join(ctx, o, Limits{})
+	m, err := Join(ctx, o, Limits{Join: time.Minute, Sign: 20 * time.Millisecond})
 	if err != nil {
 		return err
 	}
@@ -238,8 +238,12 @@ func TestLost(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			silence := time.Minute
+			if tt.name == "falls silent" {
+				silence = time.Second
+			}
 			crew, err := Gather(t.Context(), Options{World: 3, At: loopback, Start: run(t, joined(tt.do)),
-				Limits: Limits{Join: time.Minute, Greet: time.Minute, Silence: 300 * time.Millisecond, Sign: time.Minute}})
+				Limits: Limits{Join: time.Minute, Greet: time.Minute, Silence: silence, Sign: time.Minute}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,8 +15,8 @@ type Ranks struct {
 	// rank calls it once a step, with as many numbers each time: the gradient, and
 	// if it is fed one more, how many tokens it learned from. The numbers are added in the order of the ranks,
 	// beginning with the first one's: so all ranks get the same to the bit, and
-	// it is that of one process that does the same. If it returns an error in one
-	// rank, it does in all, and none has taken the step.
+	// it is that of one process that does the same. A rank for which it returns an
+	// error has not taken the step; others may have, and are to be shown its state.
 	Sum func(ctx context.Context, grad []float32, loss float64) (float64, error)
 }
 
