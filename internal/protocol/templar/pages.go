@@ -91,13 +91,13 @@ func Batches(rows []subnet.Sequence, size int) [][]subnet.Sequence {
 	return list
 }
 
-// A Rate is the share of its batches that a miner trains on: it grows while there
-// is time left in the window, and shrinks when there was none.
-type Rate float64
+// A SampleRate is the share of its batches that a miner of the slices trains on: it
+// grows while there is time left in the window, and shrinks when there was none.
+type SampleRate float64
 
 // Next returns the rate of the window after one in which the time was used up, or
 // was not.
-func (r Rate) Next(exhausted bool) Rate {
+func (r SampleRate) Next(exhausted bool) SampleRate {
 	if exhausted {
 		return max(r*0.95, 1e-4)
 	}

@@ -84,14 +84,14 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-func TestRate(t *testing.T) {
-	if r := Rate(1).Next(true); r != 0.95 {
+func TestSampleRate(t *testing.T) {
+	if r := SampleRate(1).Next(true); r != 0.95 {
 		t.Error(r)
 	}
-	if r := Rate(0.98).Next(false); r != 1 {
+	if r := SampleRate(0.98).Next(false); r != 1 {
 		t.Error(r)
 	}
-	if r := Rate(1e-4).Next(true); r != 1e-4 {
+	if r := SampleRate(1e-4).Next(true); r != 1e-4 {
 		t.Error(r)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // and touch nothing.
 var pureFiles = []string{
 	"dataserver", "debug", "env", "generations", "gradient", "hparams", "names", "npy", "numpy", "pages", "params", "peers",
-	"penalties", "rules", "samples", "schedule", "score", "slicefile", "slices", "weights", "wire",
+	"penalties", "rates", "rules", "samples", "schedule", "score", "slicefile", "slices", "weights", "wire",
 }
 
 func TestPureFiles(t *testing.T) {

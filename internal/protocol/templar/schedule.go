@@ -152,3 +152,18 @@ func (r Rules) ActiveWindows(current Window) (list []Window) {
 	}
 	return list
 }
+
+// CatchUp returns the windows whose merges a neuron has to repeat before it joins
+// in a current one: those after its checkpoint, or after the start of the run. What
+// the last of them brought may be not aggregated yet, and is gathered again.
+func CatchUp(start, checkpoint Window, has bool, current Window) []Window {
+	from := start + 1
+	if has {
+		from = max(from, checkpoint+1)
+	}
+	var list []Window
+	for w := from; w < current; w++ {
+		list = append(list, w)
+	}
+	return list
+}

@@ -115,3 +115,18 @@ func TestOtherDues(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestCatchUp(t *testing.T) {
+	for _, tt := range []struct {
+		checkpoint Window
+		has        bool
+		current    Window
+		want       []Window
+	}{
+		{0, false, 103, []Window{101, 102}}, {101, true, 104, []Window{102, 103}}, {103, true, 104, nil}, {50, true, 102, []Window{101}}, {0, false, 100, nil},
+	} {
+		if got := CatchUp(100, tt.checkpoint, tt.has, tt.current); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}

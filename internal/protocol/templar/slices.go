@@ -54,6 +54,10 @@ func (x Indices) Len() (n int) {
 	return n
 }
 
+// MaxBytes returns how large a file with such a slice may be: its values, and some
+// two kilobytes that describe a parameter, align it and list it in the archive.
+func (x Indices) MaxBytes() int64 { return 4*int64(x.Len()) + 2048*int64(len(x)) + 1<<16 }
+
 // Take returns the slice of a model: values returns a parameter, flattened.
 func (x Indices) Take(values func(name string) []float32) ([]SliceValues, error) {
 	slice := make([]SliceValues, len(x))

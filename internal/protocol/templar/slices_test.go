@@ -187,7 +187,7 @@ func TestTakeAndFile(t *testing.T) {
 		if err := EncodeSlice(&b, f); err != nil {
 			t.Fatal(err)
 		}
-		got, err := DecodeSlice(bytes.NewReader(b.Bytes()), int64(b.Len()), 1<<20)
+		got, err := DecodeSlice(bytes.NewReader(b.Bytes()), int64(b.Len()), twoParams.MaxBytes())
 		if err != nil {
 			t.Fatal(err)
 		}
