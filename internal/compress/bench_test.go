@@ -11,6 +11,16 @@ import (
 // rows and columns, one in two hundred eight times as large.
 const benchSide = 4096
 
+// A fastestOf is the shortest of many times: what a machine that is busy with
+// other things too can do.
+type fastestOf struct{ seconds float64 }
+
+func (f *fastestOf) add(d time.Duration) {
+	if s := d.Seconds(); f.seconds == 0 || s < f.seconds {
+		f.seconds = s
+	}
+}
+
 // BenchmarkEncode encodes a matrix round after round and says how fast beside a
 // copy of as many bytes, in turns with it.
 func BenchmarkEncode(b *testing.B) {
@@ -49,19 +59,19 @@ func BenchmarkEncode(b *testing.B) {
 				}
 				round()
 				copy(y, x)
-				var encoding, copying time.Duration
+				encoding, copying := fastestOf{}, fastestOf{}
 				for b.Loop() {
 					begin := time.Now()
 					round()
 					between := time.Now()
 					copy(y, x)
-					encoding += between.Sub(begin)
-					copying += time.Since(between)
+					encoding.add(between.Sub(begin))
+					copying.add(time.Since(between))
 				}
-				gb := 4 * float64(len(x)) * float64(b.N) / 1e9
-				b.ReportMetric(gb/encoding.Seconds(), "GB/s")
-				b.ReportMetric(gb/copying.Seconds(), "copyGB/s")
-				b.ReportMetric(copying.Seconds()/encoding.Seconds(), "ofcopy")
+				gb := 4 * float64(len(x)) / 1e9
+				b.ReportMetric(gb/encoding.seconds, "GB/s")
+				b.ReportMetric(gb/copying.seconds, "copyGB/s")
+				b.ReportMetric(copying.seconds/encoding.seconds, "ofcopy")
 			})
 		}
 	}
@@ -71,7 +81,7 @@ func BenchmarkEncode(b *testing.B) {
 // would have had per second; and how fast the result alone is read.
 func BenchmarkGather(b *testing.B) {
 	const peers = 20
-	const rows, cols = 2048, 2048
+	const rows, cols = 512, 2048
 	shape := []int{rows, cols}
 	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
 	if err != nil {
@@ -88,7 +98,7 @@ func BenchmarkGather(b *testing.B) {
 		for _, coding := range []string{"rice", "packed"} {
 			b.Run(k.name+"/"+coding, func(b *testing.B) {
 				g := &Gatherer{Clip: true, kernel: k}
-				var gathering, reading time.Duration
+				gathering, reading := fastestOf{}, fastestOf{}
 				for b.Loop() {
 					begin := time.Now()
 					if err := g.Gather(dst, all[coding]); err != nil {
@@ -98,12 +108,12 @@ func BenchmarkGather(b *testing.B) {
 					if math.IsNaN(float64(sum(dst))) {
 						b.Fatal("the merge is not finite")
 					}
-					gathering += between.Sub(begin)
-					reading += time.Since(between)
+					gathering.add(between.Sub(begin))
+					reading.add(time.Since(between))
 				}
-				gb := 4 * rows * cols * float64(b.N) / 1e9
-				b.ReportMetric(peers*gb/gathering.Seconds(), "denseGB/s")
-				b.ReportMetric(gb/reading.Seconds(), "readGB/s")
+				gb := 4 * rows * cols / 1e9
+				b.ReportMetric(peers*gb/gathering.seconds, "denseGB/s")
+				b.ReportMetric(gb/reading.seconds, "readGB/s")
 			})
 		}
 	}

@@ -15,6 +15,25 @@ func kernels() []*kernel {
 func avx512() *kernel {
 	k := portable()
 	k.name = "avx512"
+	k.pick = func(rest, delta []float32, stride int, decay, gain float32, index []uint16, value []float32, t *table) error {
+		rows := len(rest) / Side
+		if len(index) > maxPick || len(index) == 0 || rows == 0 {
+			return portablePick(rest, delta, Side, stride, decay, gain, index, value, t)
+		}
+		_, _ = delta[(rows-1)*stride+Side-1], value[len(index)-1]
+		switch avx512Pick(&rest[0], &delta[0], stride, rows, decay, gain, len(index), &index[0], &value[0], &t.candidates) {
+		case len(index):
+			return nil
+		case -1:
+			return errNotFinite
+		case -2:
+			for i := range index {
+				index[i], value[i] = uint16(i), 0
+			}
+			return nil
+		}
+		return t.top(rest, index, value) // some are equal
+	}
 	k.addPacked = func(acc *sums, packed, code []byte, table *entries) {
 		if n := len(code); n%32 != 0 || len(packed) < n/2*3 {
 			portableAddPacked(acc, packed, code, table)
@@ -38,6 +57,18 @@ func avx512() *kernel {
 	}
 	return k
 }
+
+// maxPick is the most that avx512Pick chooses.
+const maxPick = 128
+
+// avx512Pick is pick, and returns how many elements have the magnitude of the
+// last one chosen or above. If that is not keep, nothing was chosen, as there
+// are equal ones; if it is -1, not all are finite, and if it is -2,
+// all are zero. What there is of w does not
+// matter.
+//
+//go:noescape
+func avx512Pick(rest, delta *float32, stride, rows int, decay, gain float32, keep int, index *uint16, value *float32, w *candidates) int
 
 //go:noescape
 func avx512AddRice(acc *sums, fixed, run *byte, bit int, table *entries) int

@@ -34,10 +34,19 @@ func Top(x []float32, index []uint16, value []float32) error {
 // and three bits of the fraction.
 type table struct {
 	count [notFinite >> tableShift]uint16
-	edge  []uint32 // the last of the elements above which choice ends
+	edge  []uint32 // those among which choice ends
+
+	candidates candidates // of other kernels
 }
 
 const tableShift = 20
+
+// candidates is the memory for a few elements that the choice is among, with
+// some to write beyond.
+type candidates struct {
+	place            [MaxChunk + 32]uint16
+	value, magnitude [MaxChunk + 16]uint32
+}
 
 func (t *table) top(x []float32, index []uint16, value []float32) error {
 	clear(t.count[:])
