@@ -162,6 +162,10 @@ func TestStrangers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			greet := time.Minute
+			if tt.name == "silence" {
+				greet = time.Second
+			}
 			refused := make(chan error, 1)
 			start := run(t, func(ctx context.Context, o Order) error {
 				c, err := net.Dial("tcp", o.At)
@@ -178,7 +182,7 @@ func TestStrangers(t *testing.T) {
 				return learn(ctx, o)
 			})
 			crew, err := Gather(t.Context(), Options{World: 2, At: loopback, Start: start, Warn: func(_ string, err error) { refused <- err },
-				Limits: Limits{Join: time.Minute, Greet: 100 * time.Millisecond, Silence: time.Minute, Sign: time.Second}})
+				Limits: Limits{Join: time.Minute, Greet: greet, Silence: time.Minute, Sign: time.Second}})
 			if err != nil {
 				t.Fatal(err)
 			}
