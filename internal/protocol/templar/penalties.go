@@ -215,38 +215,6 @@ func (r Rules) Synced(s *Standing, behind float64) {
 	}
 }
 
-// An Overlap is the mean, weighted with their sizes, of how many of two gradients'
-// indices are the same.
-type Overlap struct{ sum, weight float64 }
-
-// Add takes the indices of one chunk of both, which are of one length.
-func (o *Overlap) Add(a, b []uint16) {
-	if len(a) == 0 {
-		return
-	}
-	var seen [1 << 16 / 64]uint64
-	for _, v := range a {
-		seen[v/64] |= 1 << (v % 64)
-	}
-	same := 0
-	for _, v := range b {
-		if bit := uint64(1) << (v % 64); seen[v/64]&bit != 0 {
-			seen[v/64] &^= bit // once, however often it is sent
-			same++
-		}
-	}
-	o.sum += float64(same)
-	o.weight += float64(len(a))
-}
-
-// Mean returns the overlap, from 0 to 1.
-func (o *Overlap) Mean() float64 {
-	if o.weight == 0 {
-		return 0
-	}
-	return o.sum / o.weight
-}
-
 // A Severity is how grave an overlap is.
 type Severity int
 
@@ -259,7 +227,8 @@ const (
 
 func (s Severity) String() string { return [...]string{"none", "high", "max", "mega"}[s] }
 
-// Severity judges an overlap after so many steps.
+// Severity judges an overlap, from 0 to 1, after so many steps: that of
+// [adit/internal/score.Likeness].
 func (r Rules) Severity(overlap float64, step int64) Severity {
 	p := r.Penalties
 	switch {

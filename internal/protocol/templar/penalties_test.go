@@ -150,16 +150,6 @@ func TestSynced(t *testing.T) {
 }
 
 func TestOverlap(t *testing.T) {
-	var o Overlap
-	if o.Mean() != 0 {
-		t.Error("nothing overlaps")
-	}
-	o.Add([]uint16{1, 2, 3, 4}, []uint16{4, 3, 9, 10}) // 2 of 4
-	o.Add([]uint16{1, 2}, []uint16{1, 1})              // 1 of 2, however often
-	o.Add([]uint16{5, 6}, []uint16{7, 8})
-	if !near(o.Mean(), 3./8) {
-		t.Errorf("overlap %v", o.Mean())
-	}
 	r := sparseRules()
 	for _, tt := range []struct {
 		overlap float64

@@ -2,15 +2,9 @@ package templar
 
 import (
 	"math"
-	"slices"
-)
 
-// lowerMedian is torch's median: of an even number of values the lower of the two
-// in the middle.
-func lowerMedian(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)-1)/2]
-}
+	"adit/internal/score"
+)
 
 // Slices (v0.1.0).
 
@@ -63,7 +57,7 @@ func finite(v float64) float64 {
 // LossScore judges a slice of r2 by the loss on its miner's pages before it was
 // written into the validator's parameters and after, where it points the way of
 // the gradient at all. One that does great harm loses its average too.
-func LossScore(before, after, likeness float64) (score float64, reset bool) {
+func LossScore(before, after, likeness float64) (worth float64, reset bool) {
 	switch delta := after - before; {
 	case !(likeness > 0):
 		return 0, false
@@ -79,12 +73,11 @@ func LossScore(before, after, likeness float64) (score float64, reset bool) {
 
 // MovingSlice returns a miner's average after a window's score. The two
 // generations weigh old and new the other way round.
-func (r Rules) MovingSlice(old, score float64) float64 {
-	a := r.Slice.ValidatorMovingAlpha
+func (r Rules) MovingSlice(old, now float64) float64 {
 	if r.Losses {
-		return a*score + (1-a)*old
+		return score.Moving(old, now, r.Slice.ValidatorMovingAlpha)
 	}
-	return (1-a)*score + a*old
+	return score.Moving(old, now, 1-r.Slice.ValidatorMovingAlpha)
 }
 
 // Sparse (v2.1.3 and after).
@@ -97,20 +90,15 @@ func GradientScore(before, after float64) float64 {
 	return finite((before - after) / before)
 }
 
-// Indicator is 1 if a gradient does more for the text that its miner was to train
-// on than for other text, and -1 if it does not, in which case the miner has
-// trained on something else, or copied.
-func Indicator(own, random float64) float64 {
-	if own > random {
-		return 1
-	}
-	return -1
-}
+// Better says whether a gradient does more for the text that its miner was to train
+// on than for other text. If it does not, the miner has trained on something else, or
+// copied.
+func Better(own, random float64) bool { return own > random }
 
-// MovingBinary returns the moving average of indicators.
-func (r Rules) MovingBinary(old, indicator float64) float64 {
-	a := r.Sparse.BinaryScoreMAAlpha
-	return (1-a)*old + a*indicator
+// MovingBinary returns the moving average of that: 1 where it always does, and -1
+// where it never does.
+func (r Rules) MovingBinary(old float64, better bool) float64 {
+	return score.MovingBinary(old, better, r.Sparse.BinaryScoreMAAlpha)
 }
 
 // Final is what a miner's weight is made from, of its skill, which is μ − 3σ, of
@@ -136,7 +124,7 @@ func MovingChange(old, change float64, first bool) float64 {
 	if change = math.Abs(change); first {
 		return change
 	}
-	return 0.8*old + 0.2*change
+	return score.Moving(old, change, 0.2)
 }
 
 // StepsBehind says by how many outer steps a value differs from the validator's,
@@ -145,22 +133,13 @@ func StepsBehind(theirs, ours, change float64) float64 {
 	return math.Abs(theirs-ours) / max(change, leastChange)
 }
 
-// AverageBehind makes one number of the steps of many values: infinite if there
-// are none, or if one is not a number.
+// AverageBehind makes one number of the steps of many values. It is not a number if
+// there are none, or if one of them is not; then the miner does not say.
 func (r Rules) AverageBehind(steps []float64) float64 {
-	if len(steps) == 0 || slices.ContainsFunc(steps, math.IsNaN) {
-		return math.Inf(1)
+	if r.SyncTrimmed {
+		return score.InterquartileMean(steps)
 	}
-	if !r.SyncTrimmed {
-		return lowerMedian(steps)
-	}
-	sorted := slices.Sorted(slices.Values(steps))
-	middle := sorted[len(sorted)/4 : len(sorted)-len(sorted)/4]
-	sum := 0.0
-	for _, s := range middle {
-		sum += s
-	}
-	return sum / float64(len(middle))
+	return score.LowerMedian(steps)
 }
 
 // SyncScore is 1 for a model that agrees with the validator's, and less the more

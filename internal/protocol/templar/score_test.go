@@ -59,11 +59,11 @@ func TestSparseScores(t *testing.T) {
 			t.Errorf("score of %v = %v", tt, got)
 		}
 	}
-	if Indicator(0.02, 0.01) != 1 || Indicator(0.01, 0.01) != -1 || Indicator(math.NaN(), 0) != -1 {
-		t.Error("indicators are others")
+	if !Better(0.02, 0.01) || Better(0.01, 0.01) || Better(math.NaN(), 0) {
+		t.Error("others are better")
 	}
 	late, early := sparseRules(), sparse213Rules()
-	if got := late.MovingBinary(0.5, -1); !near(got, 0.425) {
+	if got := late.MovingBinary(0.5, false); !near(got, 0.425) {
 		t.Error(got)
 	}
 	for _, tt := range []struct {
@@ -101,7 +101,7 @@ func TestSync(t *testing.T) {
 	if got := early.AverageBehind(steps); !near(got, 1) {
 		t.Errorf("median %v", got)
 	}
-	if got := late.AverageBehind(steps); !near(got, (0.5+1+1+1.5)/4) {
+	if got := late.AverageBehind(steps); !near(got, (0.5+1+1+1.5)/4) { // the quartiles are 0.425 and 1.625
 		t.Errorf("mean of the middle %v", got)
 	}
 	for _, bad := range [][]float64{nil, {1, math.NaN()}} {

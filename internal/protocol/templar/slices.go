@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 
+	"adit/internal/score"
 	"adit/internal/subnet"
 )
 
@@ -170,7 +171,7 @@ func (m *SliceMerge) Files() int { return m.files }
 func (m *SliceMerge) Apply(values func(name string) []float32) error {
 	scale := 1.0
 	if m.equal && len(m.norms) > 0 {
-		scale = lowerMedian(m.norms)
+		scale = score.LowerMedian(m.norms)
 	}
 	for i, p := range m.indices {
 		if m.counts[i] == 0 {

@@ -23,29 +23,29 @@ func (r Rules) Weights(final map[subnet.UID]float64) map[subnet.UID]float64 {
 	reserve := ranked[len(gather):min(len(ranked), len(gather)+int(h.ReservePeerCount))]
 
 	weights := make(map[subnet.UID]float64)
-	ramp, decay := make([]float64, len(gather)), make([]float64, len(reserve))
-	for i := range ramp {
-		ramp[i] = h.GatherTopRatio
-		if n := len(ramp); n > 1 {
-			ramp[i] += (1 - h.GatherTopRatio) * float64(i) / float64(n-1)
+	slope, decay := make([]float64, len(gather)), make([]float64, len(reserve))
+	for i := range slope {
+		slope[i] = h.GatherTopRatio
+		if n := len(slope); n > 1 {
+			slope[i] += (1 - h.GatherTopRatio) * float64(i) / float64(n-1)
 		}
 	}
 	for i := range decay {
 		decay[i] = math.Pow(h.ReserveDecayRatio, float64(i))
 	}
-	divide(ramp, h.GatherShare)
+	divide(slope, h.GatherShare)
 	divide(decay, 1-h.GatherShare)
 	// Nobody in reserve gets more than the last who is gathered.
-	if len(decay) > 0 && decay[0] > ramp[len(ramp)-1] {
-		factor := ramp[len(ramp)-1] / decay[0] * h.ReserveDecayRatio
+	if len(decay) > 0 && decay[0] > slope[len(slope)-1] {
+		factor := slope[len(slope)-1] / decay[0] * h.ReserveDecayRatio
 		for i := range decay {
 			decay[i] *= factor
 		}
 	}
 	sum := 0.0
 	for i, uid := range gather {
-		weights[uid] = ramp[i]
-		sum += ramp[i]
+		weights[uid] = slope[i]
+		sum += slope[i]
 	}
 	for i, uid := range reserve {
 		weights[uid] = decay[i]
