@@ -97,7 +97,7 @@ func (f *Feedback) Encode(delta []float32) (*Kept, error) {
 			return nil, fmt.Errorf("chunk %d: %w", c, err)
 		}
 	}
-	q, err := Quantise(f.made.Code, f.value, f.rule.Bins)
+	q, err := quantise(f.kernel, f.made.Code, f.value, f.rule.Bins)
 	if err != nil {
 		f.Clear()
 		return nil, err
@@ -110,6 +110,13 @@ func (f *Feedback) Encode(delta []float32) (*Kept, error) {
 // subtract takes what the codes stand for off the elements they belong to.
 func subtract(x []float32, index []uint16, code []uint8, values []float32) {
 	code = code[:len(index)]
+	if len(x) == MaxChunk && len(values) == 4 { // without looking at bounds
+		x, values := (*[MaxChunk]float32)(x), (*[4]float32)(values)
+		for i, at := range index {
+			x[at%MaxChunk] -= values[code[i]%4]
+		}
+		return
+	}
 	for i, at := range index {
 		x[at] -= values[code[i]]
 	}

@@ -10,6 +10,11 @@ type kernel struct {
 	// stride apart in delta and without gaps in rest.
 	pick func(rest, delta []float32, stride int, decay, gain float32, index []uint16, value []float32, t *table) error
 
+	// moments adds the values, and their squares, to the sums; see lanes.
+	moments func(vals []float32, sum, squares *[lanes]float64)
+	// assign sets the codes of values, as Quantise says, and adds to the bins.
+	assign func(code []uint8, vals []float32, shift, scale float32, bins []bin)
+
 	// addPacked adds table[code[i]] to acc at the indices of 12 bits; see sums.
 	addPacked func(acc *sums, packed, code []byte, table *entries)
 	// addRice does so for 64 of MaxChunk elements in our coding, whose gaps have
@@ -35,6 +40,8 @@ func portable() *kernel {
 		pick: func(rest, delta []float32, stride int, decay, gain float32, index []uint16, value []float32, t *table) error {
 			return portablePick(rest, delta, Side, stride, decay, gain, index, value, t)
 		},
+		moments:   portableMoments,
+		assign:    portableAssign,
 		addPacked: portableAddPacked,
 		addRice:   portableAddRice,
 		mean:      portableMean,

@@ -34,6 +34,21 @@ func avx512() *kernel {
 		}
 		return t.top(rest, index, value) // some are equal
 	}
+	k.moments = func(vals []float32, sum, squares *[lanes]float64) {
+		whole := len(vals) &^ 15
+		if whole > 0 {
+			avx512Moments(&vals[0], whole, sum, squares)
+		}
+		portableMoments(vals[whole:], sum, squares)
+	}
+	k.assign = func(code []uint8, vals []float32, shift, scale float32, bins []bin) {
+		whole := 0
+		if len(bins) == 4 && len(vals) >= 16 {
+			whole = len(vals) &^ 15
+			avx512Assign(&code[0], &vals[0], whole, shift, scale, &bins[0])
+		}
+		portableAssign(code[whole:], vals[whole:], shift, scale, bins)
+	}
 	k.addPacked = func(acc *sums, packed, code []byte, table *entries) {
 		if n := len(code); n%32 != 0 || len(packed) < n/2*3 {
 			portableAddPacked(acc, packed, code, table)
@@ -78,3 +93,11 @@ func avx512AddPacked(acc *sums, packed, code *byte, n int, table *entries)
 
 //go:noescape
 func avx512Mean(dst *float32, stride, rows, width int, acc *sums)
+
+//go:noescape
+func avx512Moments(vals *float32, n int, sum, squares *[lanes]float64)
+
+// avx512Assign is assign for four bins.
+//
+//go:noescape
+func avx512Assign(code *uint8, vals *float32, n int, shift, scale float32, bins *bin)

@@ -102,8 +102,8 @@ func (s *Schema) pack(tensor int, k *Kept, buf []byte) (*Part, error) {
 	}
 	p := &Part{Grid: g, Keep: keep, Exponent: k.Exponent, Counts: make([]int, 4)}
 	p.layout = s.layout(tensor, bestRice(k.Index, g.Size(), keep), levels)
-	for _, c := range k.Code {
-		p.Counts[c&3]++
+	if !fewCodes(k.Code) {
+		return nil, errors.New("a code has more than two bits")
 	}
 	if !levels {
 		p.Values = k.Quant.Values()
@@ -127,10 +127,23 @@ func (s *Schema) pack(tensor int, k *Kept, buf []byte) (*Part, error) {
 		if err != nil {
 			return nil, err // unreachable
 		}
+		p.layout.count(p.body, sp, p.Counts)
 		p.groups = append(p.groups, sp)
 	}
 	p.header = p.appendHeader(nil, len(p.body))
 	return p, nil
+}
+
+// fewCodes says whether all codes have two bits.
+func fewCodes(code []uint8) bool {
+	var all uint64
+	for ; len(code) >= 8; code = code[8:] {
+		all |= binary.LittleEndian.Uint64(code)
+	}
+	for _, c := range code {
+		all |= uint64(c)
+	}
+	return all&0xfcfcfcfcfcfcfcfc == 0
 }
 
 // groupBytes returns a group as it stands in the message.

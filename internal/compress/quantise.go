@@ -29,10 +29,16 @@ type Quant struct {
 // value of a bin is the mean of what fell in it. Sums are kept in 64 bits. It
 // fails if a value is not finite or there is none.
 func Quantise(code []uint8, vals []float32, bins int) (Quant, error) {
+	return quantise(fastest(), code, vals, bins)
+}
+
+func quantise(k *kernel, code []uint8, vals []float32, bins int) (Quant, error) {
 	if bins < 2 || bins > 256 || len(vals) == 0 {
 		return Quant{}, fmt.Errorf("no bins for %d values in %d", len(vals), bins)
 	}
-	sum, squares := moments(vals)
+	var sums, squareSums [lanes]float64
+	k.moments(vals, &sums, &squareSums)
+	sum, squares := total(&sums), total(&squareSums)
 	mean := sum / float64(len(vals))
 	if math.IsNaN(squares) || math.IsInf(squares, 0) {
 		return Quant{}, errNotFinite
@@ -43,36 +49,52 @@ func Quantise(code []uint8, vals []float32, bins int) (Quant, error) {
 	if !(q.Scale > 0) || math.IsInf(float64(q.Scale), 0) {
 		q.Scale = 1
 	}
-	var sums [256]float64
-	var counts [256]int
-	assign(code, vals, q.Shift, q.Scale, bins, &sums, &counts)
-	for b := range bins {
-		if counts[b] > 0 {
-			q.Lookup[b] = float32(sums[b] / float64(counts[b]))
+	all := make([]bin, bins)
+	k.assign(code[:len(vals)], vals, q.Shift, q.Scale, all)
+	for c, b := range all {
+		if b.count > 0 {
+			q.Lookup[c] = float32(total(&b.sum) / float64(b.count))
 		}
 	}
 	return q, nil
 }
 
-// moments returns the sums of the values and of their squares.
-func moments(vals []float32) (sum, squares float64) {
-	for _, v := range vals {
-		sum += float64(v)
-		squares += float64(v) * float64(v)
+// lanes is how many sums are kept of what is one in the end: value i counts
+// towards sum i%lanes. It makes sums the same on all processors, and fast.
+const lanes = 8
+
+func total(sums *[lanes]float64) float64 {
+	var t float64
+	for _, s := range sums {
+		t += s
 	}
-	return sum, squares
+	return t
 }
 
-// assign sets the codes, and adds to sums and counts what falls in each bin,
-// less the shift.
-func assign(code []uint8, vals []float32, shift, scale float32, bins int, sums *[256]float64, counts *[256]int) {
-	half, last := float32(bins/2), float64(bins-1)
+// portableMoments adds the values and their squares.
+func portableMoments(vals []float32, sum, squares *[lanes]float64) {
+	for i, v := range vals {
+		x := float64(v) // whose square is exact
+		sum[i%lanes] += x
+		squares[i%lanes] += x * x
+	}
+}
+
+// bin is the values that fell in one, less the shift.
+type bin struct {
+	sum   [lanes]float64
+	count int
+}
+
+// portableAssign sets the codes and adds to the bins.
+func portableAssign(code []uint8, vals []float32, shift, scale float32, bins []bin) {
+	half, last := float32(len(bins)/2), float64(len(bins)-1)
 	for i, v := range vals {
 		c := v - shift
 		b := uint8(min(max(math.RoundToEven(float64(c/scale+half)), 0), last))
 		code[i] = b
-		sums[b] += float64(c)
-		counts[b]++
+		bins[b].sum[i%lanes] += float64(c)
+		bins[b].count++
 	}
 }
 

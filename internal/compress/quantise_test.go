@@ -89,3 +89,29 @@ func TestQuantCheck(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestQuantiseKernels holds every kernel to the portable one.
+func TestQuantiseKernels(t *testing.T) {
+	for _, n := range []int{1, 15, 16, 17, 64, 1000, 4096} {
+		vals := normal(uint64(n), n, 64)
+		if n > 20 {
+			copy(vals, []float32{1, -1, 0, 30, -30, 1e-30, 0.0005, 0.0015})
+		}
+		if n == 1000 { // bins of which none is wide enough
+			vals[999] = math.MaxFloat32
+			vals[998] = -math.MaxFloat32
+		}
+		want := make([]uint8, n)
+		q, err := quantise(portable(), want, vals, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range kernels() {
+			code := make([]uint8, n)
+			got, err := quantise(k, code, vals, 4)
+			if d := cmp.Diff(q, got); err != nil || d != "" || !slices.Equal(code, want) {
+				t.Errorf("%s: %d values: %v %s", k.name, n, err, d)
+			}
+		}
+	}
+}

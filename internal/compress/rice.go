@@ -74,6 +74,9 @@ func (l layout) mostBytes(chunks int) int {
 
 // appendGroup appends a group of chunks. The indices of each ascend.
 func (l layout) appendGroup(dst []byte, index []uint16, code, levels []uint8) []byte {
+	if l.keep == Side && l.size == MaxChunk && l.rice == fastRice && l.group <= UsualGroup && !l.levels {
+		return appendUsual(dst, index, code)
+	}
 	chunks := len(code) / l.keep
 	room, most := l.runBytes(chunks)
 	run := bitWriter{dst: make([]byte, 0, most+8)}
@@ -106,6 +109,45 @@ func (l layout) appendGroup(dst []byte, index []uint16, code, levels []uint8) []
 	dst = binary.AppendUvarint(dst, uint64(len(run.dst)-room))
 	dst = append(dst, fixed.dst...)
 	return append(dst, run.dst...)
+}
+
+// appendUsual is appendGroup for what most messages consist of.
+func appendUsual(dst []byte, index []uint16, code []uint8) []byte {
+	const low, codes, most = Side * fastRice / 8, Side / 4, Side + (MaxChunk-Side)>>fastRice
+	chunks := len(code) / Side
+	var run [UsualGroup * (most/64 + 1)]uint64
+	bit := 0
+	at := len(dst) + 1 // a run of eight chunks is at most 126 bytes too long
+	dst = append(dst, make([]byte, 1+chunks*(low+codes))...)
+	for c := range chunks {
+		index, code, to := (*[Side]uint16)(index[c*Side:]), (*[Side]uint8)(code[c*Side:]), dst[at+c*(low+codes):][:low+codes]
+		next := 0
+		for i := 0; i < Side; i += 8 {
+			var bits uint64
+			for j, v := range index[i : i+8] {
+				gap := int(v) - next
+				next = int(v) + 1
+				bits |= uint64(gap&(1<<fastRice-1)) << (fastRice * j)
+				bit += gap >> fastRice
+				run[bit>>6%len(run)] |= 1 << (bit & 63)
+				bit++
+			}
+			b := to[i/8*fastRice:][:5]
+			binary.LittleEndian.PutUint32(b, uint32(bits))
+			b[4] = byte(bits >> 32)
+
+			w := binary.LittleEndian.Uint64(code[i:])
+			w = (w | w>>6) & 0x000f000f000f000f
+			w = (w | w>>12) & 0x000000ff000000ff
+			binary.LittleEndian.PutUint16(to[low+i/4:], uint16(w|w>>24))
+		}
+	}
+	n := (bit + 7) / 8
+	dst[at-1] = byte(n - chunks*Side/8)
+	for i := 0; i < n; i += 8 {
+		dst = binary.LittleEndian.AppendUint64(dst, run[i>>3])
+	}
+	return dst[:len(dst)+n-(n+7)&^7]
 }
 
 // A bitWriter appends bits, up to 33 at a time, to bytes.
@@ -203,22 +245,29 @@ func (l layout) check(b []byte, s span, counts []int) error {
 // countCodes adds how often each code of a chunk occurs.
 func countCodes(code []byte, keep int, counts []int) {
 	var high, low, both int
-	for len(code) > 0 {
-		var w uint64
-		if len(code) >= 8 {
-			w, code = binary.LittleEndian.Uint64(code), code[8:]
-		} else {
-			w, code = uint64(code[0]), code[1:]
-		}
+	add := func(w uint64) {
 		h, l := w>>1&0x5555555555555555, w&0x5555555555555555
 		high += bits.OnesCount64(h)
 		low += bits.OnesCount64(l)
 		both += bits.OnesCount64(h & l)
 	}
+	for ; len(code) >= 8; code = code[8:] {
+		add(binary.LittleEndian.Uint64(code))
+	}
+	for _, c := range code {
+		add(uint64(c))
+	}
 	counts[0] += keep - high - low + both
 	counts[1] += low - both
 	counts[2] += high - both
 	counts[3] += both
+}
+
+// count adds how often each code of a group occurs.
+func (l layout) count(b []byte, s span, counts []int) {
+	for at := s.chunks + l.chunkBytes(); at <= s.run; at += l.chunkBytes() {
+		countCodes(b[at-l.codeBytes():at], l.keep, counts)
+	}
 }
 
 // nextOne returns the place of the first set bit of b from a bit on, or a place
@@ -291,7 +340,7 @@ func bestRice(index []uint16, size, keep int) int {
 	}
 	chunks := len(index) / keep
 	var total [maxRice + 1]int
-	for c := 0; c < chunks; c += 1 + chunks/64 {
+	for c := 0; c < chunks; c += 1 + chunks/16 {
 		next := 0
 		for _, i := range index[c*keep:][:keep] {
 			gap := int(i) - next
@@ -308,7 +357,7 @@ func bestRice(index []uint16, size, keep int) int {
 		}
 	}
 	// What most tensors have is what is decoded fastest.
-	if total[fastRice] <= total[best]+total[best]/100 {
+	if total[fastRice] <= total[best]+total[best]/64 {
 		best = fastRice
 	}
 	return best

@@ -16,10 +16,8 @@ type Tree struct {
 }
 
 func hashLeaf(b []byte) Hash {
-	h := sha256.New()
-	h.Write([]byte{0})
-	h.Write(b)
-	return Hash(h.Sum(nil))
+	var room [1024]byte
+	return sha256.Sum256(append(room[:1], b...))
 }
 
 func hashNodes(a, b Hash) Hash {
