@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -151,6 +152,62 @@ func TestSaveRounds(t *testing.T) {
 		t.Error("parameters as I64 were accepted")
 	}
 }
+
+// TestLoadTornFile is a disk that fails in the middle: no half of a model is used,
+// and the next whole file mends it.
+func TestLoadTornFile(t *testing.T) {
+	l := fresh(t, newEngine(nil))
+	before := snapshot(t, l)
+	zeros := make(tensor.Dict)
+	for name, x := range before {
+		zeros[name] = tensor.FromFloats(tensor.F32, x.Shape, make([]float32, x.Numel()))
+	}
+	// A small .pt file is read whole before anything of it is used.
+	var w bytes.Buffer
+	if err := checkpoint.Write(&w, subnet.Safetensors, zeros); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Load(&failing{w.Bytes(), int64(w.Len())/2 - 100, int64(w.Len()) / 2}); !errors.Is(err, errDisk) {
+		t.Fatalf("%v, want %v", err, errDisk)
+	}
+	if _, err := l.Loss(t.Context(), subnet.Sample{}); err == nil || !strings.Contains(err.Error(), "not read to the end") {
+		t.Errorf("half a model was evaluated: %v", err)
+	}
+	if err := l.Save(io.Discard, subnet.Safetensors, all); err == nil || !strings.Contains(err.Error(), "not read to the end") {
+		t.Errorf("half a model was saved: %v", err)
+	}
+	if err := l.Load(write(t, before)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, snapshot(t, l)); diff != "" {
+		t.Errorf("after a whole file (-want +got):\n%s", diff)
+	}
+	w.Reset()
+	if err := errors.Join(checkpoint.Write(&w, subnet.Torch, zeros), l.Load(file{bytes.NewReader(w.Bytes()), "zeros.pt"})); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(zeros, snapshot(t, l)); diff != "" {
+		t.Errorf("after a .pt file (-want +got):\n%s", diff)
+	}
+}
+
+var errDisk = errors.New("input/output error")
+
+// A failing file cannot be read between two places.
+type failing struct {
+	data     []byte
+	from, to int64
+}
+
+func (f *failing) ReadAt(p []byte, off int64) (int, error) {
+	if off < f.to && off+int64(len(p)) > f.from {
+		return 0, errDisk
+	}
+	return bytes.NewReader(f.data).ReadAt(p, off)
+}
+func (f *failing) Name() string { return "failing" }
+func (f *failing) Size() int64  { return int64(len(f.data)) }
+func (f *failing) Close() error { return nil }
 
 func TestLoadIsAllOrNothing(t *testing.T) {
 	l := fresh(t, newEngine(nil))

@@ -24,13 +24,14 @@ type loaded struct {
 
 	experts subnet.Experts  // that were last routed to
 	laid    map[string]bool // parameters that are not as in the base model
+	torn    map[string]bool // parameters of a file that could not be read to its end
 	lead    *lead           // of those that train it with this process, or nil
 }
 
 var errClosed = errors.New("the model is closed")
 
 func newLoaded(e *Engine, m *model.Model) *loaded {
-	out := &loaded{e: e, m: m, params: map[string]model.Param{}, order: model.Named(m.Params()), laid: map[string]bool{}}
+	out := &loaded{e: e, m: m, params: map[string]model.Param{}, order: model.Named(m.Params()), laid: map[string]bool{}, torn: map[string]bool{}}
 	for _, p := range m.Params() {
 		out.params[p.Name] = p
 		out.laid[p.Name] = true
@@ -38,7 +39,9 @@ func newLoaded(e *Engine, m *model.Model) *loaded {
 	return out
 }
 
-// Load replaces the parameters that f holds, all of them or none.
+// Load replaces the parameters that f holds, all of them or none: what is wrong with
+// a file shows before the first is replaced. Where the disk fails after that, the
+// model is of no use until all of them have been loaded from elsewhere.
 func (l *loaded) Load(f subnet.File) error {
 	l.e.turn.Lock()
 	defer l.e.turn.Unlock()
@@ -55,14 +58,12 @@ func (l *loaded) load(f subnet.File) (names []string, err error) {
 		size += p.Hi - p.Lo
 	}
 	// Eight bytes hold any number that is converted; the rest is for names.
-	d, err := checkpoint.Read(f, 8*int64(size)+64<<20)
+	index, err := checkpoint.Open(f, 8*int64(size)+64<<20)
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err) // it names the file
 	}
-	names = d.Keys()
-	for _, name := range names {
-		p, ok := l.params[name]
-		t := d[name]
+	for _, t := range index.Sorted() {
+		p, ok := l.params[t.Name]
 		switch {
 		case !ok:
 			err = errors.New("the model has no such parameter")
@@ -70,28 +71,67 @@ func (l *loaded) load(f subnet.File) (names []string, err error) {
 			err = fmt.Errorf("its shape is %v, want %v", t.Shape, p.Shape)
 		case !t.DType.Float():
 			err = fmt.Errorf("%v elements are not floats", t.DType)
-		default:
-			err = t.Check()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("load %s: parameter %q: %w", f.Name(), name, err)
+			return nil, fmt.Errorf("load %s: parameter %q: %w", f.Name(), t.Name, err)
 		}
+		names = append(names, t.Name)
 	}
-	var vals []float32
 	for _, name := range names {
-		if vals, err = d[name].Floats(vals); err != nil {
-			return nil, fmt.Errorf("load %s: parameter %q: %w", f.Name(), name, err) // unreachable: checked above
-		}
-		l.e.opts.Device.Upload(l.m.Weights(l.params[name]), vals)
-		l.lay(name)
+		l.torn[name] = true
+	}
+	if err := index.VisitInOrder(&laying{l: l}); err != nil {
+		return nil, fmt.Errorf("load model: %w", err)
 	}
 	return names, nil
+}
+
+// A laying takes the parameters of a file into a model, one after another: no more
+// than one of them is in memory twice.
+type laying struct {
+	l    *loaded
+	of   checkpoint.Entry
+	data []byte
+	vals []float32
+}
+
+// Begin implements [checkpoint.Visitor].
+func (y *laying) Begin(e checkpoint.Entry) error {
+	y.of, y.data = e, slices.Grow(y.data[:0], int(e.Size))
+	return y.finish()
+}
+
+func (y *laying) Write(b []byte) (int, error) {
+	y.data = append(y.data, b...)
+	return len(b), y.finish()
+}
+
+// finish gives a parameter to the model once all of it is there.
+func (y *laying) finish() (err error) {
+	if int64(len(y.data)) < y.of.Size {
+		return nil
+	}
+	t := tensor.Tensor{DType: y.of.DType, Shape: y.of.Shape, Data: y.data}
+	if y.vals, err = t.Floats(y.vals); err != nil {
+		return err
+	}
+	y.l.e.opts.Device.Upload(y.l.m.Weights(y.l.params[y.of.Name]), y.vals)
+	y.l.lay(y.of.Name)
+	return nil
+}
+
+// whole returns an error if a file was not read to its end.
+func (l *loaded) whole() error {
+	if len(l.torn) > 0 {
+		return fmt.Errorf("%d parameters were not read to the end of their file", len(l.torn))
+	}
+	return nil
 }
 
 // Save writes the parameters that keep accepts in the engine's float type, one
 // after another: no more than one of them is in memory twice.
 func (l *loaded) Save(w io.Writer, format subnet.Format, keep func(name string) bool) error {
-	if err := l.download(nil, model.Param{}); err != nil {
+	if err := l.savable(); err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
 	var params []checkpoint.Entry
@@ -116,15 +156,21 @@ func (l *loaded) Save(w io.Writer, format subnet.Format, keep func(name string) 
 	return nil
 }
 
-// download reads a parameter from the device, or nothing into an empty dst.
-func (l *loaded) download(dst []float32, p model.Param) error {
+func (l *loaded) savable() error {
 	l.e.turn.Lock()
 	defer l.e.turn.Unlock()
 	if l.m == nil {
 		return errClosed
 	}
-	if len(dst) == 0 {
-		return nil
+	return l.whole()
+}
+
+// download reads a parameter from the device.
+func (l *loaded) download(dst []float32, p model.Param) error {
+	l.e.turn.Lock()
+	defer l.e.turn.Unlock()
+	if l.m == nil {
+		return errClosed
 	}
 	l.e.opts.Device.Download(dst, l.m.Weights(p))
 	return nil
@@ -184,6 +230,7 @@ func (l *loaded) param(name string, n int) (model.Param, error) {
 func (l *loaded) lay(name string) {
 	l.lead.dismiss()
 	l.laid[name] = true
+	delete(l.torn, name)
 }
 
 // Route limits the routers' choice. Experts that the model does not have are
@@ -204,7 +251,7 @@ func (l *loaded) ready() error {
 	if l.m == nil {
 		return errClosed
 	}
-	return l.routed
+	return errors.Join(l.whole(), l.routed)
 }
 
 // Train prepares for training. The trainer before ends: a model has one at a

@@ -22,7 +22,8 @@ type Engine interface {
 type Model interface {
 	// Load replaces the parameters that f holds and leaves the others. The
 	// error names the file, the parameter and what is wrong with it; then the
-	// model is as it was.
+	// model is as it was, or, if f cannot be read to its end after all, gives
+	// errors until these parameters have been replaced by those of another file.
 	Load(f File) error
 	// Save writes, in key order, the parameters whose names keep accepts.
 	Save(w io.Writer, format Format, keep func(name string) bool) error
