@@ -23,6 +23,9 @@ type Gradient struct {
 	// Dummy is for the object that a miner uploads when it starts, just to be seen.
 	Dummy  bool
 	Params []Compressed // in the order of the model
+	// Message is the whole gradient instead, as package compress writes it, where
+	// the rules say [Compact].
+	Message []byte
 }
 
 // A Compressed is what is sent of one parameter. How values are chosen, packed and
@@ -111,6 +114,7 @@ const (
 	idxsSuffix  = "idxs"
 	valsSuffix  = "vals"
 	quantSuffix = "quant_params"
+	messageKey  = "message"
 	metadataKey = "metadata"
 	stateKey    = "state_dict"
 )
@@ -124,14 +128,15 @@ func EncodeGradient(w io.Writer, g Gradient, wire func(string) string) error {
 		if err := c.check(); err != nil {
 			return fmt.Errorf("gradient: %s: %w", c.Name, err)
 		}
-		name := wire(c.Name)
-		add(name+idxsSuffix, tensor.Tensor{DType: tensor.U8, Shape: []int{len(c.Idxs)}, Data: c.Idxs})
-		if c.Quant == nil {
-			add(name+valsSuffix, tensor.FromFloats(tensor.F32, c.Shape, c.Floats))
-			continue
+		name, values := wire(c.Name), c.values()
+		add(name+idxsSuffix, values[0])
+		add(name+valsSuffix, values[1])
+		if c.Quant != nil {
+			add(name+quantSuffix, values[2])
 		}
-		add(name+valsSuffix, tensor.Tensor{DType: tensor.U8, Shape: c.Shape, Data: c.Vals})
-		add(name+quantSuffix, c.Quant.tuple())
+	}
+	if len(g.Message) > 0 {
+		add(messageKey, tensor.Tensor{DType: tensor.U8, Shape: []int{len(g.Message)}, Data: g.Message})
 	}
 	meta := &torchfile.Dict{Items: []torchfile.Item{{Key: "window", Value: int64(g.Window)}}}
 	if g.Dummy {
@@ -146,6 +151,15 @@ func EncodeGradient(w io.Writer, g Gradient, wire func(string) string) error {
 // encodeState writes what every .pt object of the sparse generations is.
 func encodeState(w io.Writer, state *torchfile.Dict, step int64) error {
 	return torchfile.Encode(w, &torchfile.Dict{Items: []torchfile.Item{{Key: stateKey, Value: state}, {Key: stepKey, Value: step}}})
+}
+
+// values returns what stands under the three keys of a parameter.
+func (c Compressed) values() [3]any {
+	idxs := tensor.Tensor{DType: tensor.U8, Shape: []int{len(c.Idxs)}, Data: c.Idxs}
+	if c.Quant == nil {
+		return [3]any{idxs, tensor.FromFloats(tensor.F32, c.Shape, c.Floats), nil}
+	}
+	return [3]any{idxs, tensor.Tensor{DType: tensor.U8, Shape: c.Shape, Data: c.Vals}, c.Quant.tuple()}
 }
 
 // tuple returns quant_params: (shift, scale, offset, lookup, dtype).
@@ -165,42 +179,63 @@ func DecodeGradient(r io.ReaderAt, size, limit int64) (Gradient, error) {
 		return Gradient{}, fmt.Errorf("gradient: %w", err)
 	}
 	g := Gradient{GlobalStep: step}
-	place := make(map[string]int)
-	parts := make(map[string]bool)
-	at := func(key, suffix string) (*Compressed, bool) {
-		name := CanonicalName(key[:len(key)-len(suffix)])
-		if parts[name+suffix] {
-			return nil, false // two names of one parameter
-		}
-		parts[name+suffix] = true
-		i, ok := place[name]
-		if !ok {
-			i, place[name] = len(g.Params), len(g.Params)
-			g.Params = append(g.Params, Compressed{Name: name})
-		}
-		return &g.Params[i], true
-	}
+	c := newCollector(&g)
 	for _, it := range state.Items {
 		key, ok := it.Key.(string)
 		if !ok {
 			return Gradient{}, fmt.Errorf("gradient: a key of type %T", it.Key)
 		}
-		if err := g.take(key, it.Value, at); err != nil {
+		if err := c.take(key, it.Value); err != nil {
 			return Gradient{}, fmt.Errorf("gradient: %.120q: %w", key, err)
 		}
 	}
-	for _, c := range g.Params {
-		if err := c.check(); err != nil {
-			return Gradient{}, fmt.Errorf("gradient: %.120q: %w", c.Name, err)
-		}
+	if err := c.check(); err != nil {
+		return Gradient{}, err
 	}
 	return g, nil
+}
+
+// A collector puts a gradient together, item by item.
+type collector struct {
+	gradient *Gradient
+	place    map[string]int
+	had      map[string]bool
+}
+
+func newCollector(g *Gradient) *collector {
+	return &collector{gradient: g, place: make(map[string]int), had: make(map[string]bool)}
+}
+
+// at returns the parameter that a key tells of, and false if it was told already.
+func (c *collector) at(key, suffix string) (*Compressed, bool) {
+	name := CanonicalName(key[:len(key)-len(suffix)])
+	if c.had[name+suffix] {
+		return nil, false
+	}
+	c.had[name+suffix] = true
+	i, ok := c.place[name]
+	if !ok {
+		i, c.place[name] = len(c.gradient.Params), len(c.gradient.Params)
+		c.gradient.Params = append(c.gradient.Params, Compressed{Name: name})
+	}
+	return &c.gradient.Params[i], true
+}
+
+// check says what is wrong with a parameter.
+func (c *collector) check() error {
+	for _, p := range c.gradient.Params {
+		if err := p.check(); err != nil {
+			return fmt.Errorf("gradient: %.120q: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 var errTwice = errors.New("it is there twice")
 
 // take reads one item of the dict.
-func (g *Gradient) take(key string, v any, at func(key, suffix string) (*Compressed, bool)) error {
+func (c *collector) take(key string, v any) error {
+	g := c.gradient
 	if key == metadataKey {
 		d, ok := v.(*torchfile.Dict)
 		if !ok {
@@ -208,11 +243,19 @@ func (g *Gradient) take(key string, v any, at func(key, suffix string) (*Compres
 		}
 		return g.takeMetadata(d)
 	}
+	if key == messageKey {
+		t, ok := v.(tensor.Tensor)
+		if !ok || t.DType != tensor.U8 || len(t.Shape) != 1 {
+			return errors.New("want a row of U8")
+		}
+		g.Message = t.Data
+		return nil
+	}
 	for _, suffix := range []string{idxsSuffix, valsSuffix, quantSuffix} {
 		if len(key) <= len(suffix) || key[len(key)-len(suffix):] != suffix {
 			continue
 		}
-		c, once := at(key, suffix)
+		p, once := c.at(key, suffix)
 		if !once {
 			return errTwice
 		}
@@ -220,24 +263,24 @@ func (g *Gradient) take(key string, v any, at func(key, suffix string) (*Compres
 			if v == nil {
 				return nil
 			}
-			return c.takeQuant(v)
+			return p.takeQuant(v)
 		}
 		t, ok := v.(tensor.Tensor)
 		switch {
 		case !ok:
 			return errors.New("want a tensor")
 		case suffix == idxsSuffix && t.DType == tensor.U8 && len(t.Shape) == 1:
-			c.Idxs = t.Data
+			p.Idxs = t.Data
 		case suffix == idxsSuffix:
 			return fmt.Errorf("%v of shape %v, want a row of U8", t.DType, t.Shape)
 		case t.DType == tensor.U8:
-			c.Vals, c.Shape = t.Data, t.Shape
+			p.Vals, p.Shape = t.Data, t.Shape
 		case t.DType.Float():
 			floats, err := t.Floats(nil)
 			if err != nil {
 				return err
 			}
-			c.Floats, c.Shape = floats, t.Shape
+			p.Floats, p.Shape = floats, t.Shape
 		default:
 			return fmt.Errorf("values of %v", t.DType)
 		}

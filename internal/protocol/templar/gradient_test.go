@@ -37,7 +37,7 @@ func encoded(t testing.TB, g Gradient, wire func(string) string) []byte {
 func TestGradientFile(t *testing.T) {
 	floats := exampleGradient()
 	floats.Params[1] = Compressed{Name: "norm.weight", Idxs: []byte{1, 0x20, 0}, Shape: []int{1, 2}, Floats: []float32{1.5, -2}}
-	for name, g := range map[string]Gradient{"packed": exampleGradient(), "floats": floats, "dummy": {Window: 3, Dummy: true}} {
+	for name, g := range map[string]Gradient{"packed": exampleGradient(), "floats": floats, "dummy": {Window: 3, Dummy: true}, "message": {Window: 3, Message: []byte{1, 2, 3}}} {
 		data := encoded(t, g, sparseRules().Sparse.WireName)
 		got, err := DecodeGradient(bytes.NewReader(data), int64(len(data)), 1<<20)
 		if err != nil {
@@ -122,6 +122,11 @@ func TestGradientRefused(t *testing.T) {
 
 func FuzzGradient(f *testing.F) {
 	f.Add(encoded(f, exampleGradient(), sparseRules().Sparse.WireName))
+	var b bytes.Buffer
+	if err := EncodeGathered(&b, exampleGathered(), sparseRules().Sparse.WireName); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
 	f.Add(encoded(f, Gradient{Dummy: true}, func(s string) string { return s }))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		g, err := DecodeGradient(bytes.NewReader(data), int64(len(data)), 1<<20)
@@ -132,9 +137,48 @@ func FuzzGradient(f *testing.F) {
 				}
 			}
 		}
+		if a, err := DecodeGathered(bytes.NewReader(data), int64(len(data)), 1<<20); err == nil && (len(a.Gradients) == 0 || len(a.Gradients) != len(a.UIDs)) {
+			t.Errorf("%d gradients of %d uids", len(a.Gradients), len(a.UIDs))
+		}
 		_, _ = DecodeDebug(bytes.NewReader(data), int64(len(data)))
 		_, _ = DecodeSlice(bytes.NewReader(data), int64(len(data)), 1<<20)
 	})
+}
+
+func exampleGathered() Gathered {
+	a, b := exampleGradient(), exampleGradient()
+	b.Params[1] = Compressed{Name: "norm.weight", Idxs: []byte{1, 0x20, 0}, Shape: []int{1, 2}, Floats: []float32{1.5, -2}}
+	return Gathered{
+		GlobalStep: 12, UIDs: []subnet.UID{3, 8}, Skipped: []subnet.UID{5}, SuccessRate: 0.5,
+		Gradients: []Gradient{{Params: a.Params}, {Params: b.Params}},
+	}
+}
+
+func TestGatheredFile(t *testing.T) {
+	want := exampleGathered()
+	var b bytes.Buffer
+	if err := EncodeGathered(&b, want, sparseRules().Sparse.WireName); err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeGathered(bytes.NewReader(b.Bytes()), int64(b.Len()), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for name, change := range map[string]func(*Gathered){
+		"more uids":        func(a *Gathered) { a.UIDs = append(a.UIDs, 9) },
+		"nobody":           func(a *Gathered) { a.UIDs, a.Gradients = nil, nil },
+		"fewer parameters": func(a *Gathered) { a.Gradients[1].Params = a.Gradients[1].Params[:1] },
+		"other parameters": func(a *Gathered) { a.Gradients[1].Params[1].Name = "other.weight" },
+		"a bad parameter":  func(a *Gathered) { a.Gradients[1].Params[0].Vals = []byte{9, 9, 9, 9} },
+	} {
+		a := exampleGathered()
+		if change(&a); EncodeGathered(&b, a, CanonicalName) == nil {
+			t.Errorf("%s: written", name)
+		}
+	}
 }
 
 func TestDebugFile(t *testing.T) {
