@@ -9,10 +9,11 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"adit/internal/exchange/s3"
 	"adit/internal/exchange/storetest"
@@ -184,9 +185,9 @@ func TestFaults(t *testing.T) {
 		"conflict": answer(409, "OperationAborted"),
 		"cut":      change(func(body []byte) []byte { return body[:len(body)/2] }),
 	}
-	// All at once, whatever the number of cores: they do little but wait.
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	// Many at once, whatever the number of cores: they do little but wait.
+	var g errgroup.Group
+	g.SetLimit(24)
 	for opName, op := range ops {
 		for faultName, spoil := range faults {
 			if op.head && (faultName == "cut" || faultName == "conflict") || op.sends && faultName == "cut" ||
@@ -194,13 +195,12 @@ func TestFaults(t *testing.T) {
 				continue // there is no body to cut, and no conflict; and a date is a date
 			}
 			for _, first := range []int64{1, -1} {
-				wg.Go(func() {
+				g.Go(func() error {
 					name := fmt.Sprintf("%s/%s/%d", opName, faultName, first)
 					s := serve(t, local.Options{})
 					b := open(t, s.url, writer)
 					if err := put(before, false)(t, b); err != nil {
-						t.Errorf("%s: %v", name, err)
-						return
+						return fmt.Errorf("%s: %w", name, err)
 					}
 					f := fault{of: op.of, first: first, spoil: spoil}
 					f.install(s)
@@ -224,9 +224,13 @@ func TestFaults(t *testing.T) {
 							t.Errorf("%s: afterwards: %v", name, err)
 						}
 					}
+					return nil
 				})
 			}
 		}
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -260,7 +264,11 @@ func TestDisturbed(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/parts=%v", tt.name, parts), func(t *testing.T) {
 				t.Parallel()
 				s := serve(t, local.Options{})
-				b := openWith(t, subnet.BucketAddress{Endpoint: s.url, Name: "gradients", AccessKey: writer.Access, SecretKey: writer.Secret}, s3.Options{Single: single})
+				opts := s3.Options{Single: single}
+				if strings.HasPrefix(tt.name, "stall") {
+					opts.Stall = 500 * time.Millisecond
+				}
+				b := openWith(t, subnet.BucketAddress{Endpoint: s.url, Name: "gradients", AccessKey: writer.Access, SecretKey: writer.Secret}, opts)
 				o, err := b.Put(t.Context(), "m.pt", storetest.NewFile("m", data), false)
 				if err != nil || strings.Contains(o.ETag, "-") != parts {
 					t.Fatal(o, err)

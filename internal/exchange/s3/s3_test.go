@@ -12,7 +12,6 @@ import (
 
 	"adit/internal/exchange/s3"
 	"adit/internal/exchange/storetest"
-	"adit/internal/exchange/transfer"
 	local "adit/internal/local/s3"
 	"adit/internal/subnet"
 )
@@ -63,7 +62,7 @@ func serve(t *testing.T, opts local.Options) *server {
 	return s
 }
 
-// open opens the bucket with a key, with little patience.
+// open opens the bucket with a key.
 func open(t *testing.T, url string, key local.Key) *s3.Bucket {
 	t.Helper()
 	return openWith(t, subnet.BucketAddress{Endpoint: url, Name: "gradients", AccessKey: key.Access, SecretKey: key.Secret}, s3.Options{})
@@ -73,7 +72,7 @@ func openWith(t *testing.T, addr subnet.BucketAddress, opts s3.Options) *s3.Buck
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(transport.CloseIdleConnections)
-	opts.Policy = transfer.Policy{Stall: 300 * time.Millisecond, Attempts: 3, Backoff: time.Millisecond, Progress: opts.Progress}
+	opts.Attempts, opts.Backoff = 3, time.Millisecond
 	opts.Transport, opts.PartSize = transport, smallParts
 	b, err := s3.Open(addr, opts)
 	if err != nil {
