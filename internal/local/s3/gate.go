@@ -256,7 +256,9 @@ func (a *answer) WriteHeader(status int) {
 		writeRefusal(a.ResponseWriter, a.r, a.req.refused)
 		return
 	}
-	if a.req.etag != "" {
+	if status >= 400 {
+		a.Header().Set("Content-Type", "application/xml")
+	} else if a.req.etag != "" {
 		a.Header().Set("ETag", `"`+a.req.etag+`"`)
 	}
 	if a.Header().Get("Content-Range") != "" && status == http.StatusOK {
