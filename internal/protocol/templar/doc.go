@@ -55,11 +55,13 @@
 // # Where it is
 //
 // Each generation is a [Rules] value in generations.go, with an hparams.json of its
-// own in hparams.go. Every decision is pure: schedule.go says when; numpy.go draws
-// as numpy does; slices.go, pages.go and dataserver.go, samples.go and npy.go say
-// what is sent of the model and what is trained on; names.go, wire.go, slicefile.go,
-// gradient.go, debug.go and env.go what is written where, and what is refused of what
-// others have written; params.go what upstream calls the parameters; peers.go who is
-// gathered and who is evaluated; score.go, penalties.go and weights.go what it is
-// worth. A deviation from upstream begins with "Unlike upstream".
+// own in hparams.go, read by hparamsfile.go. Every decision is pure: schedule.go says
+// when, and rates.go at which rate is learned; numpy.go draws as numpy does; slices.go,
+// pages.go and dataserver.go, samples.go and npy.go say what is sent of the model and
+// what is trained on; names.go, wire.go and env.go what things are called and where
+// they are; slicefile.go, gradient.go and gradientread.go, aggregator.go and debug.go
+// what is in them, and what is refused of what others have written; params.go what
+// upstream calls the parameters, and parts.go whether a gradient is one of the model;
+// peers.go who is gathered and who is evaluated; score.go, penalties.go and weights.go
+// what it is worth. A deviation from upstream begins with "Unlike upstream".
 package templar

@@ -139,11 +139,12 @@ func (r Rules) Gathered(s *Standing, w Window, missing bool, success float64) (r
 // An Evaluation is what came of looking at a miner's gradient.
 type Evaluation int
 
+// The evaluations.
 const (
 	Evaluated Evaluation = iota
 	NotThere             // or not in time
 	Fault                // it could not be fetched, by nobody's fault
-	Invalid
+	Invalid              // what was there is no gradient of the model
 )
 
 // Looked notes what came of an evaluation, of the gradient's score where there is
@@ -218,6 +219,7 @@ func (r Rules) Synced(s *Standing, behind float64) {
 // A Severity is how grave an overlap is.
 type Severity int
 
+// The severities.
 const (
 	NoOverlap Severity = iota
 	HighOverlap

@@ -33,6 +33,7 @@ func (r Rules) Uploads(began, over time.Time) Span {
 // A Timing says how a time lies to a span.
 type Timing int
 
+// The timings.
 const (
 	InTime Timing = iota
 	TooEarly
@@ -105,6 +106,7 @@ type Moment struct {
 // A Clock is what something is counted in.
 type Clock int
 
+// The clocks.
 const (
 	ByWindow Clock = iota
 	ByBlock
