@@ -63,8 +63,8 @@ TEXT ·avx512Pick(SB), NOSPLIT, $0-80
 	VPXORD Z23, Z23, Z23
 
 	// The elements fall into 128 parts by their columns and whether their row is
-	// odd: Z16 to Z23 are the largest magnitude of each. Meanwhile the chunks that
-	// follow are fetched.
+	// odd: Z16 to Z23 are the largest magnitude of each. Meanwhile what follows in
+	// these rows is fetched.
 	MOVQ R9, R10
 	MOVQ R9, R11
 	SHLQ $8, R11
@@ -76,10 +76,6 @@ pair:
 	PREFETCHT0 320(SI)
 	PREFETCHT0 384(SI)
 	PREFETCHT0 448(SI)
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	PREFETCHT0 128(R11)
-	PREFETCHT0 192(R11)
 	STEP((DI), (SI), Z16)
 	STEP(64(DI), 64(SI), Z17)
 	STEP(128(DI), 128(SI), Z18)
@@ -89,10 +85,6 @@ pair:
 	PREFETCHT0 320(SI)
 	PREFETCHT0 384(SI)
 	PREFETCHT0 448(SI)
-	PREFETCHT0 256(R11)
-	PREFETCHT0 320(R11)
-	PREFETCHT0 384(R11)
-	PREFETCHT0 448(R11)
 	STEP(256(DI), (SI), Z20)
 	STEP(320(DI), 64(SI), Z21)
 	STEP(384(DI), 128(SI), Z22)
@@ -160,7 +152,8 @@ halve:
 	DECL R10
 	JNZ  halve
 
-	// The places of all elements of that magnitude or above.
+	// The places of all elements of that magnitude or above. Meanwhile the rest of
+	// the chunk that follows is fetched: all at once would be more than can wait.
 	MOVQ rest+0(FP), DI
 	MOVQ DI, SI
 	LEAQ candidates_place(R15), R11
@@ -170,8 +163,14 @@ halve:
 	MOVL $32, AX
 	VPBROADCASTW AX, Z26
 	MOVQ R9, R10
+	MOVQ R10, BX
+	SHLQ $8, BX
+	ADDQ DI, BX
 	ADDQ R10, R10
 collect:
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	VPANDD (SI), Z29, Z0
 	VPANDD 64(SI), Z29, Z1
 	VPCMPUD $5, Z28, Z0, K1
