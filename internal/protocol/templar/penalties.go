@@ -131,7 +131,7 @@ func (r Rules) Gathered(s *Standing, w Window, missing bool, success float64) (r
 		return false
 	}
 	if n := len(p.Missing); n > 0 {
-		s.punish(p.Missing[min(run(s.Missed), n)-1])
+		s.punish(p.Missing[min(inARow(s.Missed), n)-1])
 	}
 	return false
 }
@@ -205,7 +205,7 @@ func (r Rules) Negative(s *Standing, waived bool) {
 // harm.
 func (r Rules) Excluded(s *Standing, waived bool) bool {
 	h := r.Sparse
-	return h.ExcludeNegativePeers && !waived && h.ConsecutiveNegative > 0 && int64(run(s.Below)) >= h.ConsecutiveNegative
+	return h.ExcludeNegativePeers && !waived && h.ConsecutiveNegative > 0 && int64(inARow(s.Below)) >= h.ConsecutiveNegative
 }
 
 // Synced punishes a gathered miner whose model is too far behind; one that does
@@ -283,8 +283,8 @@ func count(list []bool) (n int) {
 	return n
 }
 
-// run returns how many of the last ones are set.
-func run(list []bool) (n int) {
+// inARow returns how many of the last ones are set.
+func inARow(list []bool) (n int) {
 	for i := len(list) - 1; i >= 0 && list[i]; i-- {
 		n++
 	}

@@ -13,7 +13,7 @@ import (
 // and touch nothing.
 var pureFiles = []string{
 	"aggregator", "dataserver", "debug", "env", "generations", "gradient", "gradientread", "hparams", "hparamsfile", "names", "npy", "numpy", "pages", "params", "parts", "peers",
-	"penalties", "rates", "rules", "samples", "schedule", "score", "slicefile", "slices", "weights", "wire",
+	"penalties", "rates", "rules", "samples", "schedule", "score", "slicecheckpoint", "slicefile", "slices", "weights", "wire",
 }
 
 func TestPureFiles(t *testing.T) {
