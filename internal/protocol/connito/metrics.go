@@ -51,7 +51,7 @@ var metrics = []subnet.Metric{
 	{Name: "validator_bg_worker_paused", Help: "Whether what is not in the foreground has to wait", Event: "background", Attr: "paused", Labels: []subnet.Label{{Name: "worker", Attr: "worker"}}},
 	{Name: "validator_avg_step_status", Help: "1 for what the last averaging with other validators came to", Event: "averaging", Attr: "happened", Labels: []subnet.Label{{Name: "status", Attr: "averaging_status"}}},
 	{Name: "validator_cohort_epoch", Help: "Times that the groups of miners were made", Event: "cohort-made", Attr: "cohort_epoch"},
-	{Name: "connito_validator_info", Help: "1, with who the validator is", Event: "info", Attr: "here", Labels: []subnet.Label{{Name: "hotkey", Attr: "hotkey"}, {Name: "rules", Attr: "rules"}, {Name: "expert_group", Attr: "expert_group"}}},
+	{Name: "connito_validator_info", Help: "1, with who the validator is", Event: "info", Attr: "here", Labels: []subnet.Label{{Name: "hotkey", Attr: "hotkey"}, {Name: "rules", Attr: "rules"}, {Name: "expert_group", Attr: "expert_group"}, {Name: "version", Attr: "git_version"}, {Name: "commit", Attr: "git_sha"}}},
 	{Name: "validator_global_opt_step", Help: "Version of the baseline that the round makes", Event: "round", Attr: "global_opt_step"},
 
 	// What it thinks of each miner.

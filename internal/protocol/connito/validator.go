@@ -58,7 +58,9 @@ func (v *validator) rounds(ctx context.Context) error {
 	if err := v.introduce(ctx, pos); err != nil && ctx.Err() == nil {
 		v.Warn("introduce", "could not say on chain who this is", err)
 	}
-	v.Note("info", "validator", slog.Int("here", 1), slog.String("hotkey", string(v.Me)), slog.String("rules", v.rules.Name), slog.Int("expert_group", v.cfg.Task.Groups[0].ID))
+	version, commit := release(v.Secret)
+	v.Note("info", "validator", slog.Int("here", 1), slog.String("hotkey", string(v.Me)), slog.String("rules", v.rules.Name), slog.Int("expert_group", v.cfg.Task.Groups[0].ID),
+		slog.String("git_version", version), slog.String("git_sha", commit))
 	v.Say("sync", "Chain sync ready", slog.Uint64("block", uint64(head)), slog.String("phase", v.rules.PhaseName(pos.Phase)))
 	for cycle := pos.Cycle; ; cycle++ {
 		if err := v.cycle(ctx, cycle); ctx.Err() != nil {
