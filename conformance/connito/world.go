@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"adit/internal/checkpoint"
 	"adit/internal/subnet"
@@ -73,6 +74,8 @@ func (c chainOf) Wait(ctx context.Context, b subnet.Block) error {
 func (c chainOf) Hash(context.Context, subnet.Block) (string, error) {
 	return "0x" + strings.Repeat("1", 64), nil
 }
+
+func (c chainOf) Time(context.Context, subnet.Block) (time.Time, error) { return time.Time{}, nil }
 
 func (c chainOf) Metagraph(_ context.Context, at subnet.Block) (*subnet.Metagraph, error) {
 	m := c.meta

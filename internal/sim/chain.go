@@ -246,6 +246,17 @@ func (c *client) Hash(_ context.Context, b subnet.Block) (string, error) {
 	return "0x" + hex.EncodeToString(h[:]), nil
 }
 
+// Time implements [subnet.Chain].
+func (c *client) Time(_ context.Context, b subnet.Block) (time.Time, error) {
+	if b == subnet.Latest {
+		b = c.now()
+	}
+	if b > c.now() {
+		return time.Time{}, fmt.Errorf("block %d: %w", b, subnet.ErrNotFound)
+	}
+	return c.genesis.Add(time.Duration(b) * c.blockTime), nil
+}
+
 func (c *client) Metagraph(_ context.Context, at subnet.Block) (*subnet.Metagraph, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/netip"
+	"time"
 )
 
 // Latest stands for the newest block wherever a block is asked for.
@@ -18,6 +19,8 @@ type Chain interface {
 	Wait(ctx context.Context, b Block) error
 	// Hash returns the block's hash as "0x" and 64 hexadecimal digits.
 	Hash(ctx context.Context, b Block) (string, error)
+	// Time returns when the block was made, by the clock of who made it.
+	Time(ctx context.Context, b Block) (time.Time, error)
 	Metagraph(ctx context.Context, at Block) (*Metagraph, error)
 	// Commitments returns all commitments of the subnet in storage order.
 	Commitments(ctx context.Context, at Block) ([]Commitment, error)

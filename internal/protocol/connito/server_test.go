@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"adit/internal/checkpoint"
 	"adit/internal/journal"
@@ -79,6 +80,8 @@ func (s *stage) Wait(ctx context.Context, b subnet.Block) error {
 func (s *stage) Hash(context.Context, subnet.Block) (string, error) {
 	return "0x" + strings.Repeat("0", 64), nil
 }
+
+func (s *stage) Time(context.Context, subnet.Block) (time.Time, error) { return time.Time{}, errDown }
 
 func (s *stage) Metagraph(context.Context, subnet.Block) (*subnet.Metagraph, error) {
 	s.mu.Lock()
