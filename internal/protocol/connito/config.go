@@ -140,6 +140,7 @@ type Config struct {
 		TopKMinersToReward           int     `yaml:"top_k_miners_to_reward" help:"miners paid, where miners are in no groups; 0 for all"`
 		ScoreWindow                  int     `yaml:"score_window" help:"rounds in a miner's average"`
 		ForegroundTopN               int     `yaml:"foreground_top_n" help:"miners assigned to a validator at most"`
+		BackgroundWorkerEnabled      bool    `yaml:"background_worker_enabled" help:"evaluate, in the time that is left, miners besides those of the foreground"`
 		EnableRoundGroupConstruction bool    `yaml:"enable_round_group_construction" help:"sort miners into groups A, B and C by the weights on chain"`
 		WeightGroup1Size             int     `yaml:"weight_group_1_size" help:"miners that share the first part of the weights"`
 		WeightGroup1Share            float64 `yaml:"weight_group_1_share"`

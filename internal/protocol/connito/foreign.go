@@ -109,7 +109,6 @@ var meaningless = []struct{ name, why string }{
 	{"run.averager_step_max_retries", whyHivemind},
 	{"run.record_cuda_mem_history", whyTorch},
 	{"log.record_cuda_mem_history", whyTorch},
-	{"evaluation.background_worker_enabled", "the foreground's miners are evaluated first, and the others in the time that is left"},
 	{"evaluation.cohort_state_filename", whyCohort},
 	{"evaluation.cohort_window_cycles", whyCohort},
 	{"evaluation.validation_group_a_size", whyDead},

@@ -146,6 +146,7 @@ func (c *Config) take(r Rules) {
 	c.Cycle.VersionRangeCycles = r.VersionCycles
 	e := &c.Evaluation
 	e.ScoreWindow, e.ForegroundTopN = r.ScoreWindow, r.MinersPerValidator
+	e.BackgroundWorkerEnabled = true
 	e.EnableRoundGroupConstruction = r.Groups != GroupSizes{}
 	e.ValidationGroupABTotal, e.ValidationGroupCSize = r.Groups.AB, r.Groups.C
 	e.GroupAMinConsensus, e.GroupAMinWeight = r.Groups.MinConsensus, r.Groups.MinWeight
@@ -205,6 +206,7 @@ func (c *Config) changed() (Rules, error) {
 	lay(&r.Groups.C, e.ValidationGroupCSize, w.ValidationGroupCSize)
 	lay(&r.Groups.MinConsensus, e.GroupAMinConsensus, w.GroupAMinConsensus)
 	lay(&r.Groups.MinWeight, e.GroupAMinWeight, w.GroupAMinWeight)
+	r.NoBackground = w.BackgroundWorkerEnabled && !e.BackgroundWorkerEnabled
 	if e.EnableRoundGroupConstruction != w.EnableRoundGroupConstruction {
 		r.Groups = GroupSizes{}
 		if e.EnableRoundGroupConstruction {

@@ -63,6 +63,8 @@ type Rules struct {
 	Everyone bool
 	// NoForeground evaluates every miner each round in the background.
 	NoForeground bool
+	// NoBackground evaluates the foreground alone, as a validator may be told to.
+	NoBackground bool
 	// Groups are the sizes of a round's groups; the zero value has none.
 	Groups GroupSizes
 

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"adit/internal/subnet"
 )
 
 // TestSettingsAreRead wants every setting to be looked at by something besides the
@@ -85,6 +87,9 @@ func TestRuleset(t *testing.T) {
 		{"weight_group_2_share", func(c *Config) { c.Evaluation.WeightGroup2Share = 0.5 }, func(r Rules) any { return r.Pools[1].Share }, 0.5},
 		{"top_k_miners_to_reward, with groups", func(c *Config) { c.Evaluation.TopKMinersToReward = 1 }, func(r Rules) any { return r.Pools[0].Size }, 3},
 		{"top_k_miners_to_reward", func(c *Config) { c.Evaluation.TopKMinersToReward, c.Evaluation.EnableRoundGroupConstruction = 1, false }, func(r Rules) any { return r.Pools[0].Size }, 1},
+		{"background_worker_enabled", func(c *Config) { c.Evaluation.BackgroundWorkerEnabled = false }, func(r Rules) any {
+			return r.behind(&groupRound{Foreground: []subnet.UID{2}, Background: []subnet.UID{1}})
+		}, []subnet.UID{2}},
 		{"enable_round_group_construction", func(c *Config) { c.Evaluation.EnableRoundGroupConstruction = false }, func(r Rules) any { return r.Groups }, GroupSizes{}},
 		{"validation_group_c_size", func(c *Config) { c.Evaluation.ValidationGroupCSize = 2 }, func(r Rules) any { return r.Groups.C }, 2},
 		{"repo_unavailable_is_miner_fault", func(c *Config) { c.Evaluation.RepoUnavailableIsMinerFault = true }, func(r Rules) any { return r.RepoFault }, true},

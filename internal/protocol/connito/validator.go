@@ -215,12 +215,20 @@ func (v *validator) background(ctx context.Context, r *round, end subnet.Block) 
 	v.paused(false)
 	defer v.paused(true)
 	for _, g := range r.Groups {
-		list := slices.Concat(g.Foreground, g.Background) // a foreground that was cut short comes first
-		if err := v.evaluateAll(ctx, r, g, list, end); err != nil {
+		if err := v.evaluateAll(ctx, r, g, v.rules.behind(g), end); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// behind lists whom the background evaluates, in order: a foreground that was cut
+// short comes first.
+func (r Rules) behind(g *groupRound) []subnet.UID {
+	if r.NoBackground {
+		return g.Foreground
+	}
+	return slices.Concat(g.Foreground, g.Background)
 }
 
 // finish ends the round of the cycle before, as far as that was not done in its
