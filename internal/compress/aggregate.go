@@ -53,7 +53,7 @@ type Gatherer struct {
 	// Cosine says that the parts are of coefficients; the sum is transformed back.
 	Cosine bool
 
-	acc    sums
+	acc    *sums // by itself, for which memory begins with a cache line
 	tables []entries
 	chunk  []float32
 	kernel *kernel
@@ -78,6 +78,9 @@ func (g *Gatherer) Gather(dst []float32, parts []*Part) error {
 	}
 	if g.kernel == nil {
 		g.kernel = fastest()
+	}
+	if g.acc == nil {
+		g.acc = new(sums)
 	}
 	clips := slices.Repeat([]float32{1}, len(parts))
 	if g.Clip {
@@ -106,12 +109,12 @@ func (g *Gatherer) Gather(dst []float32, parts []*Part) error {
 			g.add(&cursors[i], &g.tables[i])
 		}
 		if cosine != nil {
-			g.kernel.mean(g.chunk, grid.W, grid.H, grid.W, &g.acc)
+			g.kernel.mean(g.chunk, grid.W, grid.H, grid.W, g.acc)
 			cosine.Inverse(g.chunk)
 			grid.put(dst, g.chunk, c)
 			continue
 		}
-		g.kernel.mean(dst[grid.origin(c):], grid.Cols, grid.H, grid.W, &g.acc)
+		g.kernel.mean(dst[grid.origin(c):], grid.Cols, grid.H, grid.W, g.acc)
 	}
 	return nil
 }
@@ -122,11 +125,11 @@ func (g *Gatherer) add(c *cursor, table *entries) {
 	switch {
 	case c.packed != nil:
 		n := c.Keep
-		g.kernel.addPacked(&g.acc, c.packed[c.chunk*n/2*3:][:n/2*3], c.code[c.chunk*n:][:n], table)
+		g.kernel.addPacked(g.acc, c.packed[c.chunk*n/2*3:][:n/2*3], c.code[c.chunk*n:][:n], table)
 		c.chunk++
 	case l.size == MaxChunk && l.keep == Side && l.rice >= fastRice && l.rice <= 8:
 		at := c.at()
-		c.bit = g.kernel.addRice(&g.acc, c.body[at:], c.body, c.bit, l.rice, table)
+		c.bit = g.kernel.addRice(g.acc, c.body[at:], c.body, c.bit, l.rice, table)
 		c.chunk++
 	default:
 		var index [MaxChunk]uint16

@@ -32,7 +32,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, k := range kernels() {
-		for _, coding := range []string{"rice", "packed"} {
+		for _, coding := range []string{"rice", "packed", "message"} {
 			b.Run(k.name+"/"+coding, func(b *testing.B) {
 				f, err := NewFeedback(shape, Rule{Decay: 0.95, Gain: 1, Keep: 64, Bins: 4})
 				if err != nil {
@@ -45,13 +45,19 @@ func BenchmarkEncode(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					if coding == "packed" {
+					switch coding {
+					case "packed":
 						packed = PackIndices(packed[:0], kept.Index)
-						return
-					}
-					w, err := NewWriter(io.Discard, s)
-					if err == nil {
-						err = w.Add(kept)
+					case "rice":
+						var p *Part
+						if p, err = s.pack(0, kept, packed[:0]); err == nil {
+							packed = p.body
+						}
+					case "message": // with the tree of its hashes
+						var w *Writer
+						if w, err = NewWriter(io.Discard, s); err == nil {
+							err = w.Add(kept)
+						}
 					}
 					if err != nil {
 						b.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
 
 // A message is its magic, the hash of its schema, and for each tensor
@@ -114,7 +115,7 @@ func (s *Schema) pack(tensor int, k *Kept, buf []byte) (*Part, error) {
 			return nil, err
 		}
 	}
-	p.body = buf
+	p.body = slices.Grow(buf, p.layout.mostBytes(chunks))
 	for c := 0; c < chunks; c += s.Group {
 		from, to := c*keep, min(c+s.Group, chunks)*keep
 		var lv []uint8

@@ -215,6 +215,54 @@ gather:
 	// The magnitude R12 that so many have as are kept, below R14. AX are those of
 	// R12 or above; BX is R11, rounded up.
 	MOVQ R11, AX
+	CMPQ BX, $128
+	JGT  narrow
+	TESTQ R12, R12
+	JEQ  narrow
+
+	// 128 of them and zeros, which are below R12, fit in Z16 to Z23.
+	VPXORD Z1, Z1, Z1
+	MOVQ BX, DX
+	JMP  filled
+fill:
+	VMOVUPS Z1, (R10)(DX*4)
+	ADDQ $16, DX
+filled:
+	CMPQ DX, $128
+	JLT  fill
+	VMOVUPS (R10), Z16
+	VMOVUPS 64(R10), Z17
+	VMOVUPS 128(R10), Z18
+	VMOVUPS 192(R10), Z19
+	VMOVUPS 256(R10), Z20
+	VMOVUPS 320(R10), Z21
+	VMOVUPS 384(R10), Z22
+	VMOVUPS 448(R10), Z23
+few:
+	CMPQ AX, R8
+	JEQ  chosen
+	LEAQ 1(R12), CX
+	CMPQ CX, R14
+	JEQ  done
+	LEAQ (R12)(R14*1), R11
+	SHRQ $1, R11
+	VPBROADCASTD R11, Z0
+	XORL CX, CX
+	XORL DX, DX
+	COUNT(Z16, K1, SI, CX)
+	COUNT(Z17, K2, DI, DX)
+	COUNT(Z18, K3, SI, CX)
+	COUNT(Z19, K4, DI, DX)
+	COUNT(Z20, K5, SI, CX)
+	COUNT(Z21, K6, DI, DX)
+	COUNT(Z22, K1, SI, CX)
+	COUNT(Z23, K2, DI, DX)
+	ADDL DX, CX
+	CMPQ CX, R8
+	CMOVQGE R11, R12
+	CMOVQGE CX, AX
+	CMOVQLT R11, R14
+	JMP  few
 narrow:
 	CMPQ AX, R8
 	JEQ  chosen

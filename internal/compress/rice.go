@@ -113,10 +113,11 @@ func (l layout) appendGroup(dst []byte, index []uint16, code, levels []uint8) []
 
 // appendUsual is appendGroup for what most messages consist of.
 func appendUsual(dst []byte, index []uint16, code []uint8) []byte {
-	const low, codes, most = Side * fastRice / 8, Side / 4, Side + (MaxChunk-Side)>>fastRice
+	const low, codes = Side * fastRice / 8, Side / 4
 	chunks := len(code) / Side
-	var run [UsualGroup * (most/64 + 1)]uint64
-	bit := 0
+	var run [4 * UsualGroup]uint64
+	var word uint64
+	bit, full := 0, 0
 	at := len(dst) + 1 // a run of eight chunks is at most 126 bytes too long
 	dst = append(dst, make([]byte, 1+chunks*(low+codes))...)
 	for c := range chunks {
@@ -124,12 +125,18 @@ func appendUsual(dst []byte, index []uint16, code []uint8) []byte {
 		next := 0
 		for i := 0; i < Side; i += 8 {
 			var bits uint64
-			for j, v := range index[i : i+8] {
+			shift := 0
+			for _, v := range index[i : i+8] {
 				gap := int(v) - next
 				next = int(v) + 1
-				bits |= uint64(gap&(1<<fastRice-1)) << (fastRice * j)
+				bits |= uint64(gap&(1<<fastRice-1)) << (shift & 63)
+				shift += fastRice
 				bit += gap >> fastRice
-				run[bit>>6%len(run)] |= 1 << (bit & 63)
+				if bit>>6 != full {
+					run[full%len(run)] = word
+					word, full = 0, bit>>6
+				}
+				word |= 1 << (bit & 63)
 				bit++
 			}
 			b := to[i/8*fastRice:][:5]
@@ -142,6 +149,7 @@ func appendUsual(dst []byte, index []uint16, code []uint8) []byte {
 			binary.LittleEndian.PutUint16(to[low+i/4:], uint16(w|w>>24))
 		}
 	}
+	run[full%len(run)] = word
 	n := (bit + 7) / 8
 	dst[at-1] = byte(n - chunks*Side/8)
 	for i := 0; i < n; i += 8 {
