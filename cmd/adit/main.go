@@ -84,7 +84,12 @@ func run(args []string, t terminal) (status int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	command, err := parser.Parse(dashed(parser.Model.Node, args))
+	args, err = withSettings(parser.Model.Node, dashed(parser.Model.Node, args))
+	if err != nil {
+		say(t, err, "run 'adit --help', or 'adit COMMAND --help'")
+		return exitUsage
+	}
+	command, err := parser.Parse(args)
 	if helped {
 		return 0
 	}

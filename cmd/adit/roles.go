@@ -142,7 +142,7 @@ func stopBus(bus *telemetry.Bus) {
 
 // MineCommand mines.
 type MineCommand struct {
-	Protocol string `arg:"" help:"The network's protocol: see 'adit protocols'."`
+	Protocol string `arg:"" help:"The network's protocol: see 'adit protocols'. 'adit mine PROTOCOL --help' lists its settings, each of which is a flag."`
 	neuronFlags
 }
 
@@ -153,7 +153,9 @@ its two halves, for two terminals over the same directory.
 
 Examples:
   adit mine connito --path checkpoints/miner/me/hk1/foundation
-  adit mine connito --path run/config.yaml --set opt.lr=1e-3`
+  adit mine connito --path run/config.yaml --opt.lr 1e-3
+  adit mine templar --netuid 223 --wallet.name me --wallet.hotkey hk1 --bucket mine --remote --sync_state
+  adit mine templar --help`
 }
 
 // Run mines until it is interrupted.
@@ -163,7 +165,7 @@ func (c MineCommand) Run(ctx context.Context, t terminal) error {
 
 // ValidateCommand validates.
 type ValidateCommand struct {
-	Protocol string `arg:"" help:"The network's protocol: see 'adit protocols'."`
+	Protocol string `arg:"" help:"The network's protocol: see 'adit protocols'. 'adit validate PROTOCOL --help' lists its settings, each of which is a flag."`
 	neuronFlags
 }
 
@@ -172,7 +174,8 @@ func (ValidateCommand) Help() string {
 	return `Scores miners, sets weights on chain and publishes what they made together.
 
 Examples:
-  adit validate connito --path checkpoints/validator/me/hk1/foundation`
+  adit validate connito --path checkpoints/validator/me/hk1/foundation
+  adit validate templar --netuid 223 --wallet.name me --wallet.hotkey V1 --bucket mine --sync_state`
 }
 
 // Run validates until it is interrupted.
