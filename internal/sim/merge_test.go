@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,13 +27,6 @@ func published(t *testing.T, n *Network, who subnet.Hotkey, cycles int) []string
 		}
 	}
 	return list
-}
-
-// hashOf returns what stands under "h".
-func hashOf(commit string) string {
-	_, rest, _ := strings.Cut(commit, `"h":"`)
-	hash, _, _ := strings.Cut(rest, `"`)
-	return hash
 }
 
 // TestMerge lets three validators merge: each evaluates other miners, and all come

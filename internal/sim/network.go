@@ -26,7 +26,9 @@ type Options struct {
 	Miners     int // honest ones, per group
 	Validators int
 	Cheats     []string // of the kinds of [connito.Cheats], in group 0
+	Forgers    []string // of the kinds of [Forgers], in group 0
 	BlockTime  time.Duration
+	Owner      bool // its service tells the phases, in a run that has one
 }
 
 // A Network is a simulated network.
@@ -44,6 +46,7 @@ type Neuron struct {
 	Name   string
 	Role   string
 	Cheat  string
+	Forger string // of the kinds of [Forgers]
 	Group  int
 	Hotkey subnet.Hotkey
 	// Memory is its directory and journal, which outlive a restart.
@@ -85,6 +88,10 @@ func New(o Options) (*Network, error) {
 	}
 	for i, c := range o.Cheats {
 		n.add(fmt.Sprintf("cheat-%d-%s", i, c), "mine", 0, c)
+	}
+	for i, f := range o.Forgers {
+		n.add(fmt.Sprintf("forger-%d-%s", i, f), "mine", 0, "")
+		n.Neurons[len(n.Neurons)-1].Forger = f
 	}
 	var hotkeys [][32]byte
 	for _, v := range n.Neurons {
@@ -176,6 +183,14 @@ func (n *Network) RunNeuron(ctx context.Context, v *Neuron) error {
 
 // Env returns what a neuron's roles may touch.
 func (n *Network) Env(v *Neuron) subnet.Env {
+	env := n.services(v)
+	if v.Forger != "" {
+		forge(&env, v.Forger)
+	}
+	return env
+}
+
+func (n *Network) services(v *Neuron) subnet.Env {
 	engine := newEngine(n.experts, tensorSize)
 	engine.StepTime = n.stepTime(v)
 	return subnet.Env{

@@ -198,7 +198,7 @@ func TestSubmitRetries(t *testing.T) {
 	}{
 		{[]int{200}, []string{"not JSON"}, 1, true},
 		{[]int{500, 503, 408, 200}, []string{"", "", "", ""}, 4, true},
-		{[]int{500}, []string{""}, 4, false},
+		{[]int{500}, []string{""}, 13, false}, // every five blocks until the phase ends
 		{[]int{400}, []string{""}, 1, false},
 		{[]int{401}, []string{""}, 1, false},
 		{[]int{403}, []string{""}, 1, false},

@@ -128,6 +128,10 @@ func (v *validator) pass(ctx context.Context, r *round, g *groupRound, group Gro
 			return nil
 		}
 		if again(a.err) {
+			a.miner.Tried = ""
+			if !errors.Is(a.err, errNotThere) && !isTemporary(a.err) && ctx.Err() == nil {
+				a.miner.Tried = a.err.Error()
+			}
 			continue
 		}
 		var why Why
@@ -159,9 +163,11 @@ func (v *validator) pass(ctx context.Context, r *round, g *groupRound, group Gro
 // errNotThere is why a submission that may still come was not evaluated.
 var errNotThere = errors.New("nothing was submitted yet")
 
-// again says whether a submission that could not be had now may be had later.
+// again says whether a submission that could not be had now may be had later: unless
+// it was had, and refused, or its place does not exist. Bytes that came wrong may come
+// right.
 func again(err error) bool {
-	return errors.Is(err, errNotThere) || errors.Is(err, subnet.ErrTemporary) || errors.Is(err, context.Canceled)
+	return err != nil && !errors.As(err, new(*refused)) && !errors.Is(err, subnet.ErrNotFound) || errors.Is(err, subnet.ErrTemporary)
 }
 
 var (

@@ -50,7 +50,8 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 		}
 		n.checkExpired(ctx, cycle, Distribute)
 		at = n.rules.PhaseName(MinerCommit1)
-		err := n.commitJob(ctx, cycle)
+		_, to := n.rules.Schedule.commit1Window(cycle, MinerCommit1)
+		err := n.Insist(ctx, to-1, "<MinerCommit1> nothing committed", func() error { return n.commitJob(ctx, cycle) })
 		if err != nil && ctx.Err() == nil {
 			text := "<MinerCommit1> nothing committed"
 			if errors.Is(err, errNoCheckpoint) {
@@ -60,7 +61,8 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 		}
 		if err == nil {
 			at = n.rules.PhaseName(Submission)
-			if err = n.submitJob(ctx, cycle); err != nil && ctx.Err() == nil {
+			last := n.rules.Schedule.End(cycle, Submission)
+			if err = n.Insist(ctx, last, "<Submission> not submitted", func() error { return n.submitJob(ctx, cycle) }); err != nil && ctx.Err() == nil {
 				n.Warn("lost", "<Submission> not submitted", err, slog.Uint64("cycle", cycle))
 			}
 		}

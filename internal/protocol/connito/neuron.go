@@ -30,6 +30,9 @@ func newNeuron(env subnet.Env) (*neuron, error) {
 	if err != nil {
 		return nil, err
 	}
+	if env.Chain != nil { // what only explains may have none
+		env.Chain = actor.Sober(env.Chain, env.Emit)
+	}
 	n := &neuron{Actor: actor.New(env), cfg: cfg, rules: rules}
 	if rules.has(DocsTransport) {
 		n.Emit = (&documenter{neuron: n, emit: env.Emit}).Emit

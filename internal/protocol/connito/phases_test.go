@@ -33,6 +33,10 @@ func (c timedChain) Head(context.Context) (subnet.Block, error) {
 	return subnet.Block(time.Since(c.genesis) / blockTime), nil
 }
 
+func (c timedChain) Commitments(context.Context, subnet.Block) ([]subnet.Commitment, error) {
+	return nil, nil
+}
+
 func (c timedChain) Wait(ctx context.Context, b subnet.Block) error {
 	if !pause(ctx, time.Until(c.genesis.Add(time.Duration(b)*blockTime))) {
 		return ctx.Err()

@@ -37,29 +37,46 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 	s := n.rules.Schedule
 	key := func(act string) string { return fmt.Sprintf("cycle/%d/%s/%s", p.cycle, p.first, act) }
 	from, to := s.commit1Window(p.cycle, p.first)
-	upload, err := n.upload(ctx, p, to)
-	if err != nil {
-		return fmt.Errorf("upload: %w", err)
+	// The upload may take longer than the first commitment's window, or fail for a
+	// while: that commitment does not wait for it.
+	_, shown := s.commit2Window(p.cycle, p.first)
+	if !n.rules.TwoCommits() {
+		shown = s.End(p.cycle, Submission)
+	} else if n.rules.direct() { // the commitment is worth more than the Hub
+		shown = to + 1
 	}
+	uploading, stop := context.WithCancel(ctx)
+	var up upload
+	var uploaded error
+	done := make(chan struct{})
+	go func() { defer close(done); up, uploaded = n.upload(uploading, p, shown) }()
+	defer func() { stop(); <-done }()
 	if !n.rules.TwoCommits() {
 		if err := n.CommitOnce(ctx, key("commit1"), from, to, packCommits(p.reveal(""))); err != nil {
 			return fmt.Errorf("commitment: %w", err)
 		}
 		n.Say("commit1", fmt.Sprintf("<%s> Committed status to chain", n.rules.PhaseName(p.first)), slog.Uint64("cycle", p.cycle))
-		_, err := n.show(ctx, p, upload, s.End(p.cycle, Submission))
+		if <-done; uploaded != nil {
+			return fmt.Errorf("upload: %w", uploaded)
+		}
+		_, err := n.show(ctx, p, up, shown)
 		return err
 	}
-	if err := n.CommitOnce(ctx, key("commit1"), from, to, packCommits(p.signed)); err != nil {
+	settled, err := n.commitFirst(ctx, key("commit1"), from, to, packCommits(p.signed))
+	if err != nil {
 		return fmt.Errorf("first commitment: %w", err)
 	}
+	defer settled()
 	n.Say("commit1", fmt.Sprintf("<%s> committed signature", p.first), slog.Uint64("cycle", p.cycle))
 
-	from, to = s.commit2Window(p.cycle, p.first)
-	shown := to
-	if n.rules.direct() { // the commitment is worth more than the Hub
-		shown = from
+	if <-done; uploaded != nil {
+		return fmt.Errorf("upload: %w", uploaded)
 	}
-	revision, err := n.show(ctx, p, upload, shown)
+	from, to = s.commit2Window(p.cycle, p.first)
+	revision, err := n.show(ctx, p, up, shown)
+	if err == nil {
+		err = settled()
+	}
 	if err != nil {
 		return err
 	}
@@ -72,6 +89,19 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 	return nil
 }
 
+// commitFirst puts the first of a publication's commitments on chain. What follows it
+// need not wait until it is safe from a reorganisation: settled waits for that, and
+// must be called.
+func (n *neuron) commitFirst(ctx context.Context, key string, from, to subnet.Block, fields []string) (settled func() error, err error) {
+	if err := n.CommitIn(ctx, key, from, to, fields, false); err != nil {
+		return nil, err
+	}
+	var outcome error
+	ended := make(chan struct{})
+	go func() { defer close(ended); outcome = n.CommitOnce(ctx, key, from, to, fields) }()
+	return func() error { <-ended; return outcome }, nil
+}
+
 // An upload is a publication's way through the Hub: a store with its files staged,
 // or the revision at which they were made public before a restart.
 type upload struct {
@@ -79,28 +109,27 @@ type upload struct {
 	revision string
 }
 
-// upload stages a publication on the Hub, if the generation uses one. Where models
-// can go straight to validators as well, it may fail, and ends in time for the
-// first commitment, whose window ends with block to.
-func (n *neuron) upload(ctx context.Context, p publication, to subnet.Block) (upload, error) {
+// upload stages a publication on the Hub, if the generation uses one, trying until a
+// block. Where models can go straight to validators as well, it may fail.
+func (n *neuron) upload(ctx context.Context, p publication, before subnet.Block) (upload, error) {
 	if revision, done := n.Journal.Result(publishedKey(p.cycle, p.first)); done {
 		return upload{revision: revision}, nil
 	}
 	if !n.rules.hub() || n.rules.direct() && n.cfg.HF.CheckpointRepo == "" {
 		return upload{}, nil
 	}
-	if n.rules.direct() {
-		inTime, cancel := actor.Until(ctx, n.Chain, to-1)
-		defer cancel()
-		store, err := n.stage(inTime, p.files)
-		if err != nil && ctx.Err() == nil {
-			n.Warn("retry", "HF upload failed, models go by HTTP", err)
-			return upload{}, nil
-		}
-		return upload{store: store}, err
+	inTime, cancel := actor.Until(ctx, n.Chain, before)
+	defer cancel()
+	var u upload
+	err := n.Insist(inTime, before-1, "upload did not go through", func() (err error) {
+		u.store, err = n.stage(inTime, p.files)
+		return err
+	})
+	if err != nil && n.rules.direct() && ctx.Err() == nil {
+		n.Warn("retry", "HF upload failed, models go by HTTP", err)
+		return upload{}, nil
 	}
-	store, err := n.stage(ctx, p.files)
-	return upload{store: store}, err
+	return u, err
 }
 
 // show makes an upload public before a block, and returns its revision, or "" if
@@ -114,7 +143,9 @@ func (n *neuron) show(ctx context.Context, p publication, u upload, before subne
 		} else if err != nil {
 			return "", err
 		}
-		if err := n.Journal.Done(publishedKey(p.cycle, p.first), u.revision); err != nil {
+		if err := n.Insist(ctx, before, "the publication is not noted", func() error {
+			return n.Journal.Done(publishedKey(p.cycle, p.first), u.revision)
+		}); err != nil {
 			return "", fmt.Errorf("journal publication: %w", err)
 		}
 	}
@@ -157,7 +188,10 @@ func (n *neuron) reveal(ctx context.Context, store subnet.Store, p publication, 
 		if waitErr := n.NextBlock(ctx); waitErr != nil {
 			return "", fmt.Errorf("publish: %w", err)
 		}
-		if store, err = n.stage(ctx, p.files); err != nil {
+		if err := n.Insist(ctx, before-1, "upload did not go through", func() (err error) {
+			store, err = n.stage(ctx, p.files)
+			return err
+		}); err != nil {
 			return "", fmt.Errorf("upload: %w", err)
 		}
 	}

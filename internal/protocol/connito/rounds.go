@@ -60,7 +60,10 @@ type minerRound struct {
 	Loss      float64       `json:"val_loss,omitempty"` // if it was evaluated
 	Points    float64       `json:"points"`             // if the round is closed
 	Reason    string        `json:"reason,omitempty"`
-	Why       Why           `json:"gates"`
+	// Tried is why a submission that is still to be evaluated could not be had, if
+	// that may be its miner's fault.
+	Tried string `json:"tried,omitempty"`
+	Why   Why    `json:"gates"`
 	// Weights are the gates of the pools, once weights were made.
 	Weights Why `json:"weight_gates,omitempty"`
 }
@@ -190,6 +193,8 @@ func (g *groupRound) expire() {
 			gate.Reason = "the baseline could not be evaluated: " + g.Unmeasured
 		case !slices.Contains(g.Foreground, m.UID) && !slices.Contains(g.Background, m.UID):
 			gate.Reason = assignedElsewhere
+		case m.Tried != "":
+			gate = Gate{Name: gateDownload, Reason: m.Tried}
 		case m.Commit.Repo == "":
 			gate = Gate{Name: gateDownload, Reason: "nothing was submitted"}
 		}

@@ -128,11 +128,11 @@ func (n *neuron) rosterInTime(ctx context.Context, cycle uint64) (*roster, error
 	}
 }
 
-// submitUntil posts a submission, and again at most submitRetries times, which are
-// spread over the blocks that are left.
+// submitUntil posts a submission, and again until the window is over: at first as
+// often as upstream in the blocks that are left, and then each time after as long.
 //
-// Unlike upstream, which waits for a minute each time, be the window over or not,
-// and takes a node that is a block behind for an end of it all.
+// Unlike upstream, which tries submitRetries times, a minute apart, be the window over
+// or not, and takes a node that is a block behind for an end of it all.
 func (n *neuron) submitUntil(ctx context.Context, cycle uint64, at netip.AddrPort, target subnet.Hotkey, sub submission) (string, subnet.Block, error) {
 	end := n.rules.Schedule.End(cycle, Submission)
 	for try := 0; ; try++ {
@@ -152,11 +152,11 @@ func (n *neuron) submitUntil(ctx context.Context, cycle uint64, at netip.AddrPor
 				return "", 0, err
 			}
 		}
-		if try == submitRetries || ctx.Err() != nil {
+		pause := min(submitBackoff/blockSeconds, max(1, int64(end-min(end, head))/int64(submitRetries+1-min(try, submitRetries))))
+		if head == 0 || head+subnet.Block(pause) > end || ctx.Err() != nil {
 			return "", 0, err
 		}
 		n.Warn("retry", "<submission> trying again", err)
-		pause := min(submitBackoff/blockSeconds, max(1, int64(end-head)/int64(submitRetries+1-try)))
 		if waitErr := n.Chain.Wait(ctx, head+subnet.Block(pause)); waitErr != nil {
 			return "", 0, err
 		}

@@ -38,7 +38,8 @@ func train(ctx context.Context, env subnet.Env) error {
 			return actor.Ended(ctx, err)
 		}
 		if head < n.trainEnd(pos.Cycle) {
-			if err := n.trainCycle(ctx, pos.Cycle, &done); ctx.Err() != nil {
+			err := n.Insist(ctx, n.trainEnd(pos.Cycle)-1, "training did not go through", func() error { return n.trainCycle(ctx, pos.Cycle, &done) })
+			if ctx.Err() != nil {
 				return nil
 			} else if err != nil {
 				// One lost round costs its reward and no more.

@@ -110,7 +110,8 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 		if err := v.resync(ctx, cycle); err != nil && ctx.Err() == nil {
 			v.Warn("resync", "could not take over the baseline of the other validators", err, slog.Uint64("cycle", cycle))
 		}
-		if err := v.finish(ctx, cycle-1); err != nil {
+		last := s.Start(cycle, MinerCommit1)
+		if err := v.Insist(ctx, last, "the end of the round did not go through", func() error { return v.finish(ctx, cycle-1) }); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -128,16 +129,20 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	if err := v.Chain.Wait(ctx, s.Start(cycle, Submission)); err != nil {
 		return err
 	}
-	r, err := v.frozen(ctx, cycle)
+	end := v.rules.foregroundEnd(cycle)
+	var r *round
+	err := v.Insist(ctx, end, "the round is not frozen", func() (err error) {
+		r, err = v.frozen(ctx, cycle)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("freeze the round: %w", err)
 	}
-	end := v.rules.foregroundEnd(cycle)
 	if v.server != nil && v.merges() {
 		end = min(end, s.Start(cycle, Merge)-1) // the others do not wait
 	}
 	for _, g := range r.Groups {
-		if err := v.evaluateAll(ctx, r, g, g.Foreground, end); err != nil {
+		if err := v.Insist(ctx, end, "evaluation was interrupted", func() error { return v.evaluateAll(ctx, r, g, g.Foreground, end) }); err != nil {
 			return err
 		}
 	}
@@ -147,7 +152,9 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	// Validate: scores and weights, where the generation does not leave them to the
 	// next cycle.
 	if !v.rules.LateWeights {
-		if err := v.finishRound(ctx, r); err != nil {
+		due, _ := v.rules.weightsDue(cycle)
+		last := max(due, s.End(cycle, Validate))
+		if err := v.Insist(ctx, last, "the round is not scored", func() error { return v.finishRound(ctx, r) }); err != nil {
 			return err
 		}
 	}
@@ -155,7 +162,8 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	// Merge. A merge that is on disk was made before a restart.
 	next := place{name: mergedName(s.Version(cycle)), version: s.Version(cycle)}
 	if _, done := v.shardIn(next, v.cfg.Task.Groups[0].ID); !done {
-		if err := v.makeNext(ctx, r, next); err != nil {
+		last := s.End(cycle, ValidatorCommit1) - 2
+		if err := v.Insist(ctx, last, "the next baseline is not made", func() error { return v.makeNext(ctx, r, next) }); err != nil {
 			return fmt.Errorf("make the next baseline: %w", err)
 		}
 		v.stage(cycle, stageMade)
@@ -171,7 +179,8 @@ func (v *validator) cycle(ctx context.Context, cycle uint64) error {
 	go func() {
 		err := v.report(ctx, cycle, next)
 		if err == nil && v.rules.LateWeights {
-			err = v.background(ctx, r, s.Start(cycle+1, Distribute)-1)
+			last := s.Start(cycle+1, Distribute) - 1
+			err = v.Insist(ctx, last, "evaluation was interrupted", func() error { return v.background(ctx, r, last) })
 		}
 		measured <- err
 	}()
