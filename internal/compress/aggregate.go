@@ -110,12 +110,14 @@ func (g *Gatherer) Gather(dst []float32, parts []*Part) error {
 		}
 		if cosine != nil {
 			g.kernel.mean(g.chunk, grid.W, grid.H, grid.W, g.acc)
+			g.kernel.finish()
 			cosine.Inverse(g.chunk)
 			grid.put(dst, g.chunk, c)
 			continue
 		}
 		g.kernel.mean(dst[grid.origin(c):], grid.Cols, grid.H, grid.W, g.acc)
 	}
+	g.kernel.finish()
 	return nil
 }
 

@@ -87,7 +87,7 @@ func BenchmarkEncode(b *testing.B) {
 // would have had per second; and how fast the result alone is read.
 func BenchmarkGather(b *testing.B) {
 	const peers = 20
-	const rows, cols = 512, 2048
+	const rows, cols = 2048, 2048
 	shape := []int{rows, cols}
 	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
 	if err != nil {

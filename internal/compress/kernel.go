@@ -25,6 +25,8 @@ type kernel struct {
 	// mean sets rows of width elements, stride apart, to the means of what was
 	// added, or 0 where nothing was, and clears acc.
 	mean func(dst []float32, stride, rows, width int, acc *sums)
+	// finish lets everybody see what mean has written.
+	finish func()
 }
 
 // sums is, for each element of a chunk, the sum of what was added to it and how
@@ -45,6 +47,7 @@ func portable() *kernel {
 		addPacked: portableAddPacked,
 		addRice:   portableAddRice,
 		mean:      portableMean,
+		finish:    func() {},
 	}
 }
 

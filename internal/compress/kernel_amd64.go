@@ -70,6 +70,7 @@ func avx512() *kernel {
 		_ = dst[(rows-1)*stride+width-1]
 		avx512Mean(&dst[0], stride, rows, width, acc)
 	}
+	k.finish = storeFence
 	return k
 }
 
@@ -91,6 +92,9 @@ func avx512AddRice(acc *sums, fixed, run *byte, bit int, table *entries) int
 //go:noescape
 func avx512AddPacked(acc *sums, packed, code *byte, n int, table *entries)
 
+// avx512Mean is mean for a width that 16 divides. Without storeFence after it,
+// other threads may not see all of dst.
+//
 //go:noescape
 func avx512Mean(dst *float32, stride, rows, width int, acc *sums)
 
@@ -101,3 +105,6 @@ func avx512Moments(vals *float32, n int, sum, squares *[lanes]float64)
 //
 //go:noescape
 func avx512Assign(code *uint8, vals *float32, n int, shift, scale float32, bins *bin)
+
+// storeFence waits for the stores that went past the cache.
+func storeFence()

@@ -146,12 +146,17 @@ TEXT ·avx512AddRice(SB), NOSPLIT, $256-48
 	MOVQ bit+24(FP), R10
 	MOVQ table+32(FP), R9
 
+	// What the next group of this sender has here, which no processor foresees of
+	// so many senders.
+	PREFETCHT0 640(DI)
+
 	// The next 192 bits of the run, in R11, R12 and R13.
 	MOVQ R10, CX
 	MOVQ R10, AX
 	SHRQ $3, AX
 	ADDQ AX, SI
 	ANDQ $7, CX
+	PREFETCHT0 640(SI)
 	MOVQ (SI), R11
 	MOVQ 8(SI), R12
 	MOVQ 16(SI), R13
@@ -289,6 +294,8 @@ TEXT ·avx512AddPacked(SB), NOSPLIT, $128-40
 	LEAQ 63(SP), R12
 	ANDQ $-64, R12
 packed:
+	PREFETCHT0 384(R10)
+	PREFETCHT0 256(DI)
 	VMOVDQU8.Z (R10), K1, Z0
 	VPERMB Z0, Z8, Z0
 	VPSRLVW Z9, Z0, Z0
@@ -308,6 +315,18 @@ eight:
 	VZEROUPPER
 	RET
 
+// MEAN sets Z0 to the means of 16 elements of (SI), and clears those.
+#define MEAN \
+	VMOVUPS (SI), Z0 \
+	VMOVUPS 64(SI), Z1 \
+	VMOVAPS Z0, Z2 \
+	VPERMT2PS Z1, Z10, Z0 \
+	VPERMT2PS Z1, Z11, Z2 \
+	VMOVUPS Z13, (SI) \
+	VMOVUPS Z13, 64(SI) \
+	VMAXPS Z12, Z2, Z2 \
+	VDIVPS Z2, Z0, Z0
+
 // func avx512Mean(dst *float32, stride, rows, width int, acc *sums)
 TEXT ·avx512Mean(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
@@ -321,18 +340,31 @@ TEXT ·avx512Mean(SB), NOSPLIT, $0-40
 	MOVL $0x3f800000, AX
 	VPBROADCASTD AX, Z12
 	VPXORQ Z13, Z13, Z13
+	MOVQ DI, AX
+	ORQ R9, AX
+	TESTQ $63, AX
+	JNZ  row
+
+	// Whole cache lines go past the cache: the result is read when all of it is
+	// there, and not before.
+lines:
+	XORQ BX, BX
+line:
+	MEAN
+	VMOVNTPS Z0, (DI)(BX*4)
+	ADDQ $128, SI
+	ADDQ $16, BX
+	CMPQ BX, R11
+	JLT  line
+	ADDQ R9, DI
+	DECQ R10
+	JNZ  lines
+	VZEROUPPER
+	RET
 row:
 	XORQ BX, BX
 across:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVAPS Z0, Z2
-	VPERMT2PS Z1, Z10, Z0
-	VPERMT2PS Z1, Z11, Z2
-	VMOVUPS Z13, (SI)
-	VMOVUPS Z13, 64(SI)
-	VMAXPS Z12, Z2, Z2
-	VDIVPS Z2, Z0, Z0
+	MEAN
 	VMOVUPS Z0, (DI)(BX*4)
 	ADDQ $128, SI
 	ADDQ $16, BX
@@ -342,4 +374,9 @@ across:
 	DECQ R10
 	JNZ  row
 	VZEROUPPER
+	RET
+
+// func storeFence()
+TEXT ·storeFence(SB), NOSPLIT, $0-0
+	SFENCE
 	RET
