@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"adit/internal/subnet"
 )
@@ -56,6 +57,18 @@ func Until(ctx context.Context, chain subnet.Chain, b subnet.Block) (context.Con
 		_ = chain.Wait(ctx, b) // either way the time is up
 	}()
 	return ctx, func() { cancel(); <-done }
+}
+
+// Pause waits for so long, or until ctx is done, which is its error then.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Ended returns nil if the role was asked to end, and err otherwise.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"adit/internal/subnet"
@@ -175,15 +176,18 @@ const tooFar = 10
 type gathered struct {
 	merge *SliceMerge
 	steps []float64 // that their makers say, of r2
-	files map[subnet.UID]SliceFile
+	from  []subnet.UID
+	// picked is one of the files, drawn by lot, and picker its maker.
+	picked SliceFile
+	picker peer
 }
 
 // gather downloads the slices of a window from all peers, and merges those that are
-// whole. keep says of which to keep the values.
+// whole. If lot is not nil, it picks one that is not the neuron's own.
 //
 // Unlike upstream's first generation, where one value of 1e38 is everybody's, a slice
 // ten times as long as the neuron's own is refused.
-func (l *learner) gather(ctx context.Context, kind Kind, w Window, keep func(subnet.UID) bool) (gathered, error) {
+func (l *learner) gather(ctx context.Context, kind Kind, w Window, lot *rand.Rand) (gathered, error) {
 	x, err := l.indices(w)
 	if err != nil {
 		return gathered{}, err
@@ -193,7 +197,8 @@ func (l *learner) gather(ctx context.Context, kind Kind, w Window, keep func(sub
 		return gathered{}, err
 	}
 	most := tooFar * norm(own)
-	g := gathered{merge: NewSliceMerge(x, l.rules.EqualNorms), files: make(map[subnet.UID]SliceFile)}
+	g := gathered{merge: NewSliceMerge(x, l.rules.EqualNorms)}
+	others := 0
 	var orders []order
 	for _, p := range l.roster.peers {
 		orders = append(orders, order{p, Name{Kind: kind, Window: w, Hotkey: p.Hotkey, Version: l.rules.Version}})
@@ -210,13 +215,17 @@ func (l *learner) gather(ctx context.Context, kind Kind, w Window, keep func(sub
 		if err := g.merge.Add(file.Values); err != nil {
 			return err
 		}
-		if file.HasStep && o.from.Hotkey != l.Me {
+		g.from = append(g.from, o.from.UID)
+		if o.from.Hotkey == l.Me {
+			return nil
+		}
+		if file.HasStep {
 			g.steps = append(g.steps, float64(file.GlobalStep))
 		}
-		if keep == nil || !keep(o.from.UID) {
-			file.Values = nil
+		// Of the first n, each is picked with the same chance.
+		if others++; lot != nil && lot.IntN(others) == 0 {
+			g.picked, g.picker = file, o.from
 		}
-		g.files[o.from.UID] = file
 		return nil
 	})
 	return g, nil

@@ -32,7 +32,7 @@ func mineSlices(ctx context.Context, env subnet.Env) error {
 	}
 	for ctx.Err() == nil {
 		t, _, err := n.window(ctx)
-		if err == nil {
+		if err == nil && (m.Window < t || m.Window == 0 || n.cfg.Baseline) { // else it was done before a restart
 			err = m.window(ctx, t)
 		}
 		if ctx.Err() != nil {
@@ -49,7 +49,7 @@ func mineSlices(ctx context.Context, env subnet.Env) error {
 		}
 		if err := n.waitWindow(ctx, t+1); err != nil && ctx.Err() == nil {
 			n.Warn("retry", "the chain does not answer", err)
-			if err := pause(ctx, askPause); err != nil {
+			if actor.Pause(ctx, askPause) != nil {
 				break
 			}
 		}
@@ -58,18 +58,6 @@ func mineSlices(ctx context.Context, env subnet.Env) error {
 		return l.save()
 	}
 	return nil
-}
-
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // A sliceMiner is a miner and what it remembers of the window before.

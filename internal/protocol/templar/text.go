@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -142,12 +143,8 @@ func (l *library) get(ctx context.Context, query string, limit int64) ([]byte, e
 		if err == nil || !errors.Is(err, subnet.ErrTemporary) || try == asksOfServer {
 			return data, err
 		}
-		timer := time.NewTimer(askPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, errors.Join(ctx.Err(), err)
+		if ended := actor.Pause(ctx, askPause); ended != nil {
+			return nil, errors.Join(ended, err)
 		}
 	}
 }
