@@ -69,6 +69,10 @@ type Config struct {
 		EverySec float64 `yaml:"every_sec" help:"how often at most the model is saved, to go on from after a restart"`
 	} `yaml:"save"`
 
+	// Cheat makes a miner break one rule, to see that the network notices: see
+	// [Cheats]. It is refused on a network that is not on this machine.
+	Cheat string `yaml:"cheat,omitempty"`
+
 	// numbers is what HParams holds.
 	numbers []byte
 	// envFile is what .env.yaml holds, or nil.
@@ -206,6 +210,9 @@ func (c *Config) Validate() error {
 	}
 	if !(c.Save.EverySec >= 0) || c.Save.EverySec > 86_400 {
 		bad("save.every_sec", "must be 0 or more, and at most a day")
+	}
+	if err := c.checkCheat(); err != nil {
+		bad("cheat", "%v", err)
 	}
 	return errors.Join(errs...)
 }
