@@ -67,6 +67,7 @@ type WandB struct {
 	Project string
 	Entity  string // "" for the account's own
 	Name    string // shown for the run
+	Resume  string // the run to go on with, by its identifier; "" for a new one
 	Tags    []string
 }
 

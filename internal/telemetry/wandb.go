@@ -16,10 +16,12 @@ import (
 )
 
 // A WandBRun is a run as Weights & Biases knows it. Its ID is new in each
-// process: what is told of it is never mixed with what another told.
+// process: what is told of it is never mixed with what another told. One that is
+// resumed has the ID that it had, and goes on behind the rows that it has.
 type WandBRun struct {
 	subnet.WandB
 	ID     string
+	First  int            // step of the first row
 	Config map[string]any // the settings; may be nil
 	Start  time.Time
 }
@@ -27,7 +29,11 @@ type WandBRun struct {
 // NewWandBRun returns a run that begins now.
 func NewWandBRun(w subnet.WandB, config map[string]any) WandBRun {
 	// W&B's own identifiers are eight small letters and digits.
-	return WandBRun{WandB: w, ID: strings.ToLower(rand.Text()[:8]), Config: config, Start: time.Now()}
+	id := w.Resume
+	if id == "" {
+		id = strings.ToLower(rand.Text()[:8])
+	}
+	return WandBRun{WandB: w, ID: id, Config: config, Start: time.Now()}
 }
 
 // WandBOptions say where a run's rows go.
@@ -46,6 +52,7 @@ type WandBOptions struct {
 type WandBWriter struct {
 	file   *WandBFile
 	stream *WandBStream // nil if offline
+	steps  stepFile     // "" unless the run is resumed
 	say    func(subnet.Event)
 }
 
@@ -64,11 +71,19 @@ func OpenWandB(run WandBRun, o WandBOptions) (*WandBWriter, error) {
 	default:
 		return nil, subnet.WithHint(fmt.Errorf("WANDB_MODE is %q", o.Mode), "set it to online, offline or disabled")
 	}
+	w := &WandBWriter{say: o.Say}
+	var err error
+	if run.Resume != "" {
+		w.steps = wandbSteps(o.Dir, run.ID)
+		if run.First, err = w.steps.read(); err != nil {
+			return nil, err
+		}
+	}
 	file, err := CreateWandBFile(o.Dir, run, online)
 	if err != nil {
 		return nil, err
 	}
-	w := &WandBWriter{file: file, say: o.Say}
+	w.file = file
 	if online {
 		w.stream = StartWandBStream(run, o.Base, o.Key, o.Say)
 	}
@@ -82,7 +97,11 @@ func (w *WandBWriter) WriteRow(r Row) error {
 	if w.stream != nil {
 		w.stream.Send(r)
 	}
-	return w.file.WriteRow(r)
+	err := w.file.WriteRow(r)
+	if w.steps != "" {
+		err = errors.Join(err, w.steps.write(w.file.run.First+r.Number+1))
+	}
+	return err
 }
 
 // Close ends the run. It gives the service a few seconds to take the last rows.
@@ -109,7 +128,7 @@ func wandbItems(run WandBRun, r Row) []wandbItem {
 		items = append(items, wandbItem{c.Name, wandbValue(c.Value)})
 	}
 	return append(items,
-		wandbItem{"_step", fmt.Sprint(r.Number)},
+		wandbItem{"_step", fmt.Sprint(run.First + r.Number)},
 		wandbItem{"_timestamp", decimal(seconds(r.At))},
 		wandbItem{"_runtime", decimal(max(0, r.At.Sub(run.Start).Seconds()))})
 }

@@ -110,7 +110,7 @@ func (w *WandBFile) WriteRow(r Row) error {
 			summary = protoBytes(summary, 1, wandbProto(item))
 		}
 	}
-	history = protoBytes(history, 2, protoVarint(nil, 1, uint64(r.Number))) // HistoryRecord.step
+	history = protoBytes(history, 2, protoVarint(nil, 1, uint64(w.run.First+r.Number))) // HistoryRecord.step
 	w.last = r.At
 	err := w.record(recordHistory, history)
 	if err == nil {

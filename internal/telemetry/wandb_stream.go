@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,11 +29,12 @@ type WandBStream struct {
 
 	client *http.Client
 
-	mu      sync.Mutex
-	pending []string          // rows in JSON
 	summary map[string]string // the newest value of each key
-	err     error             // why it ended, if it did
 	sent    int               // rows that the service has
+
+	mu      sync.Mutex
+	pending []Row
+	err     error // why it ended, if it did
 
 	cancel context.CancelFunc
 	finish chan struct{} // closed when no more rows come
@@ -81,15 +81,10 @@ func startWandBStream(run WandBRun, base, key string, say func(subnet.Event), cl
 
 // Send queues a row. It does not block.
 func (s *WandBStream) Send(r Row) {
-	items := wandbItems(s.run, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return
-	}
-	s.pending = append(s.pending, wandbObject(items))
-	for _, item := range items {
-		s.summary[item.key] = item.json
+	if s.err == nil {
+		s.pending = append(s.pending, r)
 	}
 }
 
@@ -227,8 +222,72 @@ func (s *WandBStream) begin(ctx context.Context) (endpoint string, err error) {
 		return "", fmt.Errorf("begin W&B run: %w: the answer names no account", errRefused)
 	}
 	b := up.Bucket
+	if s.run.Resume != "" {
+		if err := s.resume(ctx, b.Project.Entity.Name, b.Project.Name); err != nil {
+			return "", fmt.Errorf("resume W&B run %s: %w", s.run.ID, err)
+		}
+	}
 	return fmt.Sprintf("%s/files/%s/%s/%s/file_stream", s.base,
 		url.PathEscape(b.Project.Entity.Name), url.PathEscape(b.Project.Name), url.PathEscape(b.Name)), nil
+}
+
+const runResumeStatus = `query RunResumeStatus($project: String, $entity: String, $name: String!) {
+  model(name: $project, entityName: $entity) {
+    bucket(name: $name, missingOk: true) { historyLineCount historyTail summaryMetrics }
+  }
+}`
+
+// resume asks how far the run has come: rows go behind those that are there, and
+// have later steps.
+func (s *WandBStream) resume(ctx context.Context, entity, project string) error {
+	var answer struct {
+		Data struct {
+			Model *struct {
+				Bucket *struct {
+					HistoryLineCount int
+					HistoryTail      string // a list, in JSON, of rows in JSON
+					SummaryMetrics   string // in JSON
+				}
+			}
+		}
+		Errors []struct{ Message string }
+	}
+	variables := map[string]any{"project": project, "entity": entity, "name": s.run.ID}
+	if err := s.request(ctx, s.base+"/graphql", map[string]any{"query": runResumeStatus, "variables": variables}, &answer); err != nil {
+		return err
+	}
+	if len(answer.Errors) > 0 {
+		return fmt.Errorf("%w: %s", errRefused, visible(answer.Errors[0].Message))
+	}
+	if answer.Data.Model == nil || answer.Data.Model.Bucket == nil {
+		return fmt.Errorf("%w: the service does not know it", errRefused)
+	}
+	b := answer.Data.Model.Bucket
+	if b.HistoryLineCount < 0 {
+		return fmt.Errorf("%w: it is said to have %d rows", errRefused, b.HistoryLineCount)
+	}
+	s.sent = b.HistoryLineCount
+	s.run.First = max(s.run.First, b.HistoryLineCount, lastStep(b.HistoryTail)+1)
+	var summary map[string]json.RawMessage
+	if json.Unmarshal([]byte(b.SummaryMetrics), &summary) == nil {
+		for key, v := range summary {
+			s.summary[key] = string(v)
+		}
+	}
+	return nil
+}
+
+// lastStep returns the step of the last row of a tail, or -1.
+func lastStep(tail string) int {
+	var rows []string
+	var row struct {
+		Step float64 `json:"_step"`
+	}
+	const most = 1 << 40 // steps of a run
+	if json.Unmarshal([]byte(tail), &rows) != nil || len(rows) == 0 || json.Unmarshal([]byte(rows[len(rows)-1]), &row) != nil || !(row.Step >= 0 && row.Step < most) {
+		return -1
+	}
+	return int(row.Step)
 }
 
 // A streamFile is a part of a file at the service: lines from a line on.
@@ -243,15 +302,22 @@ func (s *WandBStream) post(ctx context.Context, endpoint string, last bool) erro
 	for {
 		s.mu.Lock()
 		batch := s.pending[:min(len(s.pending), maxBatch)]
-		sent, summary := s.sent, maps.Clone(s.summary)
 		s.mu.Unlock()
+		var lines []string
+		for _, r := range batch {
+			items := wandbItems(s.run, r)
+			lines = append(lines, wandbObject(items))
+			for _, item := range items {
+				s.summary[item.key] = item.json
+			}
+		}
 		body := map[string]any{"dropped": 0}
 		if len(batch) > 0 {
 			// Rows go to their place in the file: sent twice, because an answer
 			// was lost, they are there once.
 			body["files"] = map[string]streamFile{
-				"wandb-history.jsonl": {sent, batch},
-				"wandb-summary.json":  {0, []string{summaryObject(summary)}},
+				"wandb-history.jsonl": {s.sent, lines},
+				"wandb-summary.json":  {0, []string{summaryObject(s.summary)}},
 			}
 		} else if last {
 			body["complete"], body["exitcode"] = true, 0
@@ -264,8 +330,8 @@ func (s *WandBStream) post(ctx context.Context, endpoint string, last bool) erro
 		if len(batch) == 0 {
 			return nil
 		}
-		s.mu.Lock()
 		s.sent += len(batch)
+		s.mu.Lock()
 		s.pending = s.pending[len(batch):]
 		left := len(s.pending)
 		s.mu.Unlock()

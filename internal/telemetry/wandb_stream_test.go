@@ -26,6 +26,7 @@ type wandbServer struct {
 	requests int
 	history  []string
 	summary  string
+	tail     string // of the history of a run that is resumed
 	begun    []string
 	ended    bool
 	beats    int
@@ -63,6 +64,14 @@ func (s *wandbServer) answer(w http.ResponseWriter, r *http.Request) {
 		var q struct {
 			Query     string
 			Variables map[string]any
+		}
+		if strings.Contains(string(body), "RunResumeStatus") && s.tail != "" {
+			b, err := json.Marshal(map[string]any{"historyLineCount": len(s.history), "historyTail": s.tail, "summaryMetrics": `{"loss":2,"best":3}`})
+			if err != nil {
+				s.t.Error(err)
+			}
+			fmt.Fprintf(w, `{"data":{"model":{"bucket":%s}}}`, b)
+			return
 		}
 		if err := json.Unmarshal(body, &q); err != nil || !strings.Contains(q.Query, "upsertBucket") {
 			s.t.Errorf("query %s, %v", body, err)
@@ -244,3 +253,33 @@ func TestWandBHangs(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestWandBResumes goes on behind the rows that a run has at the service.
+func TestWandBResumes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &wandbServer{t: t, history: []string{"a", "b", "c"}, tail: `["{\"_step\":5}","{\"loss\":2,\"_step\":7}"]`}
+		run := wandbRun()
+		run.Resume, run.Start = run.ID, time.Now()
+		s := startWandBStream(run, "http://wandb.test", "secret", func(e subnet.Event) { t.Errorf("said %v", e) }, &http.Client{Transport: server})
+		s.Send(Row{At: time.Now(), Cells: []Cell{{Name: "loss", Value: slog.Float64Value(1)}}})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if len(server.history) != 4 || !strings.Contains(server.history[3], `"loss":1,"_step":8,`) {
+			t.Errorf("rows are %q", server.history)
+		}
+		if !strings.Contains(server.summary, `"loss":1`) || !strings.Contains(server.summary, `"best":3`) {
+			t.Errorf("the summary is %s, want what it had too", server.summary)
+		}
+	})
+}
+
+func TestLastStep(t *testing.T) {
+	t.Parallel()
+	for tail, want := range map[string]int{"": -1, "[]": -1, `["{"]`: -1, `["{}"]`: 0, `["{\"_step\":-1}"]`: -1, `["{\"_step\":1e300}"]`: -1, `["{\"_step\":3}","{\"_step\":4}"]`: 4} {
+		if got := lastStep(tail); got != want {
+			t.Errorf("lastStep(%s) = %d, want %d", tail, got, want)
+		}
+	}
+}

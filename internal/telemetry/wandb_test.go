@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -153,5 +154,32 @@ func TestWandBModes(t *testing.T) {
 		if (len(found) == 1) != (tt.prefix != "") || len(found) == 1 && !strings.HasPrefix(found[0].Name(), tt.prefix) || warned != tt.warns {
 			t.Errorf("%q: made %v, warned %v", tt.mode, found, warned)
 		}
+	}
+}
+
+// TestWandBResumesOffline goes on behind the rows of the file before, without a
+// service to ask.
+func TestWandBResumesOffline(t *testing.T) {
+	t.Parallel()
+	dir, rows := t.TempDir(), rowsOf()
+	for life := range 2 {
+		run := wandbRun()
+		run.Resume, run.Start = run.ID, at.Add(time.Duration(life)*time.Hour)
+		w, err := OpenWandB(run, WandBOptions{Dir: dir, Mode: "offline", Say: func(subnet.Event) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := life * len(rows); w.file.run.First != want {
+			t.Errorf("life %d begins with step %d, want %d", life, w.file.run.First, want)
+		}
+		writeAll(t, w, rows)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "wandb", "steps-4xk2m7qa"), []byte("some"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := wandbRun()
+	run.Resume = run.ID
+	if _, err := OpenWandB(run, WandBOptions{Dir: dir, Mode: "offline", Say: func(subnet.Event) {}}); err == nil || !strings.Contains(err.Error(), "holds no step") {
+		t.Errorf("resumed after %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -105,12 +106,14 @@ type Config struct {
 	} `yaml:"hf"`
 
 	Log struct {
-		LogWandB         bool   `yaml:"log_wandb" help:"send figures to Weights & Biases: WANDB_API_KEY and WANDB_MODE say how"`
-		WandBProjectName string `yaml:"wandb_project_name" help:"the project is called subnet-expert- and this"`
-		BaseMetricPath   string `yaml:"base_metric_path" help:"directory of CSV metrics, within the run's unless it begins with a slash"`
-		MetricPath       string `yaml:"metric_path" help:"CSV file of metrics; none means base_metric_path and the run's name"`
-		MetricInterval   int    `yaml:"metric_interval" help:"optimizer steps between rows of metrics"`
-		TensorBoard      bool   `yaml:"tensorboard" help:"write figures for TensorBoard too, beside the CSV"`
+		LogWandB         bool     `yaml:"log_wandb" help:"send figures to Weights & Biases: WANDB_API_KEY and WANDB_MODE say how"`
+		WandBProjectName string   `yaml:"wandb_project_name" help:"the project is called subnet-expert- and this"`
+		WandBResume      bool     `yaml:"wandb_resume" help:"go on with the first run of wandb_partial_id, instead of a new one at each start"`
+		WandBPartialID   []string `yaml:"wandb_partial_id" help:"its identifier: letters, digits, - and _"`
+		BaseMetricPath   string   `yaml:"base_metric_path" help:"directory of CSV metrics, within the run's unless it begins with a slash"`
+		MetricPath       string   `yaml:"metric_path" help:"CSV file of metrics; none means base_metric_path and the run's name"`
+		MetricInterval   int      `yaml:"metric_interval" help:"optimizer steps between rows of metrics"`
+		TensorBoard      bool     `yaml:"tensorboard" help:"write figures for TensorBoard too, beside the CSV"`
 	} `yaml:"log"`
 
 	Task struct {
@@ -252,6 +255,9 @@ func (c *Config) Validate() error {
 		}
 	} else if err := checkRepo(rules, c.HF.CheckpointRepo); err != nil {
 		bad("hf.checkpoint_repo", "%v", err)
+	}
+	if ids := c.Log.WandBPartialID; c.Log.WandBResume && (len(ids) == 0 || !wandbID.MatchString(ids[0])) {
+		bad("log.wandb_partial_id", "must begin with the identifier of the run that log.wandb_resume is to go on with, not %q", ids)
 	}
 	if f := subnet.Format(c.Ckpt.Format); f != subnet.Safetensors && f != subnet.Torch {
 		bad("ckpt.format", "must be %s or %s, not %q", subnet.Safetensors, subnet.Torch, c.Ckpt.Format)
@@ -400,6 +406,10 @@ func (c *Config) threads() int {
 }
 
 // sequence is how many tokens a training sequence has.
+// wandbID is what the identifier of a run in Weights & Biases may be, here also the
+// name of a file.
+var wandbID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
 func (c *Config) sequence() int { return cmp.Or(c.Task.SequenceLength, c.Task.Exp.Data.SequenceLength) }
 
 // Services implements [subnet.Config].

@@ -47,7 +47,7 @@ const (
 	whyText     = "text is read from the directory in task.data"
 	whyOwnDir   = "it is always in the run's own directory, under upstream's name"
 	whyEach     = "the loss is measured whenever a checkpoint is written"
-	whyRun      = "each start is a run of its own in Weights & Biases"
+	whyRun      = "a neuron's run in Weights & Biases is that of its part of the model: wandb_partial_id names it"
 	whyHubArch  = "no archive is kept on the hub"
 	whyCohort   = "groups are chosen anew in each round, as in upstream's"
 	whyMatching = "what the engine evaluates is drawn from the text by the round's seed"
@@ -87,9 +87,7 @@ var meaningless = []struct{ name, why string }{
 	{"hf.archive_repo", whyHubArch},
 	{"hf.archive_keep", whyHubArch},
 	{"hf.archive_squash", whyHubArch},
-	{"log.wandb_resume", whyRun},
 	{"log.wandb_full_id", whyRun},
-	{"log.wandb_partial_id", whyRun},
 	{"task.path", "it is base_path and expert_group_name"},
 	{"task.helper_group_id", "only the group's own experts are loaded"},
 	{"task.routing_mode", "a token goes to the best of the group's experts"},

@@ -139,6 +139,9 @@ func (c *Config) Reports(role, run string) subnet.Reports {
 		// Upstream's model-io shows no metrics; ours has a port beyond the ranks'.
 		Ports: map[string]uint16{"mine": 8100, "train": 8100, "model-io": 8150, "validate": 8200},
 	}
+	if c.Log.WandBResume && len(c.Log.WandBPartialID) > 0 && role != "model-io" { // which may run beside train
+		r.WandB.Resume = c.Log.WandBPartialID[0]
+	}
 	if c.Log.TensorBoard {
 		r.TensorBoard = path.Join(c.Log.BaseMetricPath, "tensorboard", run)
 	}
