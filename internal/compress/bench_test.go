@@ -84,7 +84,8 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 // BenchmarkGather merges 20 parts, and says how many bytes their dense tensors
-// would have had per second; and how fast the result alone is read.
+// would have had per second; the same with the checks of what strangers sent,
+// which are made once when it comes; and how fast the result alone is read.
 func BenchmarkGather(b *testing.B) {
 	const peers = 20
 	const rows, cols = 2048, 2048
@@ -104,7 +105,7 @@ func BenchmarkGather(b *testing.B) {
 		for _, coding := range []string{"rice", "packed"} {
 			b.Run(k.name+"/"+coding, func(b *testing.B) {
 				g := &Gatherer{Clip: true, kernel: k}
-				gathering, reading := fastestOf{}, fastestOf{}
+				gathering, reading, checking := fastestOf{}, fastestOf{}, fastestOf{}
 				for b.Loop() {
 					begin := time.Now()
 					if err := g.Gather(dst, all[coding]); err != nil {
@@ -116,9 +117,17 @@ func BenchmarkGather(b *testing.B) {
 					}
 					gathering.add(between.Sub(begin))
 					reading.add(time.Since(between))
+					begin = time.Now()
+					for _, p := range all[coding] {
+						if err := recheck(s, p); err != nil {
+							b.Fatal(err)
+						}
+					}
+					checking.add(time.Since(begin))
 				}
 				gb := 4 * rows * cols / 1e9
 				b.ReportMetric(peers*gb/gathering.seconds, "denseGB/s")
+				b.ReportMetric(peers*gb/(gathering.seconds+checking.seconds), "checkedGB/s")
 				b.ReportMetric(gb/reading.seconds, "readGB/s")
 			})
 		}
@@ -135,33 +144,15 @@ func sum(x []float32) float32 {
 	return s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7]
 }
 
-// BenchmarkCheck reads what strangers send, which is when all of it is checked.
-func BenchmarkCheck(b *testing.B) {
-	shape := []int{1024, 1024}
-	s, err := NewSchema([]Tensor{{"w", shape}}, 64, UsualGroup)
-	if err != nil {
-		b.Fatal(err)
+// recheck does again what is done once when a part comes.
+func recheck(s *Schema, p *Part) error {
+	if p.packed != nil {
+		_, err := p.checkPacked(4)
+		return err
 	}
-	k := encoded(b, shape, 64, normal(1, 1<<20, 1024))
-	p, r := codings(b, s, k)
-	b.Run("packed", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := NewPacked(p.Grid, 64, p.packed, p.code, k.Quant, 4); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(4*float64(b.N<<20)/1e9/b.Elapsed().Seconds(), "denseGB/s")
-	})
-	b.Run("rice", func(b *testing.B) {
-		for b.Loop() {
-			q := *r
-			q.groups = nil
-			if err := s.openBody(&q, 0, len(r.body)-slack); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(4*float64(b.N<<20)/1e9/b.Elapsed().Seconds(), "denseGB/s")
-	})
+	q := *p
+	q.groups = nil
+	return s.openBody(&q, 0, len(p.body)-slack)
 }
 
 // BenchmarkAggregate sums 20 messages in integers.

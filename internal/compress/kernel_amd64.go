@@ -32,7 +32,8 @@ func avx512() *kernel {
 			}
 			return nil
 		}
-		return t.top(rest, index, value) // some are equal
+		t.candidates.choose(index, value)
+		return nil
 	}
 	k.moments = func(vals []float32, sum, squares *[lanes]float64) {
 		whole := len(vals) &^ 15
@@ -78,10 +79,9 @@ func avx512() *kernel {
 const maxPick = 128
 
 // avx512Pick is pick, and returns how many elements have the magnitude of the
-// last one chosen or above. If that is not keep, nothing was chosen, as there
-// are equal ones; if it is -1, not all are finite, and if it is -2,
-// all are zero. What there is of w does not
-// matter.
+// last one chosen or above. If that is not keep, there are equal ones, and only
+// candidates were chosen. If it is -1, not all are finite; if it is -2, all are
+// zero.
 //
 //go:noescape
 func avx512Pick(rest, delta *float32, stride, rows int, decay, gain float32, keep int, index *uint16, value *float32, w *candidates) int

@@ -168,6 +168,35 @@ func TestRiceLayouts(t *testing.T) {
 	}
 }
 
+// TestLastUsual holds the shortcut to the loop, for any bits whatever.
+func TestLastUsual(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 2))
+	for range 20000 {
+		b := make([]byte, 40+40+slack)
+		for i := range 80 {
+			b[i] = byte(r.Uint32())
+			if r.IntN(2) == 0 {
+				b[i] &= byte(r.Uint32())
+			}
+		}
+		start := 320 + r.IntN(8)
+		last, behind := lastUsual(b, b, start)
+		next, bit := 0, start
+		for i := range 64 {
+			one := nextOne(b, bit)
+			next += (one-bit)<<5 | lowBits(b, 5*i, 5)
+			bit = one + 1
+			next++
+		}
+		switch {
+		case behind == bit && last == next-1:
+		case behind > 8*len(b) && bit-start > 190:
+		default:
+			t.Fatalf("index %d, bit %d, not %d, %d from %d", last, behind, next-1, bit, start)
+		}
+	}
+}
+
 // TestMessageFailsClosed changes every byte of a message, and ends it early.
 func TestMessageFailsClosed(t *testing.T) {
 	s := someSchema(t, 3)

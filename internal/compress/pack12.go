@@ -1,6 +1,10 @@
 package compress
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
 
 // PackIndices appends the indices to dst, two in three bytes: a, b become
 // a&255, a>>8 | b&15<<4, b>>4. There must be an even number of indices below
@@ -51,35 +55,64 @@ func NewPacked(g Grid, keep int, packed, code []byte, q Quant, bins int) (*Part,
 
 // checkPacked returns how often each code occurs.
 func (p *Part) checkPacked(bins int) ([]int, error) {
-	var counts [256]int
-	for _, c := range p.code {
-		counts[c]++
-	}
+	counts := countBytes(p.code)
 	for c := bins; c < len(counts); c++ {
 		if counts[c] > 0 {
 			return nil, fmt.Errorf("a code is %d, and there are %d", c, bins)
 		}
 	}
 	size, index := p.Grid.Size(), make([]uint16, p.Keep)
+	var seen [MaxChunk]uint8 // in which chunk, but for multiples of 255
 	for c := range p.Grid.Chunks() {
-		var seen [MaxChunk / 64]uint64
-		p.indices(c, index)
-		twice := uint64(0)
-		for _, i := range index {
-			w := &seen[i>>6%(MaxChunk/64)]
-			twice |= *w >> (i & 63) & 1
-			*w |= 1 << (i & 63)
+		now := uint8(c%255 + 1)
+		if now == 1 {
+			clear(seen[:])
 		}
+		p.indices(c, index)
+		most, twice := uint16(0), uint8(0)
 		for _, i := range index {
-			if int(i) >= size {
-				return nil, fmt.Errorf("chunk %d: index %d of %d", c, i, size)
+			s := &seen[i%MaxChunk]
+			if *s == now {
+				twice = 1
 			}
+			*s = now
+			most = max(most, i)
+		}
+		if int(most) >= size {
+			return nil, fmt.Errorf("chunk %d: index %d of %d", c, most, size)
 		}
 		if twice != 0 {
 			return nil, fmt.Errorf("chunk %d: an index occurs twice", c)
 		}
 	}
 	return append([]int(nil), counts[:bins]...), nil
+}
+
+// countBytes returns how often each value occurs.
+func countBytes(b []byte) (counts [256]int) {
+	const each = 0x0101010101010101
+	var few, high, low, both int
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		if w&^(3*each) != 0 {
+			for _, c := range b[:8] {
+				counts[c]++
+			}
+			continue
+		}
+		few += 8
+		high += bits.OnesCount64(w >> 1 & each)
+		low += bits.OnesCount64(w & each)
+		both += bits.OnesCount64(w & (w >> 1) & each)
+	}
+	for _, c := range b {
+		counts[c]++
+	}
+	counts[0] += few - high - low + both
+	counts[1] += low - both
+	counts[2] += high - both
+	counts[3] += both
+	return counts
 }
 
 // indices sets those of a chunk that came packed.

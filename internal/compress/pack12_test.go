@@ -2,6 +2,7 @@ package compress
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,21 @@ func TestNewPacked(t *testing.T) {
 	}
 	if _, err := NewPacked(g, 14, nil, nil, q, 4); err == nil {
 		t.Error("14 of 12 are kept")
+	}
+}
+
+func TestCountBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 7))
+	for _, values := range []int{4, 5, 256} {
+		b := make([]byte, 1003)
+		var want [256]int
+		for i := range b {
+			b[i] = byte(r.IntN(values))
+			want[b[i]]++
+		}
+		if got := countBytes(b); got != want {
+			t.Errorf("%d values are counted as %d, not %d", values, got, want)
+		}
 	}
 }
 

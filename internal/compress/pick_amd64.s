@@ -187,6 +187,7 @@ collect:
 	JNZ  collect
 	SUBQ R13, R11
 	SHRQ $1, R11
+	MOVQ R11, candidates_n(R15)
 
 	// R11 candidates: what they are and their magnitudes, to a multiple of 16
 	// with zeros.
@@ -312,6 +313,7 @@ choose:
 	CMPQ DX, BX
 	JLT  choose
 done:
+	MOVQ R12, candidates_last(R15)
 	MOVQ AX, ret+72(FP)
 	VZEROUPPER
 	RET

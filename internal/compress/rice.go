@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -227,7 +228,18 @@ func (l layout) check(b []byte, s span, counts []int) error {
 		if rest := l.keep * 2 % 8; rest > 0 && code[len(code)-1]>>rest != 0 {
 			return errPadding
 		}
-		if !l.whole() {
+		switch {
+		case l.whole():
+		case l.size == MaxChunk && l.keep == Side && l.rice == fastRice && len(b)-bit>>3 >= slack:
+			last, behind := lastUsual(low, b, bit)
+			if behind > 8*s.end {
+				return fmt.Errorf("chunk %d: %w", c, errShort)
+			}
+			if last >= l.size {
+				return fmt.Errorf("chunk %d: index %d of %d", c, last, l.size)
+			}
+			bit = behind
+		default:
 			next := 0
 			for i := range l.keep {
 				one := nextOne(b[:s.end], bit)
@@ -248,6 +260,47 @@ func (l layout) check(b []byte, s span, counts []int) error {
 		return errPadding
 	}
 	return nil
+}
+
+// lastUsual returns the last index of 64 that have five low bits each, at low,
+// and a run from bit on, and the bit behind that: all gaps together and a place
+// for each index. If there are no 64 ones in 190 bits, the bit is far behind.
+func lastUsual(low, run []byte, bit int) (last, behind int) {
+	// Two low bits are added in ten bits, and eight such sums.
+	const evens = 0x1f | 0x1f<<10 | 0x1f<<20 | 0x1f<<30
+	var sums uint64
+	low = low[:Side*fastRice/8]
+	for i := 0; i+5 <= len(low); i += 5 {
+		w := uint64(binary.LittleEndian.Uint32(low[i:])) | uint64(low[i+4])<<32
+		sums += w&evens + w>>5&evens
+	}
+	sum := int(sums&1023 + sums>>10&1023 + sums>>20&1023 + sums>>30)
+
+	ones, at := Side, bit
+	for at < bit+3*64 {
+		w := binary.LittleEndian.Uint64(run[at>>3:]) >> (at & 7)
+		n := bits.OnesCount64(w)
+		if n >= ones {
+			behind = at + select64(w, ones-1) + 1
+			return (behind-bit-Side)<<fastRice + sum + Side - 1, behind
+		}
+		ones -= n
+		at += 64 - at&7
+	}
+	return 0, math.MaxInt
+}
+
+// select64 returns the place of the set bit of w that n others are below.
+func select64(w uint64, n int) int {
+	at := 0
+	for half := 32; half > 0; half >>= 1 {
+		if c := bits.OnesCount64(w & (1<<half - 1)); c <= n {
+			n -= c
+			w >>= half
+			at += half
+		}
+	}
+	return at
 }
 
 // countCodes adds how often each code of a chunk occurs.

@@ -224,8 +224,9 @@ type chunkSum struct {
 	index [MaxChunk]uint16
 	code  [MaxChunk]uint8
 	mag   [MaxChunk]float32
+	zero  [MaxChunk]float32
 	value [MaxChunk]float32
-	edge  table
+	table table
 }
 
 // begin sets the sum to what was unsaid before.
@@ -302,11 +303,19 @@ func abs(v int32) uint32 { return uint32(max(v, -v)) }
 // topInts chooses the len(index) elements of the largest magnitude, of equal
 // ones those that come first, in the order of their places.
 func topInts(w *chunkSum, x []int32, index []uint16) {
-	// Magnitudes are below those of infinities if read as floats.
+	// Read as floats, magnitudes have their order, and are below those of
+	// infinities. With a little more, none is so small that it is not normal.
+	mag, value := w.mag[:len(x)], w.value[:len(index)]
 	for i, v := range x {
-		w.mag[i] = math.Float32frombits(abs(v))
+		mag[i] = math.Float32frombits(abs(v) + 1<<23)
 	}
-	if err := w.edge.top(w.mag[:len(x)], index, w.value[:len(index)]); err != nil {
+	var err error
+	if len(x)%Side == 0 {
+		err = fastest().pick(mag, w.zero[:], Side, 1, 0, index, value, &w.table)
+	} else {
+		err = w.table.top(mag, index, value)
+	}
+	if err != nil {
 		panic(err) // unreachable
 	}
 }

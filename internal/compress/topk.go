@@ -1,10 +1,8 @@
 package compress
 
 import (
-	"cmp"
 	"errors"
 	"math"
-	"slices"
 )
 
 // errNotFinite is said of a chunk that holds a NaN or an infinity: nothing can
@@ -30,58 +28,99 @@ func Top(x []float32, index []uint16, value []float32) error {
 	return t.top(x, index, value)
 }
 
-// A table counts elements by the first bits of their magnitude: the exponent
-// and three bits of the fraction.
+// A table counts elements by some bits of their magnitude: first by the exponent
+// and three bits of the fraction, then by ten bits more, then by the last ten.
 type table struct {
-	count [notFinite >> tableShift]uint16
+	count [1 << 11]uint16
 	edge  []uint32 // those among which choice ends
 
 	candidates candidates // of other kernels
 }
 
-const tableShift = 20
-
 // candidates is the memory for a few elements that the choice is among, with
 // some to write beyond.
 type candidates struct {
+	n, last          int // how many, and the magnitude of the last one chosen
 	place            [MaxChunk + 32]uint16
 	value, magnitude [MaxChunk + 16]uint32
 }
 
+// choose is choose among the candidates.
+func (c *candidates) choose(index []uint16, value []float32) {
+	last, equal := uint32(c.last), len(index)
+	for _, m := range c.magnitude[:c.n] {
+		if m > last {
+			equal--
+		}
+	}
+	n := 0
+	for i, m := range c.magnitude[:c.n] {
+		if m < last || n == len(index) {
+			continue
+		}
+		if m == last {
+			if equal == 0 {
+				continue
+			}
+			equal--
+		}
+		index[n], value[n] = c.place[i], math.Float32frombits(c.value[i])
+		n++
+	}
+}
+
 func (t *table) top(x []float32, index []uint16, value []float32) error {
+	const shift = 20
 	clear(t.count[:])
 	for _, v := range x {
 		m := magnitude(v)
 		if m >= notFinite {
 			return errNotFinite
 		}
-		t.count[m>>tableShift]++
+		t.count[m>>shift]++
 	}
-	// All in the rows above this one are chosen, and some in it.
-	row, left := uint32(len(t.count)-1), len(index)
-	for ; row > 0 && int(t.count[row]) <= left; row-- {
-		left -= int(t.count[row])
-	}
+	// All in the rows above one are chosen, and left in it.
+	row, left := t.row(notFinite>>shift-1, len(index))
 	t.edge = t.edge[:0]
 	for _, v := range x {
-		if m := magnitude(v); m>>tableShift == row {
+		if m := magnitude(v); m>>shift == row {
 			t.edge = append(t.edge, m)
 		}
 	}
-	slices.SortFunc(t.edge, func(a, b uint32) int { return cmp.Compare(b, a) })
-	// Of those that are equal to the last one chosen, only so many are.
-	last, equal := uint32(math.MaxUint32), 0
-	if left > 0 {
-		last = t.edge[left-1]
-		for i := left - 1; i >= 0 && t.edge[i] == last; i-- {
-			equal++
-		}
-	} else {
-		last = (row + 1) << tableShift
-		equal = len(index)
-	}
-	choose(x, last, equal, index, value)
+	row, left = t.narrow(10, row, left)
+	row, left = t.narrow(0, row, left)
+	choose(x, row, left, index, value)
 	return nil
+}
+
+// row returns the highest row from which on there are left elements, and how
+// many of them are in it.
+func (t *table) row(from, left int) (row uint32, in int) {
+	for ; from > 0 && int(t.count[from]) < left; from-- {
+		left -= int(t.count[from])
+	}
+	return uint32(from), left
+}
+
+// narrow divides those that are left in a row by ten bits more, above the last
+// ones, and leaves one of the rows.
+func (t *table) narrow(last int, row uint32, left int) (uint32, int) {
+	const bits = 10
+	clear(t.count[:1<<bits])
+	for _, m := range t.edge {
+		t.count[m>>last&(1<<bits-1)]++
+	}
+	low, left := t.row(1<<bits-1, left)
+	row = row<<bits | low
+	n := 0
+	for _, m := range t.edge {
+		t.edge[n] = m
+		if m>>last == row {
+			n++
+		}
+	}
+	t.edge = t.edge[:n]
+	return row, left
 }
 
 // choose takes the elements of magnitude above last, and the first equal ones
