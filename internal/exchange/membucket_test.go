@@ -12,7 +12,7 @@ import (
 )
 
 func TestMemBucket(t *testing.T) {
-	storetest.RunBucket(t, 1<<20, func(t *testing.T) func() subnet.Bucket {
+	storetest.RunBucket(t, storetest.BucketKind{Large: 1 << 20}, func(t *testing.T) func() subnet.Bucket {
 		m := new(exchange.MemBuckets)
 		return func() subnet.Bucket { return m.Open(subnet.BucketAddress{Name: "x"}) }
 	})

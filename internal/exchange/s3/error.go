@@ -77,7 +77,7 @@ func (b *Bucket) classify(e *refusal, resp minio.ErrorResponse, h http.Header) (
 	case "NoSuchKey", "NoSuchUpload", "NoSuchVersion":
 		e.kind = subnet.ErrNotFound
 		return ""
-	case "InvalidAccessKeyId":
+	case "InvalidAccessKeyId", "XAdminUserNotFound": // the second is versitygw's
 		e.kind = subnet.ErrDenied
 		return "the store does not know the access key: is it of this endpoint, and not deleted?"
 	case "SignatureDoesNotMatch":

@@ -83,7 +83,7 @@ func openWith(t *testing.T, addr subnet.BucketAddress, opts s3.Options) *s3.Buck
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storetest.RunBucket(t, 2*smallParts, func(t *testing.T) func() subnet.Bucket {
+	storetest.RunBucket(t, storetest.BucketKind{Large: 2 * smallParts}, func(t *testing.T) func() subnet.Bucket {
 		s := serve(t, local.Options{})
 		return func() subnet.Bucket {
 			transport := &http.Transport{MaxIdleConnsPerHost: 16}

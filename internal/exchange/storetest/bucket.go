@@ -16,14 +16,22 @@ import (
 	"adit/internal/subnet"
 )
 
+// A BucketKind says what to expect of a bucket.
+type BucketKind struct {
+	// Large is the size of a file, in bytes, above which the bucket transfers it in
+	// another way, if it has one.
+	Large int
+	// Folders means that the store keeps objects in folders, so that there is
+	// no object "a" beside an object "a/b".
+	Folders bool
+}
+
 // RunBucket exercises a bucket. For each test it calls empty, which returns a
-// function that opens an empty bucket, each time as another writer. Files of more
-// than large bytes are such that the bucket transfers them in its other way, if it
-// has one.
-func RunBucket(t *testing.T, large int, empty func(t *testing.T) func() subnet.Bucket) {
+// function that opens an empty bucket, each time as another writer.
+func RunBucket(t *testing.T, kind BucketKind, empty func(t *testing.T) func() subnet.Bucket) {
 	for _, tt := range []struct {
 		name string
-		run  func(t *testing.T, open func() subnet.Bucket, large int)
+		run  func(t *testing.T, open func() subnet.Bucket, kind BucketKind)
 	}{
 		{"missing", bucketMissing},
 		{"bytes in are bytes out", bucketBytes},
@@ -41,7 +49,7 @@ func RunBucket(t *testing.T, large int, empty func(t *testing.T) func() subnet.B
 		{"a cancelled download can go on", bucketCancel},
 		{"cancelled before", bucketCancelledBefore},
 	} {
-		t.Run(tt.name, func(t *testing.T) { tt.run(t, empty(t), large) })
+		t.Run(tt.name, func(t *testing.T) { tt.run(t, empty(t), kind) })
 	}
 }
 
@@ -69,10 +77,10 @@ func wantObject(t *testing.T, b subnet.Bucket, key string, data []byte) {
 	}
 }
 
-func bucketMissing(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketMissing(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	b := open()
 	put(t, b, "a", []byte("a"))
-	for _, key := range []string{"b", "a/b", "A", "a.json"} {
+	for _, key := range []string{"b", "a-b", "A", "a.json"} {
 		if _, err := b.Stat(t.Context(), key); !errors.Is(err, subnet.ErrNotFound) {
 			t.Errorf("Stat(%s): %v, want ErrNotFound", key, err)
 		}
@@ -83,24 +91,25 @@ func bucketMissing(t *testing.T, open func() subnet.Bucket, _ int) {
 	}
 }
 
-func bucketBytes(t *testing.T, open func() subnet.Bucket, large int) {
+func bucketBytes(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
 	b := open()
 	files := map[string][]byte{
-		"empty":                      {},
-		"one":                        {7},
-		"gradient-1-2.pt":            Noise(1, 300_000),
-		"large":                      Noise(2, large+large/2+1),
-		"larger":                     Noise(3, 4*large),
-		"deep/er/a b+%&=?#~.pt":      []byte("odd name"),
-		"deep/er/größe.pt":           Noise(4, 70_000),
-		"deep":                       []byte("a name that is a beginning of others"),
-		"checkpoints/1/.metadata":    []byte("a hidden one"),
-		"CON":                        []byte("a device, elsewhere"),
-		"con":                        []byte("another case"),
-		strings.Repeat("long/", 200): nil,
+		"empty":                   {},
+		"one":                     {7},
+		"gradient-1-2.pt":         Noise(1, 300_000),
+		"large":                   Noise(2, kind.Large+kind.Large/2+1),
+		"larger":                  Noise(3, 4*kind.Large),
+		"deep/er/a b+%&=?#~.pt":   []byte("odd name"),
+		"deep/er/größe.pt":        Noise(4, 70_000),
+		"deep":                    []byte("a name that is a beginning of others"),
+		"checkpoints/1/.metadata": []byte("a hidden one"),
+		"CON":                     []byte("a device, elsewhere"),
+		"con":                     []byte("another case"),
 	}
-	delete(files, strings.Repeat("long/", 200))
 	files[strings.Repeat("long/", 200)+"name"] = []byte("long")
+	if kind.Folders {
+		delete(files, "deep")
+	}
 	said := make(map[string]subnet.Object)
 	for key, data := range files {
 		said[key] = put(t, b, key, data)
@@ -125,9 +134,9 @@ func bucketBytes(t *testing.T, open func() subnet.Bucket, large int) {
 	}
 }
 
-func bucketOverwrite(t *testing.T, open func() subnet.Bucket, large int) {
+func bucketOverwrite(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
 	b := open()
-	for _, n := range []int{5000, 3 * large} {
+	for _, n := range []int{5000, 3 * kind.Large} {
 		first := put(t, b, "m.pt", Noise(1, n))
 		again := put(t, open(), "m.pt", Noise(1, n))
 		if again.Size != first.Size {
@@ -150,8 +159,8 @@ func bucketOverwrite(t *testing.T, open func() subnet.Bucket, large int) {
 	}
 }
 
-func bucketOnce(t *testing.T, open func() subnet.Bucket, large int) {
-	for i, n := range []int{5000, 3 * large} {
+func bucketOnce(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
+	for i, n := range []int{5000, 3 * kind.Large} {
 		key := fmt.Sprintf("once-%d", i)
 		if _, err := open().Put(t.Context(), key, NewFile(key, Noise(1, n)), true); err != nil {
 			t.Fatalf("the first Put once: %v", err)
@@ -166,8 +175,8 @@ func bucketOnce(t *testing.T, open func() subnet.Bucket, large int) {
 	}
 }
 
-func bucketOnceOfMany(t *testing.T, open func() subnet.Bucket, large int) {
-	for i, n := range []int{5000, 2*large + 1} {
+func bucketOnceOfMany(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
+	for i, n := range []int{5000, 2*kind.Large + 1} {
 		key := fmt.Sprintf("race-%d", i)
 		var won, winner atomic.Int32
 		var wg sync.WaitGroup
@@ -190,8 +199,8 @@ func bucketOnceOfMany(t *testing.T, open func() subnet.Bucket, large int) {
 	}
 }
 
-func bucketResume(t *testing.T, open func() subnet.Bucket, large int) {
-	for _, size := range []int{300_000, 3 * large} {
+func bucketResume(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
+	for _, size := range []int{300_000, 3 * kind.Large} {
 		data := Noise(1, size)
 		o := put(t, open(), "m.pt", data)
 		for _, have := range []int{1, 1000, len(data) - 1, len(data)} {
@@ -207,8 +216,8 @@ func bucketResume(t *testing.T, open func() subnet.Bucket, large int) {
 	}
 }
 
-func bucketWrongBeginning(t *testing.T, open func() subnet.Bucket, large int) {
-	for _, size := range []int{30_000, 3 * large} {
+func bucketWrongBeginning(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
+	for _, size := range []int{30_000, 3 * kind.Large} {
 		data := Noise(1, size)
 		o := put(t, open(), "m.pt", data)
 		for _, have := range []int{1, 1000, len(data), len(data) + 1} {
@@ -222,7 +231,7 @@ func bucketWrongBeginning(t *testing.T, open func() subnet.Bucket, large int) {
 	}
 }
 
-func bucketLimit(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketLimit(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	data := Noise(1, 70_000)
 	b := open()
 	o := put(t, b, "m.pt", data)
@@ -255,12 +264,16 @@ func keysOf(t *testing.T, b subnet.Bucket, prefix, after string, max int) string
 	return strings.Join(keys, " ")
 }
 
-func bucketList(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketList(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
 	b := open()
 	if got := keysOf(t, b, "", "", 10); got != "" {
 		t.Errorf("an empty bucket lists %q", got)
 	}
-	for _, key := range []string{"b", "a/2", "a/1", "a", "a-1", "a/10", "c%2F", "größe", "z+ &x"} {
+	a := "a" // a key that is the beginning of others
+	if kind.Folders {
+		a = "a!"
+	}
+	for _, key := range []string{"b", "a/2", "a/1", a, "a-1", "a/10", "c%2F", "größe", "z+ &x"} {
 		put(t, b, key, []byte(key))
 	}
 	for _, tt := range []struct {
@@ -268,11 +281,11 @@ func bucketList(t *testing.T, open func() subnet.Bucket, _ int) {
 		max           int
 		want          string
 	}{
-		{"", "", 100, "a a-1 a/1 a/10 a/2 b c%2F größe z+ &x"}, // by bytes
-		{"", "", 3, "a a-1 a/1"},
+		{"", "", 100, a + " a-1 a/1 a/10 a/2 b c%2F größe z+ &x"}, // by bytes
+		{"", "", 3, a + " a-1 a/1"},
 		{"", "", 0, ""},
 		{"", "", -1, ""},
-		{"a", "", 100, "a a-1 a/1 a/10 a/2"},
+		{"a", "", 100, a + " a-1 a/1 a/10 a/2"},
 		{"a/", "", 100, "a/1 a/10 a/2"},
 		{"a/1", "", 100, "a/1 a/10"},
 		{"a/", "a/1", 100, "a/10 a/2"},
@@ -292,7 +305,7 @@ func bucketList(t *testing.T, open func() subnet.Bucket, _ int) {
 	}
 }
 
-func bucketLongList(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketLongList(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	const n = 1050 // more than a page of S3's
 	b := open()
 	var wg sync.WaitGroup
@@ -331,7 +344,7 @@ func bucketLongList(t *testing.T, open func() subnet.Bucket, _ int) {
 	}
 }
 
-func bucketRemove(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketRemove(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	b := open()
 	for _, key := range []string{"a", "b", "c/d", "e"} {
 		put(t, b, key, []byte(key))
@@ -357,7 +370,7 @@ func bucketRemove(t *testing.T, open func() subnet.Bucket, _ int) {
 	wantObject(t, open(), "a", []byte("new"))
 }
 
-func bucketClock(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketClock(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	b := open()
 	before, err := b.Clock(t.Context())
 	if err != nil {
@@ -377,7 +390,7 @@ func bucketClock(t *testing.T, open func() subnet.Bucket, _ int) {
 	}
 }
 
-func bucketKeys(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketKeys(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	b := open()
 	put(t, b, "a", []byte("a"))
 	for _, key := range []string{"", ".", "..", "../a", "x/../a", "/a", "x//a", "a/", `x\a`, "a\x00", "a\n", "\xff", strings.Repeat("x", 1025)} {
@@ -400,7 +413,7 @@ func bucketKeys(t *testing.T, open func() subnet.Bucket, _ int) {
 	}
 }
 
-func bucketCancel(t *testing.T, open func() subnet.Bucket, _ int) {
+func bucketCancel(t *testing.T, open func() subnet.Bucket, _ BucketKind) {
 	data := Noise(1, 3<<20)
 	b := open()
 	o := put(t, b, "m.pt", data)
@@ -423,7 +436,7 @@ func bucketCancel(t *testing.T, open func() subnet.Bucket, _ int) {
 	}
 }
 
-func bucketCancelledBefore(t *testing.T, open func() subnet.Bucket, large int) {
+func bucketCancelledBefore(t *testing.T, open func() subnet.Bucket, kind BucketKind) {
 	b := open()
 	put(t, b, "a", []byte("a"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -437,7 +450,7 @@ func bucketCancelledBefore(t *testing.T, open func() subnet.Bucket, large int) {
 			return err
 		}(),
 		"Put of much": func() error {
-			_, err := b.Put(ctx, "c", NewFile("c", Noise(1, 3*large)), true)
+			_, err := b.Put(ctx, "c", NewFile("c", Noise(1, 3*kind.Large)), true)
 			return err
 		}(),
 		"Stat":  func() error { _, err := b.Stat(ctx, "a"); return err }(),

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -92,10 +93,11 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := &answer{ResponseWriter: w, r: r, req: req}
-	s.s3.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)))
-	if !a.begun {
-		a.WriteHeader(http.StatusOK)
+	if key == "" && r.URL.Query().Get("list-type") == "2" {
+		a.list = new(bytes.Buffer)
 	}
+	s.s3.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)))
+	a.end()
 }
 
 // The parameters with which gofakes3 does what they say. It overlooks others,
@@ -129,6 +131,8 @@ func (s *Store) admit(req *request, r *http.Request, name, key string) *refusal 
 		}
 	case key == "":
 		return denied // buckets are made by who runs the store
+	case r.Method == http.MethodGet && r.URL.Query().Has("uploadId"): // the list of its parts
+		needs, params = writing, []string{"uploadId", "max-parts", "part-number-marker"}
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		needs, params = reading, objectParams
 	case r.Method == http.MethodPut:
@@ -244,6 +248,7 @@ type answer struct {
 	req   *request
 	begun bool
 	mute  bool // our own answer stands in for this one
+	list  *bytes.Buffer
 }
 
 func (a *answer) WriteHeader(status int) {
@@ -261,6 +266,13 @@ func (a *answer) WriteHeader(status int) {
 	} else if a.req.etag != "" {
 		a.Header().Set("ETag", `"`+a.req.etag+`"`)
 	}
+	for name, values := range a.Header() {
+		// AWS gives metadata back in small letters, and Python's clients can tell.
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			delete(a.Header(), name)
+			a.Header()[strings.ToLower(name)] = values
+		}
+	}
 	if a.Header().Get("Content-Range") != "" && status == http.StatusOK {
 		status = http.StatusPartialContent
 	}
@@ -277,7 +289,27 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.mute {
 		return len(p), nil
 	}
+	if a.list != nil {
+		return a.list.Write(p)
+	}
 	return a.ResponseWriter.Write(p)
+}
+
+// end sends what is left of an answer.
+func (a *answer) end() {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+	if a.list == nil || a.mute {
+		return
+	}
+	// gofakes3 counts keys, unless there are none.
+	const last = "</ListBucketResult>"
+	if body := a.list.Bytes(); bytes.HasSuffix(body, []byte(last)) && !bytes.Contains(body, []byte("<KeyCount>")) {
+		a.list.Truncate(len(body) - len(last))
+		a.list.WriteString("<KeyCount>0</KeyCount>" + last)
+	}
+	a.ResponseWriter.Write(a.list.Bytes())
 }
 
 // writeRefusal answers with an error as S3 writes it.
