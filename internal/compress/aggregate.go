@@ -129,9 +129,9 @@ func (g *Gatherer) add(c *cursor, table *entries) {
 		n := c.Keep
 		g.kernel.addPacked(g.acc, c.packed[c.chunk*n/2*3:][:n/2*3], c.code[c.chunk*n:][:n], table)
 		c.chunk++
-	case l.size == MaxChunk && l.keep == Side && l.rice >= fastRice && l.rice <= 8:
+	case l.usual():
 		at := c.at()
-		c.bit = g.kernel.addRice(g.acc, c.body[at:], c.body, c.bit, l.rice, table)
+		c.bit = g.kernel.addRice(g.acc, c.body[at:], c.body, c.bit, table)
 		c.chunk++
 	default:
 		var index [MaxChunk]uint16

@@ -17,11 +17,10 @@ type kernel struct {
 
 	// addPacked adds table[code[i]] to acc at the indices of 12 bits; see sums.
 	addPacked func(acc *sums, packed, code []byte, table *entries)
-	// addRice does so for 64 of MaxChunk elements in our coding, whose gaps have
-	// rice >= fastRice low bits: those and the codes are at fixed, and the run
-	// begins at bit of run. All can be read slack bytes beyond their end. It
-	// returns the bit behind.
-	addRice func(acc *sums, fixed, run []byte, bit, rice int, table *entries) int
+	// addRice does so for a chunk of the usual layout, whose low bits and codes
+	// are at fixed, and whose run begins at bit of run. All can be read slack bytes
+	// beyond their end. It returns the bit behind the run.
+	addRice func(acc *sums, fixed, run []byte, bit int, table *entries) int
 	// mean sets rows of width elements, stride apart, to the means of what was
 	// added, or 0 where nothing was, and clears acc.
 	mean func(dst []float32, stride, rows, width int, acc *sums)
@@ -78,10 +77,10 @@ func portableAddPacked(acc *sums, packed, code []byte, table *entries) {
 	}
 }
 
-func portableAddRice(acc *sums, fixed, run []byte, bit, rice int, table *entries) int {
+func portableAddRice(acc *sums, fixed, run []byte, bit int, table *entries) int {
 	var index [Side]uint16
 	var code [Side]uint8
-	l := layout{size: MaxChunk, keep: Side, rice: rice}
+	l := layout{size: MaxChunk, keep: Side, rice: fastRice}
 	bit = l.read(fixed, run, bit, index[:], code[:])
 	for i, at := range index {
 		at, e := int(at)%MaxChunk, &table[code[i]]

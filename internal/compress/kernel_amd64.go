@@ -57,9 +57,9 @@ func avx512() *kernel {
 			avx512AddPacked(acc, &packed[0], &code[0], n, table)
 		}
 	}
-	k.addRice = func(acc *sums, fixed, run []byte, bit, rice int, table *entries) int {
-		if rice != fastRice || len(fixed) < slack || len(run)-bit>>3 < slack {
-			return portableAddRice(acc, fixed, run, bit, rice, table)
+	k.addRice = func(acc *sums, fixed, run []byte, bit int, table *entries) int {
+		if len(fixed) < slack || len(run)-bit>>3 < slack {
+			return portableAddRice(acc, fixed, run, bit, table)
 		}
 		return avx512AddRice(acc, &fixed[0], &run[0], bit, table)
 	}

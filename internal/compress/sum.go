@@ -227,6 +227,8 @@ type chunkSum struct {
 	zero  [MaxChunk]float32
 	value [MaxChunk]float32
 	table table
+
+	kernel *kernel
 }
 
 // begin sets the sum to what was unsaid before.
@@ -311,7 +313,7 @@ func topInts(w *chunkSum, x []int32, index []uint16) {
 	}
 	var err error
 	if len(x)%Side == 0 {
-		err = fastest().pick(mag, w.zero[:], Side, 1, 0, index, value, &w.table)
+		err = w.kernel.pick(mag, w.zero[:], Side, 1, 0, index, value, &w.table)
 	} else {
 		err = w.table.top(mag, index, value)
 	}
@@ -335,7 +337,7 @@ func Aggregate(before *State, decay uint32, inputs []*Message) ([]*Kept, *State,
 		}
 	}
 	kept, after := make([]*Kept, len(s.Tensors)), NewState(s)
-	w := new(chunkSum)
+	w := &chunkSum{kernel: fastest()}
 	for t, g := range s.grids {
 		parts := make([]*Part, len(inputs))
 		cursors := make([]cursor, len(inputs))
