@@ -18,6 +18,7 @@ type BenchCommand struct {
 	Step BenchStepCommand `cmd:"" help:"A step of a small Llama."`
 	MoE  BenchMoECommand  `cmd:"" name:"moe" help:"A step of a small DeepSeek-V2, with routed experts."`
 	Gemm BenchGemmCommand `cmd:"" help:"Matrix products."`
+	Wire BenchWireCommand `cmd:"" help:"What the messages of a network are worth."`
 
 	Check BenchCheckCommand `cmd:"" help:"Whether this machine computes right."`
 }

@@ -49,6 +49,8 @@ var allowed = map[string]string{
 	"sim":    "subnet keys scale ledger tensor checkpoint exchange journal protocol",
 	"solo":   "subnet tensor safetensors checkpoint data engine",
 	"tui":    "subnet local",
+	// L4, too: what measures protocols.
+	"wirebench": "subnet compress protocol data engine",
 }
 
 func TestImports(t *testing.T) {
