@@ -124,9 +124,6 @@ func (c *Config) Extend(files subnet.Files, _ string) (warnings []string, err er
 	if strings.HasPrefix(c.Device, "cuda") {
 		warnings = append(warnings, fmt.Sprintf("device: %s is taken for auto: the engine takes the device that there is", c.Device))
 	}
-	if c.Trace || c.Debug {
-		warnings = append(warnings, "debug: every detail is in the run's events in any case; -v shows them on the terminal")
-	}
 	if c.HParams != "" {
 		data, err := files.Read(c.HParams)
 		switch {

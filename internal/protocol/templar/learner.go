@@ -41,7 +41,12 @@ type progress struct {
 func (n *neuron) newLearner(ctx context.Context, factor float64) (*learner, error) {
 	l := &learner{neuron: n, text: n.library(), drawn: make(map[Window]Indices), progress: progress{Rate: 1}, saves: saver{every: seconds(n.cfg.Save.EverySec)}}
 	var err error
-	if l.roster, err = n.refresh(ctx, nil); err != nil {
+	if n.cfg.Baseline {
+		l.roster, err = n.readRoster(ctx)
+	} else {
+		l.roster, err = n.refresh(ctx, nil)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if l.model, err = n.Engine.Open(ctx); err != nil {
