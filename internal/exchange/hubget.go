@@ -102,22 +102,11 @@ func (h *hub) download(ctx context.Context, target string, off int64) (io.ReadCl
 	}
 	var at int64
 	if resp.StatusCode == http.StatusPartialContent {
-		if at, err = rangeStart(resp.Header.Get("Content-Range")); err != nil {
+		if at, err = transfer.RangeStart(resp.Header.Get("Content-Range")); err != nil {
 			resp.Body.Close()
 			w.Stop()
 			return nil, 0, err
 		}
 	}
 	return w.Body(resp.Body), at, nil
-}
-
-// rangeStart returns 10 of "bytes 10-99/100".
-func rangeStart(contentRange string) (int64, error) {
-	s, ok := strings.CutPrefix(contentRange, "bytes ")
-	first, _, dash := strings.Cut(s, "-")
-	at, err := strconv.ParseInt(first, 10, 64)
-	if !ok || !dash || err != nil || at < 0 {
-		return 0, fmt.Errorf("the hub sends a part of the file, but not which: %q", transfer.Clip(contentRange))
-	}
-	return at, nil
 }

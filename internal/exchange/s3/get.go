@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -135,7 +134,9 @@ func (b *Bucket) open(ctx context.Context, o subnet.Object, off int64) (_ io.Rea
 		return nil, 0, err
 	}
 	if c.status == http.StatusPartialContent {
-		at, err = rangeStart(header.Get("Content-Range"))
+		if at, err = transfer.RangeStart(header.Get("Content-Range")); err != nil {
+			err = &refusal{text: err.Error()}
+		}
 	}
 	// A store may not know what If-Match means.
 	if got := strings.Trim(header.Get("ETag"), `"`); err == nil && got != o.ETag {
@@ -146,15 +147,4 @@ func (b *Bucket) open(ctx context.Context, o subnet.Object, off int64) (_ io.Rea
 		return nil, 0, err
 	}
 	return w.Body(body), at, nil
-}
-
-// rangeStart returns 10 of "bytes 10-99/100".
-func rangeStart(contentRange string) (int64, error) {
-	s, ok := strings.CutPrefix(contentRange, "bytes ")
-	first, _, dash := strings.Cut(s, "-")
-	at, err := strconv.ParseInt(first, 10, 64)
-	if !ok || !dash || err != nil || at < 0 {
-		return 0, &refusal{text: fmt.Sprintf("a part of the object, but not which: %q", transfer.Clip(contentRange))}
-	}
-	return at, nil
 }

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,17 @@ func RetryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(min(seconds, 120)) * time.Second
+}
+
+// RangeStart returns 10 of "bytes 10-99/100".
+func RangeStart(contentRange string) (int64, error) {
+	s, ok := strings.CutPrefix(contentRange, "bytes ")
+	first, _, dash := strings.Cut(s, "-")
+	at, err := strconv.ParseInt(first, 10, 64)
+	if !ok || !dash || err != nil || at < 0 {
+		return 0, fmt.Errorf("a part of the file comes, but not which: %q", Clip(contentRange))
+	}
+	return at, nil
 }
 
 // Clip makes foreign text fit for a line of a log.

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rclone/gofakes3"
 )
 
 // A refusal is an answer that is an error.
@@ -90,6 +92,10 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, acl := r.URL.Query()["acl"]; acl {
 		s.serveACL(w, r, req, name, key)
+		return
+	}
+	if id := r.URL.Query().Get("uploadId"); id != "" && r.Method == http.MethodGet {
+		s.serveParts(w, r, gofakes3.UploadID(id), name, key)
 		return
 	}
 	a := &answer{ResponseWriter: w, r: r, req: req}

@@ -5,10 +5,13 @@ import (
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -184,6 +187,53 @@ func (k backend) AbortMultipartUpload(_ context.Context, name, key string, id go
 	}
 	return nil
 }
+
+// serveParts lists the parts of an upload that are there. gofakes3 lists them too,
+// but while they come, and from any number on, it trips.
+func (s *Store) serveParts(w http.ResponseWriter, r *http.Request, id gofakes3.UploadID, name, key string) {
+	up, err := s.uploads.get(id, name, key)
+	if err != nil {
+		writeRefusal(w, r, &refusal{http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist."})
+		return
+	}
+	type item struct {
+		PartNumber int
+		ETag       string
+		Size       int64
+	}
+	list := struct {
+		XMLName                                          xml.Name `xml:"ListPartsResult"`
+		Bucket, Key, UploadId, StorageClass              string
+		PartNumberMarker, NextPartNumberMarker, MaxParts int
+		IsTruncated                                      bool
+		Part                                             []item
+	}{Bucket: name, Key: key, UploadId: string(id), StorageClass: "STANDARD", MaxParts: maxListed}
+	query := r.URL.Query()
+	// What is no number is as good as none.
+	list.PartNumberMarker, _ = strconv.Atoi(query.Get("part-number-marker"))
+	if n, err := strconv.Atoi(query.Get("max-parts")); err == nil && n >= 0 {
+		list.MaxParts = min(n, maxListed)
+	}
+	up.mu.Lock()
+	for _, n := range slices.Sorted(maps.Keys(up.parts)) {
+		if n <= list.PartNumberMarker {
+			continue
+		}
+		if len(list.Part) >= list.MaxParts {
+			list.IsTruncated = true
+			break
+		}
+		list.NextPartNumberMarker = n
+		list.Part = append(list.Part, item{n, `"` + hex.EncodeToString(up.parts[n].md5) + `"`, up.parts[n].size})
+	}
+	up.mu.Unlock()
+	w.Header().Set("Content-Type", "application/xml")
+	io.WriteString(w, xml.Header)
+	_ = xml.NewEncoder(w).Encode(list) // it fails if who asked is gone
+}
+
+// maxListed is how many parts S3 lists at once.
+const maxListed = 1000
 
 // joined reads parts one after the other.
 type joined struct {

@@ -420,6 +420,26 @@ func TestParts(t *testing.T) {
 		return minio.CompletePart{PartNumber: n, ETag: p.ETag}
 	}
 	first, second, third, tiny, last := part(1, 5<<20), part(2, 5<<20), part(3, 5<<20), part(4, 10), part(5, 10)
+	for _, tt := range []struct {
+		marker, max int
+		want        string
+	}{{0, 100, "1 2 3 4 5"}, {0, 2, "1 2+"}, {2, 2, "3 4+"}, {4, 2, "5"}, {5, 2, ""}, {99999, 2, ""}} {
+		list, err := c.ListObjectParts(t.Context(), "gradients", "m", id, tt.marker, tt.max)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range list.ObjectParts {
+			got = append(got, fmt.Sprint(p.PartNumber))
+		}
+		text := strings.Join(got, " ")
+		if list.IsTruncated {
+			text += "+"
+		}
+		if text != tt.want {
+			t.Errorf("parts after %d, at most %d: %q, want %q", tt.marker, tt.max, text, tt.want)
+		}
+	}
 	end := func(parts ...minio.CompletePart) string {
 		_, err := c.CompleteMultipartUpload(t.Context(), "gradients", "m", id, parts, minio.PutObjectOptions{})
 		return minio.ToErrorResponse(err).Code
