@@ -53,7 +53,7 @@ func (n *testNeuron) at(w Window) []float32 {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	slice, err := x.Take(func(name string) []float32 { return n.engine.model.values[name] })
+	slice, err := x.Take(n.values)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestSlicesRefused(t *testing.T) {
 							t.Errorf("refused %s", e.Text)
 						}
 					}
-					for _, v := range n.engine.model.values["a.weight"] {
+					for _, v := range n.values("a.weight") {
 						if math.IsNaN(float64(v)) {
 							t.Fatal("the model is spoilt")
 						}
@@ -364,7 +364,7 @@ func TestSlicesRestart(t *testing.T) {
 		stop := n.play(mineSlices)
 		w.sleepTo(5, 3*blockTime)
 		stop()
-		before := n.engine.model.values
+		before := map[string][]float32{"a.weight": n.values("a.weight"), "b.weight": n.values("b.weight")}
 		defer n.play(mineSlices)()
 		w.sleepTo(5, 3*blockTime+time.Second)
 		e := n.all("resume")
@@ -372,7 +372,7 @@ func TestSlicesRestart(t *testing.T) {
 			t.Fatalf("resumed: %v", e)
 		}
 		for name, v := range before {
-			if d := apart(v, n.engine.model.values[name]); d != 0 {
+			if d := apart(v, n.values(name)); d != 0 {
 				t.Errorf("%s differs by %g", name, d)
 			}
 		}

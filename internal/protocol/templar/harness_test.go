@@ -155,6 +155,15 @@ func attr(e subnet.Event, name string) string {
 	return ""
 }
 
+// values returns a copy of a parameter.
+func (n *testNeuron) values(name string) []float32 {
+	n.engine.mu.Lock()
+	defer n.engine.mu.Unlock()
+	n.engine.model.mu.Lock()
+	defer n.engine.model.mu.Unlock()
+	return slices.Clone(n.engine.model.values[name])
+}
+
 // slice returns an object of a neuron's bucket, or nil.
 func (n *testNeuron) slice(kind Kind, w Window) []SliceValues {
 	n.t.Helper()
@@ -278,6 +287,7 @@ func (c *testChain) ServeAxon(context.Context, netip.AddrPort) error { return ni
 // A toyEngine has a model whose loss is how far its numbers are from one that every
 // text has in common, and a little of its own.
 type toyEngine struct {
+	mu    sync.Mutex
 	model *toyModel // that was opened last
 }
 
@@ -304,13 +314,20 @@ func (e *toyEngine) Open(_ context.Context, files ...subnet.File) (subnet.Model,
 			return nil, err
 		}
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.model = m
 	return m, nil
 }
 
-type toyModel struct{ values map[string][]float32 }
+type toyModel struct {
+	mu     sync.Mutex // tests look at it meanwhile
+	values map[string][]float32
+}
 
 func (m *toyModel) Load(f subnet.File) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	d, _, err := safetensors.Read(f, f.Size(), 1<<20)
 	if err != nil {
 		return err
@@ -324,6 +341,8 @@ func (m *toyModel) Load(f subnet.File) error {
 }
 
 func (m *toyModel) Save(w io.Writer, _ subnet.Format, keep func(string) bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	d := make(tensor.Dict)
 	for _, p := range toyParams {
 		if keep(p.Name) {
@@ -336,6 +355,8 @@ func (m *toyModel) Save(w io.Writer, _ subnet.Format, keep func(string) bool) er
 func (m *toyModel) Params() []subnet.Param { return toyParams }
 
 func (m *toyModel) Read(name string, dst []float32) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if copy(dst, m.values[name]) != len(m.values[name]) {
 		return fmt.Errorf("read %s: %d values", name, len(dst))
 	}
@@ -343,6 +364,8 @@ func (m *toyModel) Read(name string, dst []float32) error {
 }
 
 func (m *toyModel) Write(name string, src []float32) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if copy(m.values[name], src) != len(src) {
 		return fmt.Errorf("write %s: %d values", name, len(src))
 	}
@@ -362,6 +385,8 @@ func (m *toyModel) Loss(_ context.Context, s subnet.Sample) (subnet.Loss, error)
 
 // loss is a tenth of the mean squared distance from 1, and from what the text wants.
 func (m *toyModel) loss(batch []subnet.Sequence, back func(name string, i int, g float32)) float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	h := fnv.New64a()
 	for _, s := range batch {
 		_ = binary.Write(h, binary.LittleEndian, s.Tokens)
@@ -419,6 +444,8 @@ func (t *toyTrainer) Accumulate(ctx context.Context) (subnet.Step, error) {
 }
 
 func (t *toyTrainer) Apply(_ context.Context, share float64) (subnet.Step, error) {
+	t.model.mu.Lock()
+	defer t.model.mu.Unlock()
 	t.steps++
 	lr := t.opts.Rate(int(t.steps))
 	for name, g := range t.gradient {
