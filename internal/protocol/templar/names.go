@@ -206,6 +206,8 @@ func parseWindow(s string) (Window, bool) {
 const (
 	CheckpointIndex = ".metadata"
 	CheckpointExtra = "extra_metadata.json"
+	// CheckpointModel holds the parameters in the checkpoints that we write.
+	CheckpointModel = "model.safetensors"
 )
 
 // CheckpointPart returns the name of one rank's part of a checkpoint.

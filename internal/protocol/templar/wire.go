@@ -172,6 +172,8 @@ type ExtraMetadata struct {
 	WorldSize  int        `json:"world_size_at_save"`
 	Topology   string     `json:"topology"` // FSDP
 	UID        subnet.UID `json:"uid"`
+	// Model is the SHA-256 of [CheckpointModel] in hexadecimal; "" in upstream's.
+	Model string `json:"model_sha256,omitempty"`
 }
 
 // ParseExtra reads extra_metadata.json.

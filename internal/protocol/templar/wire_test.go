@@ -89,7 +89,7 @@ func TestSmallObjects(t *testing.T) {
 		t.Error(w, err)
 	}
 	m, err := ParseExtra([]byte(`{"version":"2.1.3","window":51811,"sync_window":51810,"global_step":10,"world_size_at_save":4,"topology":"FSDP","uid":1}`))
-	if want := (ExtraMetadata{"2.1.3", 51811, 51810, 10, 4, "FSDP", 1}); err != nil || m != want {
+	if want := (ExtraMetadata{"2.1.3", 51811, 51810, 10, 4, "FSDP", 1, ""}); err != nil || m != want {
 		t.Errorf("%+v, %v", m, err)
 	}
 	for _, bad := range []string{`{}`, `{"start_window":null}`, `{"start_window":1.5}`, `{"start_window":-1}`, `[]`, strings.Repeat(" ", MaxJSON+1)} {

@@ -1,0 +1,450 @@
+package templar
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"adit/internal/compress"
+	"adit/internal/protocol/actor"
+	"adit/internal/subnet"
+)
+
+// A sparseMiner is a miner of the generations with pseudo-gradients.
+type sparseMiner struct {
+	*sparse
+	trainer  subnet.Trainer
+	feedback []*compress.Feedback // by the layout
+	theta    [][]float32          // the model before a window's inner steps
+
+	// What the trainer is fed with.
+	shard *openShard
+	pool  []uint32
+	next  int // of the pool
+	inner int64
+}
+
+// mineSparse lives the miner's part of one window after another, until ctx is done.
+func mineSparse(ctx context.Context, env subnet.Env) error {
+	n, err := newNeuron(env)
+	if err != nil {
+		return err
+	}
+	s, err := n.newSparse(ctx)
+	if err != nil {
+		return actor.Ended(ctx, err)
+	}
+	m := &sparseMiner{sparse: s}
+	defer s.close()
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	if err := m.join(ctx, false, m.restoreMiner, func(current Window) Window { return current }); err != nil {
+		return actor.Ended(ctx, err)
+	}
+	if err := m.arrive(); err != nil {
+		return err
+	}
+	for {
+		if err := m.window(ctx); ctx.Err() != nil {
+			return nil
+		} else if isUnregistered(err) {
+			return err
+		} else if err != nil {
+			// One lost window costs its reward and no more.
+			m.Warn("lost", "the window did not go through", err, slog.Uint64("window", uint64(m.Window)))
+			if err := m.NextBlock(ctx); err != nil {
+				return actor.Ended(ctx, err)
+			}
+		}
+	}
+}
+
+// prepare makes what compresses the model's differences.
+func (m *sparseMiner) prepare() error {
+	m.feedback = make([]*compress.Feedback, len(m.params))
+	for i, p := range m.params {
+		f, err := compress.NewFeedback(p.Shape, m.rules.Encoding())
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		m.feedback[i] = f
+	}
+	return nil
+}
+
+// arrive makes the trainer, once the model is that of the network.
+func (m *sparseMiner) arrive() error {
+	h := m.rules.Sparse
+	a := h.Optimizer.AdamW
+	precision := ""
+	if h.Titan.PrecisionParam == "bfloat16" {
+		precision = "bf16-mixed"
+	}
+	var err error
+	m.trainer, err = m.model.Train(subnet.TrainOptions{
+		Params: func(string) bool { return true },
+		Seed:   string(m.Me),
+		Feed:   m.feed,
+		Batch:  m.micro(), Accumulate: m.accumulate(), Precision: precision,
+		LR: a.LearningRate, Rate: func(int) float64 { return m.rules.InnerRate(m.Step, m.inner, m.Taken, m.From) },
+		Beta1: a.Betas[0], Beta2: a.Betas[1], Eps: a.Eps, WeightDecay: a.WeightDecay, DecayAll: true, ClipNorm: 1,
+	})
+	if err != nil {
+		return fmt.Errorf("prepare training: %w", err)
+	}
+	if !m.resumed {
+		return nil
+	}
+	if f, err := m.Dir.Open(savedDir + savedTrainer); err == nil {
+		defer f.Close()
+		if err := m.trainer.Resume(f); err != nil {
+			m.Warn("resume", "the optimizer begins anew: what was saved of it does not load", err)
+		}
+	}
+	return nil
+}
+
+// micro is how many sequences are learned from at once.
+func (m *sparseMiner) micro() int {
+	h := m.rules.Sparse
+	n := int(h.MicroBatchSize)
+	if m.cfg.ActualBatchSize > 0 {
+		n = m.cfg.ActualBatchSize
+	}
+	return max(1, min(n, int(h.BatchSize)))
+}
+
+// accumulate is how many of these make an inner step, whatever their size.
+func (m *sparseMiner) accumulate() int {
+	return max(1, int(m.rules.Sparse.BatchSize)/m.micro())
+}
+
+// feed returns the next samples of the pool. A small one is gone through again.
+func (m *sparseMiner) feed(context.Context) ([]subnet.Sequence, error) {
+	list := make([]uint32, 0, m.micro())
+	for range m.micro() {
+		list = append(list, m.pool[m.next%len(m.pool)])
+		m.next++
+	}
+	return m.shard.sequences(list)
+}
+
+// window is one window of a miner: train, and when the next has begun, upload, gather
+// and take the outer step, so that the model is everybody's again.
+func (m *sparseMiner) window(ctx context.Context) error {
+	var err error
+	if m.roster, err = m.refresh(ctx, m.roster); err != nil {
+		return err
+	}
+	if err := m.catchUp(ctx, func(current Window) Window { return current }); err != nil {
+		return err
+	}
+	t, _, err := m.sparse.window(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	m.learnPeers(ctx, t)
+	m.clean(ctx, t)
+	if err := m.seen(ctx, t); err != nil && ctx.Err() == nil {
+		m.Warn("dummy", "nobody can see that this miner is there", err)
+	}
+	if m.theta, err = m.snapshot(m.theta); err != nil {
+		return err
+	}
+	file, trained, err := m.trainWindow(ctx, t)
+	if err != nil {
+		if back := m.restoreParams(m.theta); back != nil {
+			return errors.Join(err, back)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		m.Warn("lost", "nothing was trained in the window", err, slog.Uint64("window", uint64(t)))
+	}
+	if err := m.waitWindow(ctx, t+1); err != nil {
+		return err
+	}
+	over := time.Now()
+	if file != "" {
+		if err := m.upload(ctx, t, file); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			m.Warn("upload", "the gradient did not get into the bucket", err, slog.Uint64("window", uint64(t)))
+		}
+	}
+	put := time.Since(over)
+	if m.roster, err = m.refresh(ctx, m.roster); err != nil {
+		return err
+	}
+	c, err := m.mergeWindow(ctx, t, false)
+	if err != nil {
+		return err
+	}
+	if err := m.showDebug(ctx, t, c, false); err != nil && ctx.Err() == nil {
+		m.Warn("debug", "the debug object did not get into the bucket", err)
+	}
+	m.finished(t, c, trained, began, over, put)
+	if m.cfg.Save.EverySec == 0 || m.saves.due() {
+		start := time.Now()
+		if err := m.save(m.sparseProgress, m.saveMore); err != nil {
+			return err
+		}
+		m.saves.last, m.saves.took = time.Now(), time.Since(start)
+	} else if m.saves.last.IsZero() {
+		m.saves.last = time.Now()
+	}
+	return nil
+}
+
+// finished tells of a window, under upstream's names.
+func (m *sparseMiner) finished(t Window, c *collection, got inner, began, over time.Time, put time.Duration) {
+	peers, success := 0, 0.0
+	if c != nil {
+		peers, success = len(c.updates), c.success()
+	}
+	m.Say("window", fmt.Sprintf("Finished window %d: %d inner steps, loss %.4f, %d peers.", t, got.steps, got.loss, peers),
+		slog.Uint64("window", uint64(t)), slog.Int64("global_step", m.Step), slog.Int("inner_steps", got.steps),
+		slog.Float64("window_entry_loss", got.first), slog.Float64("loss", got.loss), slog.Int("batch_tokens", got.tokens),
+		slog.Float64("inner_lr", got.lr), slog.Float64("mean_grad_norm", got.norm), slog.Int("gather_peers", peers), slog.Float64("success_rate", success),
+		slog.Duration("training", got.took), slog.Duration("put", put), slog.Duration("merge_time", time.Since(over)), slog.Duration("window_total", time.Since(began)))
+}
+
+// seen uploads a dummy where the miner has no gradient yet, as the leader chooses
+// among those who are seen to be there.
+func (m *sparseMiner) seen(ctx context.Context, t Window) error {
+	if !m.rules.NullRound(t, m.Start) {
+		for _, w := range m.rules.ActiveWindows(t) {
+			_, err := m.own.Stat(ctx, m.gradientName(w))
+			if err == nil {
+				return nil
+			}
+		}
+	}
+	f := &paper{}
+	if m.rules.Message == Compact {
+		signed, err := Seal{Version: m.rules.Version, Window: t, UID: m.roster.me.UID, Hotkey: m.Me, GlobalStep: m.Step, Dummy: true}.sign(ctx, m.Signer)
+		if err != nil {
+			return err
+		}
+		if err := writeSealed(f, signed, sealMagic); err != nil {
+			return err
+		}
+	} else if err := EncodeGradient(f, Gradient{Window: t, GlobalStep: m.Step, Dummy: true}, m.rules.Sparse.WireName); err != nil {
+		return err
+	}
+	_, err := m.putBytes(ctx, m.gradientName(t), f.data, false)
+	return err
+}
+
+func (m *sparseMiner) gradientName(w Window) string {
+	return Name{Kind: GradientObject, Window: w, UID: m.roster.me.UID, Version: m.rules.Version}.String()
+}
+
+// An inner is what came of a window's inner steps.
+type inner struct {
+	steps, tokens         int
+	first, loss, lr, norm float64
+	took                  time.Duration
+}
+
+// trainWindow takes the inner steps of a window and makes its gradient: the file that
+// is to be uploaded when the window is over, or "" if there is none. The model is
+// as before then.
+func (m *sparseMiner) trainWindow(ctx context.Context, t Window) (string, inner, error) {
+	var got inner
+	list := m.peersAt(t)
+	null := m.null(t, list)
+	work, cancel := m.within(ctx, t)
+	defer cancel()
+	var err error
+	if m.shard, err = m.text.at(work, m.Step); err != nil {
+		return "", got, err
+	}
+	if m.pool, err = Pool(m.roster.me.UID, t, m.shard.samples, m.rules.Sparse.PoolSize()); err != nil {
+		return "", got, err
+	}
+	m.next = 0
+	began := time.Now()
+	// Unlike upstream, which computes gradients of a round that nobody merges and
+	// throws them away.
+	for m.inner = 0; !null && m.inner < m.rules.Sparse.InnerSteps; m.inner++ {
+		step, err := m.trainer.Step(work)
+		if work.Err() != nil {
+			break // the window is over, or all is
+		}
+		if err != nil {
+			return "", got, fmt.Errorf("inner step %d: %w", m.inner, err)
+		}
+		if got.steps == 0 {
+			got.first = step.Loss
+		}
+		m.Taken++
+		n := float64(got.steps)
+		got.loss, got.norm = (got.loss*n+step.Loss)/(n+1), (got.norm*n+step.GradNorm)/(n+1)
+		got.lr, got.tokens = step.LR, got.tokens+step.Tokens
+		got.steps++
+		m.Note("step", "inner step", slog.Uint64("window", uint64(t)), slog.Int64("inner_step", m.inner), slog.Float64("loss", step.Loss),
+			slog.Float64("lr", step.LR), slog.Float64("grad_norm", step.GradNorm), slog.Int("tokens", step.Tokens))
+	}
+	got.took = time.Since(began)
+	if err := ctx.Err(); err != nil {
+		return "", got, err
+	}
+	if got.steps == 0 {
+		for _, f := range m.feedback {
+			f.Clear() // as upstream: nothing is unsaid after a round without a message
+		}
+		return "", got, m.restoreParams(m.theta)
+	}
+	digest, err := m.shard.digest(m.pool)
+	if err != nil {
+		return "", got, err
+	}
+	g := Gradient{Window: t, Digest: digest, Count: int64(len(m.pool)), GlobalStep: m.Step}
+	file := fmt.Sprintf("out/gradient-%d", t)
+	if m.rules.Message == Compact {
+		err = m.writeCompact(ctx, file, g)
+	} else {
+		err = m.writePacked(file, g)
+	}
+	return file, got, err
+}
+
+// kept returns what of a parameter's way is said now, and puts the parameter back to
+// where it began. The way is from where it is to where it was.
+func (m *sparseMiner) kept(i int) (*compress.Kept, error) {
+	p := m.layout[i]
+	n := p.Len()
+	now, wire := m.floats(0, n), m.floats(1, n)
+	if err := m.model.Read(p.engine, now); err != nil {
+		return nil, err
+	}
+	for j, v := range now {
+		now[j] = m.theta[i][j] - v
+	}
+	if err := m.model.Write(p.engine, m.theta[i]); err != nil {
+		return nil, err
+	}
+	p.toWire(wire, now)
+	k, err := m.feedback[i].Encode(wire)
+	if err != nil {
+		return nil, fmt.Errorf("compress %s: %w", p.Name, err)
+	}
+	return k, nil
+}
+
+func (m *sparseMiner) writePacked(file string, g Gradient) error {
+	for i, p := range m.params {
+		k, err := m.kept(i)
+		if err != nil {
+			return err
+		}
+		g.Params = append(g.Params, Pack(p, k))
+	}
+	return m.Write(file, func(w io.Writer) error { return EncodeGradient(w, g, m.rules.Sparse.WireName) })
+}
+
+const messageFile = "out/message"
+
+func (m *sparseMiner) writeCompact(ctx context.Context, file string, g Gradient) error {
+	var root compress.Hash
+	err := m.Write(messageFile, func(to io.Writer) error {
+		w, err := compress.NewWriter(to, m.schema)
+		if err != nil {
+			return err
+		}
+		for i := range m.params {
+			k, err := m.kept(i)
+			if err != nil {
+				return err
+			}
+			if err := w.Add(k); err != nil {
+				return err
+			}
+		}
+		tree, err := w.Close()
+		if err != nil {
+			return err
+		}
+		root = tree.Root()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	signed, err := Seal{
+		Version: m.rules.Version, Window: g.Window, UID: m.roster.me.UID, Hotkey: m.Me, GlobalStep: g.GlobalStep,
+		Digest: g.Digest, Count: g.Count, Root: fmt.Sprintf("%x", root[:]),
+	}.sign(ctx, m.Signer)
+	if err != nil {
+		return err
+	}
+	return m.joinFiles(file, messageFile, func(w io.Writer) error { return writeSealed(w, signed, sealMagic) })
+}
+
+// upload puts the gradient of a window into the own bucket, while it may still be in
+// time.
+func (m *sparseMiner) upload(ctx context.Context, t Window, file string) error {
+	span, err := m.span(ctx, t)
+	if err != nil {
+		return err
+	}
+	// The time is the store's; until it says otherwise there is no hurry.
+	ctx, cancel := context.WithDeadline(ctx, span.LastTry().Add(lastTry))
+	defer cancel()
+	object, err := m.put(ctx, m.gradientName(t), file, false)
+	if err != nil {
+		return err
+	}
+	if timing := span.Place(object.Modified); timing != InTime {
+		m.Warn("upload", "the gradient is in the bucket, but nobody will take it", fmt.Errorf("%v", timing), slog.Uint64("window", uint64(t)))
+	} else {
+		m.Say("upload", fmt.Sprintf("Uploaded the gradient of window %d.", t), slog.Uint64("window", uint64(t)), slog.Int64("bytes", object.Size))
+	}
+	return m.Dir.Remove(file)
+}
+
+// feedbackFile holds what is unsaid of each parameter, float32 after float32.
+const feedbackFile = "/unsaid_by_miner.bin"
+
+// saveMore writes what the miner has besides the model: the optimizer, and what its
+// gradients have not said yet.
+func (m *sparseMiner) saveMore(dir string) error {
+	return errors.Join(m.Write(dir+savedTrainer, m.trainer.Save), m.Write(dir+feedbackFile, func(w io.Writer) error {
+		for _, f := range m.feedback {
+			if err := binary.Write(w, binary.LittleEndian, f.Rest()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (m *sparseMiner) restoreMiner() error {
+	if err := m.restore(&m.sparseProgress); err != nil {
+		return err
+	}
+	f, err := m.Dir.Open(savedDir + feedbackFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := io.NewSectionReader(f, 0, f.Size())
+	for i, p := range m.params {
+		rest := make([]float32, p.Len())
+		if err := binary.Read(r, binary.LittleEndian, rest); err != nil {
+			return err
+		}
+		if err := m.feedback[i].Restore(rest); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
