@@ -53,20 +53,18 @@ type Proof struct {
 	After          shown // its group is a hash: whoever checks makes the group
 }
 
-// A shown is the header of a tensor, one group of it, and the neighbours of both
-// on the way to the root of their tree.
+// A shown is the header of a tensor, one group of it, and what they lack to the
+// root of their tree.
 type shown struct {
-	header, group         []byte
-	headerPath, groupPath []Hash
+	header, group []byte
+	path          []Hash
 }
 
 // Prove shows a group of a tensor.
 func (w *Witness) Prove(tensor, group int) *Proof {
 	w.hash()
-	s := w.Before.Schema
 	show := func(t *Tree, header, body []byte) shown {
-		at := s.leaf[tensor]
-		return shown{header, body, t.path(at), t.path(at + 1 + group)}
+		return shown{header, body, t.path(tensor, group)}
 	}
 	p := &Proof{Tensor: tensor, Group: group}
 	for _, m := range w.Inputs {
@@ -114,12 +112,7 @@ func (c *Claim) Verify(s *Schema, p *Proof) error {
 // checkPaths says whether all that the proof shows is what was committed to.
 func (c *Claim) checkPaths(s *Schema, p *Proof) error {
 	check := func(what string, root Hash, o *shown, group Hash) error {
-		at := s.leaf[p.Tensor]
-		err := checkPath(root, hashLeaf(o.header), at, s.leaves(), o.headerPath)
-		if err == nil {
-			err = checkPath(root, group, at+1+p.Group, s.leaves(), o.groupPath)
-		}
-		if err != nil {
+		if err := s.checkPath(root, hashLeaf(o.header), group, p.Tensor, p.Group, o.path); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		return nil
@@ -207,22 +200,23 @@ func (s *Schema) partOf(tensor, group int, o *shown) (*Part, error) {
 	return p, err
 }
 
-// Tree returns the tree over a state: as that over a message, its first leaf is
-// of the schema, and of each tensor there is one of its exponent (int16) and one
-// for each group of chunks (int32).
+// Tree returns the tree over a state, which begins as a message does but with
+// another magic. The header of a tensor is its exponent (int16), and a group its
+// elements (int32).
 func (st *State) Tree() *Tree {
 	s := st.Schema
-	leaves := make([]Hash, 0, s.leaves())
-	leaves = append(leaves, hashLeaf(append([]byte(stateMagic), s.hash[:]...)))
+	tree := newTree(append([]byte(stateMagic), s.hash[:]...))
 	var buf []byte
 	for t := range s.Tensors {
-		leaves = append(leaves, hashLeaf(st.header(t)))
-		for g := range s.groups(t) {
+		leaves := make([]Hash, s.groups(t))
+		for g := range leaves {
 			buf = appendInts(buf[:0], st.chunksOf(t, g))
-			leaves = append(leaves, hashLeaf(buf))
+			leaves[g] = hashLeaf(buf)
 		}
+		tree.add(st.header(t), leaves)
 	}
-	return newTree(leaves)
+	tree.finish()
+	return tree
 }
 
 const stateMagic = "ADITSUM1"

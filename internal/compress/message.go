@@ -34,25 +34,24 @@ const (
 
 // A Writer writes a message, tensor by tensor in the order of its schema.
 type Writer struct {
-	w      io.Writer
-	s      *Schema
-	next   int // tensor
-	leaves []Hash
-	buf    []byte
-	n      int64
+	w    io.Writer
+	s    *Schema
+	next int // tensor
+	tree *Tree
+	buf  []byte
+	n    int64
 }
 
 // NewWriter begins a message.
 func NewWriter(w io.Writer, s *Schema) (*Writer, error) {
-	m := &Writer{w: w, s: s}
-	return m, m.leaf(preamble(s))
+	begin := preamble(s)
+	m := &Writer{w: w, s: s, tree: newTree(begin)}
+	return m, m.write(begin)
 }
 
 func preamble(s *Schema) []byte { return append([]byte(magic), s.hash[:]...) }
 
-// leaf writes b and notes its hash.
-func (m *Writer) leaf(b []byte) error {
-	m.leaves = append(m.leaves, hashLeaf(b))
+func (m *Writer) write(b []byte) error {
 	n, err := m.w.Write(b)
 	m.n += int64(n)
 	return err
@@ -69,15 +68,11 @@ func (m *Writer) Add(k *Kept) error {
 	}
 	m.next++
 	m.buf = p.body[:0]
-	if err := m.leaf(p.header); err != nil {
+	m.tree.add(p.header, p.leaves())
+	if err := m.write(p.header); err != nil {
 		return err
 	}
-	for g := range p.groups {
-		if err := m.leaf(p.groupBytes(g)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return m.write(p.body)
 }
 
 // Len is how many bytes were written.
@@ -89,7 +84,8 @@ func (m *Writer) Close() (*Tree, error) {
 	if m.next < len(m.s.Tensors) {
 		return nil, fmt.Errorf("the message lacks tensor %q", m.s.Tensors[m.next].Name)
 	}
-	return newTree(m.leaves), nil
+	m.tree.finish()
+	return m.tree, nil
 }
 
 // pack returns what was kept of a tensor as the part that a receiver gets. The
@@ -154,6 +150,15 @@ func (p *Part) groupBytes(g int) []byte {
 		from = p.groups[g-1].end
 	}
 	return p.body[from:p.groups[g].end]
+}
+
+// leaves returns the hashes of the groups.
+func (p *Part) leaves() []Hash {
+	leaves := make([]Hash, len(p.groups))
+	for g := range leaves {
+		leaves[g] = hashLeaf(p.groupBytes(g))
+	}
+	return leaves
 }
 
 // appendHeader appends what stands before the groups.
@@ -260,11 +265,10 @@ func (h *headerReader) uvarint(most int) int {
 
 // A Reader reads a message that somebody else wrote, tensor by tensor.
 type Reader struct {
-	r      *bufio.Reader
-	s      *Schema
-	next   int
-	leaves []Hash
-	begun  bool
+	r    *bufio.Reader
+	s    *Schema
+	next int
+	tree *Tree // nil before the first tensor
 }
 
 // NewReader returns a reader of a message of that schema.
@@ -275,7 +279,7 @@ func NewReader(r io.Reader, s *Schema) *Reader {
 // Next returns the next tensor, checked in all it says, and after the last one
 // io.EOF, unless there are more bytes.
 func (m *Reader) Next() (*Part, error) {
-	if !m.begun {
+	if m.tree == nil {
 		begin := make([]byte, len(magic)+len(m.s.hash))
 		if _, err := io.ReadFull(m.r, begin); err != nil {
 			return nil, fmt.Errorf("reading how the message begins: %w", err)
@@ -286,13 +290,13 @@ func (m *Reader) Next() (*Part, error) {
 		if !bytes.Equal(begin[len(magic):], m.s.hash[:]) {
 			return nil, errors.New("it is of another schema: other tensors, or more or fewer kept")
 		}
-		m.begun = true
-		m.leaves = append(m.leaves, hashLeaf(begin))
+		m.tree = newTree(begin)
 	}
 	if m.next == len(m.s.Tensors) {
 		if _, err := m.r.ReadByte(); err != io.EOF {
 			return nil, errors.New("it goes on after the last tensor")
 		}
+		m.tree.finish()
 		return nil, io.EOF
 	}
 	p, err := m.read()
@@ -322,10 +326,7 @@ func (m *Reader) read() (*Part, error) {
 	if err := m.s.openBody(p, m.next, length); err != nil {
 		return nil, err
 	}
-	m.leaves = append(m.leaves, hashLeaf(p.header))
-	for g := range p.groups {
-		m.leaves = append(m.leaves, hashLeaf(p.groupBytes(g)))
-	}
+	m.tree.add(p.header, p.leaves())
 	return p, nil
 }
 
@@ -357,9 +358,8 @@ func (s *Schema) openBody(p *Part, tensor, length int) error {
 	return nil
 }
 
-// Tree returns the tree over the message. It is whole after [Reader.Next] has
-// returned io.EOF.
-func (m *Reader) Tree() *Tree { return newTree(m.leaves) }
+// Tree returns the tree over the message, once [Reader.Next] has returned io.EOF.
+func (m *Reader) Tree() *Tree { return m.tree }
 
 // A Message is one that was read whole.
 type Message struct {

@@ -12,7 +12,7 @@ const (
 )
 
 // maxPath is more neighbours than any tree has.
-const maxPath = 48
+const maxPath = 64
 
 // Append appends the claim: its magic, the schema, the decay (uint32), the
 // roots of before, after and result, the number of inputs (1 byte) and theirs.
@@ -53,8 +53,8 @@ func ParseClaim(b []byte) (*Claim, error) {
 
 // Append appends the proof: its magic, the tensor, the group and the number of
 // messages (uvarint), and what is shown of each message, of the state before, of
-// the result and of the state after. What is shown is header, group and the two
-// paths, each behind its length.
+// the result and of the state after. What is shown is header, group and path, each
+// behind its length.
 func (p *Proof) Append(dst []byte) []byte {
 	dst = append(dst, proofMagic...)
 	dst = binary.AppendUvarint(dst, uint64(p.Tensor))
@@ -74,11 +74,9 @@ func (o *shown) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(b)))
 		dst = append(dst, b...)
 	}
-	for _, path := range [][]Hash{o.headerPath, o.groupPath} {
-		dst = binary.AppendUvarint(dst, uint64(len(path)))
-		for _, h := range path {
-			dst = append(dst, h[:]...)
-		}
+	dst = binary.AppendUvarint(dst, uint64(len(o.path)))
+	for _, h := range o.path {
+		dst = append(dst, h[:]...)
 	}
 	return dst
 }
@@ -128,11 +126,9 @@ func (r *proofReader) number(most int) int {
 
 func (r *proofReader) shown() shown {
 	o := shown{header: r.take(r.number(len(r.b))), group: r.take(r.number(len(r.b)))}
-	for _, path := range []*[]Hash{&o.headerPath, &o.groupPath} {
-		b := r.take(r.number(maxPath) * len(Hash{}))
-		for ; len(b) > 0; b = b[len(Hash{}):] {
-			*path = append(*path, Hash(b))
-		}
+	b := r.take(r.number(maxPath) * len(Hash{}))
+	for ; len(b) > 0; b = b[len(Hash{}):] {
+		o.path = append(o.path, Hash(b))
 	}
 	return o
 }

@@ -16,7 +16,6 @@ type Schema struct {
 
 	grids []Grid
 	keep  []int
-	leaf  []int // of each tensor's header among a message's; then their number
 	hash  Hash
 }
 
@@ -40,7 +39,7 @@ func NewSchema(tensors []Tensor, top, group int) (*Schema, error) {
 	if group < 1 || group > MaxGroup || top < 2 {
 		return nil, fmt.Errorf("a message of groups of %d chunks with %d elements each", group, top)
 	}
-	s := &Schema{Tensors: tensors, Group: group, leaf: []int{1}}
+	s := &Schema{Tensors: tensors, Group: group}
 	text := fmt.Appendf(nil, "adit message 1\ntop %d group %d\n", top, group)
 	for _, t := range tensors {
 		g, err := NewGrid(t.Shape)
@@ -52,7 +51,6 @@ func NewSchema(tensors []Tensor, top, group int) (*Schema, error) {
 			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
 		s.grids, s.keep = append(s.grids, g), append(s.keep, keep)
-		s.leaf = append(s.leaf, s.leaf[len(s.leaf)-1]+1+s.groups(len(s.grids)-1))
 		text = fmt.Appendf(text, "%q %d\n", t.Name, t.Shape)
 	}
 	s.hash = sha256.Sum256(text)
@@ -79,10 +77,6 @@ func (s *Schema) groups(tensor int) int {
 func (s *Schema) chunks(tensor, group int) int {
 	return min(s.Group, s.grids[tensor].Chunks()-group*s.Group)
 }
-
-// leaves is the number of leaves of a message's tree: one for what it begins
-// with, and for each tensor one for its header and one for each group.
-func (s *Schema) leaves() int { return s.leaf[len(s.leaf)-1] }
 
 func (s *Schema) layout(tensor, rice int, levels bool) layout {
 	return layout{size: s.grids[tensor].Size(), keep: s.keep[tensor], rice: rice, group: s.Group, levels: levels}

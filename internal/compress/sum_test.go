@@ -280,14 +280,12 @@ func (w *Witness) verify(s *Schema, tensor, group int) error {
 
 // treeOf returns the tree over a message as it now is.
 func treeOf(m *Message) *Tree {
-	leaves := []Hash{hashLeaf(preamble(m.Schema))}
+	tree := newTree(preamble(m.Schema))
 	for _, p := range m.Parts {
-		leaves = append(leaves, hashLeaf(p.header))
-		for g := range p.groups {
-			leaves = append(leaves, hashLeaf(p.groupBytes(g)))
-		}
+		tree.add(p.header, p.leaves())
 	}
-	return newTree(leaves)
+	tree.finish()
+	return tree
 }
 
 // TestProofFailsClosed changes a proof everywhere: it never convinces anybody
@@ -351,21 +349,39 @@ func FuzzClaim(f *testing.F) {
 
 func TestTree(t *testing.T) {
 	for n := 1; n < 20; n++ {
-		leaves := make([]Hash, n)
-		for i := range leaves {
-			leaves[i] = hashLeaf([]byte{byte(i)})
-		}
-		tree := newTree(leaves)
+		s := &Schema{Group: 1}
+		tree := newTree([]byte("begin"))
+		header := []byte("header")
+		leaf := func(i, j int) Hash { return hashLeaf([]byte{byte(i), byte(j)}) }
 		for i := range n {
-			path := tree.path(i)
-			if err := checkPath(tree.Root(), leaves[i], i, n, path); err != nil {
-				t.Fatalf("leaf %d of %d: %v", i, n, err)
+			s.Tensors, s.grids = append(s.Tensors, Tensor{}), append(s.grids, Grid{i + 1, 1, 1, 1})
+			var groups []Hash
+			for j := range i + 1 {
+				groups = append(groups, leaf(i, j))
 			}
-			if n > 1 && checkPath(tree.Root(), leaves[(i+1)%n], i, n, path) == nil {
-				t.Fatalf("leaf %d of %d is taken for another", i, n)
-			}
-			if checkPath(tree.Root(), leaves[i], i, n, append(path, Hash{})) == nil {
-				t.Fatal("a path is too long")
+			tree.add(header, groups)
+		}
+		tree.finish()
+		for i := range n {
+			for j := range i + 1 {
+				check := func(what string, good bool, header []byte, group Hash, i, j int, path []Hash) {
+					t.Helper()
+					if err := s.checkPath(tree.Root(), hashLeaf(header), group, i, j, path); (err == nil) != good {
+						t.Fatalf("%s: group %d of tensor %d of %d: %v", what, j, i, n, err)
+					}
+				}
+				path := tree.path(i, j)
+				check("good", true, header, leaf(i, j), i, j, path)
+				check("header", false, []byte("other"), leaf(i, j), i, j, path)
+				check("group", false, header, leaf(j, n), i, j, path)
+				check("long", false, header, leaf(i, j), i, j, append(path, Hash{}))
+				check("short", false, header, leaf(i, j), i, j, path[:len(path)-1])
+				if i > 0 {
+					check("place", false, header, leaf(i, j), i, (j+1)%(i+1), path)
+				}
+				if n > 1 && j < (i+1)%n {
+					check("tensor", false, header, leaf(i, j), (i+1)%n, j, path)
+				}
 			}
 		}
 	}
