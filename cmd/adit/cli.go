@@ -60,6 +60,8 @@ type CLI struct {
 
 	Chain ChainCommand `cmd:"" help:"The local chain."`
 	Hub   HubCommand   `cmd:"" help:"The local model hub."`
+	S3    S3Command    `cmd:"" name:"s3" help:"The local object store."`
+	Pages PagesCommand `cmd:"" help:"The local data set server."`
 
 	Protocols ProtocolsCommand `cmd:"" help:"List the networks that adit knows."`
 	Version   VersionCommand   `cmd:"" help:"Show which adit this is."`

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +15,7 @@ import (
 	"adit/internal/local/chainnode"
 	"adit/internal/local/hub"
 	"adit/internal/subnet"
+	"adit/internal/telemetry"
 )
 
 // ChainCommand is about the local chain.
@@ -104,12 +102,11 @@ type HubCommand struct {
 
 // HubServeCommand runs a model hub.
 type HubServeCommand struct {
-	Dir        string `required:"" placeholder:"DIR" help:"Where the repositories are kept."`
-	Port       int    `default:"8600" help:"Port on 127.0.0.1."`
-	Tokens     string `placeholder:"FILE" help:"Who may write: lines of a token and its user. None means nobody."`
-	Keep       int    `default:"8" help:"For how many of its newest revisions a repository keeps large files; 0 for all."`
-	JSON       bool   `help:"Report in JSON, one object a line."`
-	Supervised bool   `hidden:"" help:"Report in JSON, and end when standard input does."`
+	Dir    string `required:"" placeholder:"DIR" help:"Where the repositories are kept."`
+	Port   int    `default:"8600" help:"Port on 127.0.0.1."`
+	Tokens string `placeholder:"FILE" help:"Who may write: lines of a token and its user. None means nobody."`
+	Keep   int    `default:"8" help:"For how many of its newest revisions a repository keeps large files; 0 for all."`
+	serverFlags
 }
 
 // Help shows examples.
@@ -124,37 +121,14 @@ Examples:
 
 // Run serves until it is interrupted.
 func (c HubServeCommand) Run(ctx context.Context, t terminal) error {
-	ctx, stop := supervised(ctx, t, c.Supervised)
-	defer stop()
-	bus, end := reports(t, c.JSON || c.Supervised)
-	defer end()
-	tokens, err := readTokens(c.Tokens)
-	if err != nil {
-		return err
-	}
-	h, err := hub.Open(c.Dir, hub.Options{Tokens: tokens, Keep: c.Keep, Emit: bus.Emit})
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
-	if err != nil {
-		return subnet.WithHint(err, "another hub may be running: end it, or choose another --port")
-	}
-	bus.Emit(subnet.Event{Kind: "serving", Text: "model hub ready", Attrs: []slog.Attr{
-		slog.String("url", "http://"+listener.Addr().String()), slog.String("dir", c.Dir)}})
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("hub: %w", err)
+	return c.serve(ctx, t, "model hub", c.Port, func(_ context.Context, bus *telemetry.Bus) (http.Handler, []slog.Attr, error) {
+		tokens, err := readTokens(c.Tokens)
+		if err != nil {
+			return nil, nil, err
 		}
-		return nil
+		h, err := hub.Open(c.Dir, hub.Options{Tokens: tokens, Keep: c.Keep, Emit: bus.Emit})
+		return h, []slog.Attr{slog.String("dir", c.Dir)}, err
 	})
-	group.Go(func() error {
-		<-ctx.Done()
-		return server.Close()
-	})
-	return group.Wait()
 }
 
 // readTokens reads a hub's tokens: lines of a token and the user it belongs to.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,18 +37,19 @@ func defaultDir() string {
 // UpCommand runs a whole network.
 type UpCommand struct {
 	dirFlag
-	Data       []string      `sep:"none" placeholder:"PATH" help:"Text to train on: a file or folder of text, JSONL or Parquet, once for each group. The Go source tree, if none is given."`
-	Rules      string        `placeholder:"NAME" help:"Live by the rules of a generation, in cycles of 120 blocks, or g3/200 in those of 200: see 'adit protocols'. Those of a local network, if none is given."`
-	Groups     *int          `placeholder:"2" help:"Expert groups. One, where by the rules a validator has no more."`
-	Miners     int           `default:"2" help:"Miners in each group."`
-	Validators int           `default:"1" help:"Validators."`
-	Cheats     []string      `placeholder:"KIND" help:"Add miners that break a rule: copy, late, mismatch, nan, random, silent."`
-	Cycles     int           `help:"End after so many cycles, with a summary."`
-	BlockTime  time.Duration `default:"500ms" help:"Time between blocks. A cycle has 96."`
-	Genesis    time.Duration `default:"25s" help:"How long the first model is trained."`
-	Seed       uint64        `help:"Of the first model and the order of the text."`
-	JSON       bool          `help:"Print the summary as JSON, and what happens before it as JSON lines on standard error."`
-	Plain      bool          `help:"Print log lines even on a terminal."`
+	Protocol   string         `default:"connito" placeholder:"NAME" help:"Which kind of network: connito or templar (${default})."`
+	Data       []string       `sep:"none" placeholder:"PATH" help:"Text to train on: a file or folder of text, JSONL or Parquet, once for each group. The Go source tree, if none is given."`
+	Rules      string         `placeholder:"NAME" help:"Live by the rules of a generation, in cycles of 120 blocks, or g3/200 in those of 200: see 'adit protocols'. Those of a local network, if none is given. Of templar, slices, and windows of a few seconds."`
+	Groups     *int           `placeholder:"2" help:"Expert groups. One, where by the rules a validator has no more."`
+	Miners     *int           `placeholder:"2" help:"Miners in each group. Of templar 3, of which the last joins late."`
+	Validators int            `default:"1" help:"Validators."`
+	Cheats     []string       `placeholder:"KIND" help:"Add miners that break a rule: copy, late, mismatch, nan, random, silent. Of templar copy, late, nan, noise, shape; it has one of noise unless you say none."`
+	Cycles     int            `help:"End after so many cycles, or windows of templar, with a summary."`
+	BlockTime  *time.Duration `placeholder:"500ms" help:"Time between blocks. A cycle has 96."`
+	Genesis    time.Duration  `default:"25s" help:"How long the first model is trained. Templar's is not."`
+	Seed       uint64         `help:"Of the first model and the order of the text."`
+	JSON       bool           `help:"Print the summary as JSON, and what happens before it as JSON lines on standard error."`
+	Plain      bool           `help:"Print log lines even on a terminal."`
 }
 
 // Help shows examples.
@@ -56,23 +58,39 @@ func (UpCommand) Help() string {
 process of its own, and shows them at work. A first model is trained at the
 first start and kept. Ctrl-C ends all of them; the next start goes on from there.
 
+A network of templar has an object store instead of the hub, and begins with a model
+that knows nothing.
+
 Examples:
   adit up
   adit up --cycles 3
   adit up --data code/ --data prose.jsonl --miners 3 --dir /tmp/net
   adit up --cheats random,copy --cycles 3 --json
-  adit up --rules g2 --validators 2 --dir /tmp/g2`
+  adit up --rules g2 --validators 2 --dir /tmp/g2
+  adit up --protocol templar
+  adit up --protocol templar --rules sparse --cheats copy --cycles 20 --dir /tmp/sparse`
 }
 
 func (c UpCommand) options() local.Options {
-	groups := local.DefaultGroups(c.Rules)
+	o := local.Usual(c.Protocol, c.Rules)
+	o.Dir, o.Protocol, o.Data, o.Rules, o.Validators = c.Dir, c.Protocol, c.Data, c.Rules, c.Validators
+	o.Cycles, o.Seed, o.Genesis = c.Cycles, c.Seed, c.Genesis
 	if c.Groups != nil {
-		groups = *c.Groups
+		o.Groups = *c.Groups
 	}
-	return local.Options{
-		Dir: c.Dir, Data: c.Data, Rules: c.Rules, Groups: groups, Miners: c.Miners, Validators: c.Validators, Cheats: c.Cheats,
-		BlockTime: c.BlockTime, Cycles: c.Cycles, Seed: c.Seed, Genesis: c.Genesis,
+	if c.Miners != nil {
+		o.Miners = *c.Miners
 	}
+	if c.BlockTime != nil {
+		o.BlockTime = *c.BlockTime
+	}
+	if len(c.Cheats) > 0 {
+		o.Cheats = c.Cheats
+	}
+	if slices.Equal(c.Cheats, []string{"none"}) {
+		o.Cheats = nil
+	}
+	return o
 }
 
 // Validate says everything that is wrong with the options at once.

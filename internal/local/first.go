@@ -9,40 +9,13 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
-	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
+	"adit/internal/subtensor"
 )
 
-// firstCycle brings a new chain to where a cycle needs no miners: the validators
-// publish the genesis model at the end of that one, and the next is the
-// network's first. Blocks on the way are made at once; among them is an epoch,
-// which gives the validators their permits.
-func (n *Network) firstCycle(ctx context.Context) error {
-	if n.plan.FirstCycle > 0 {
-		return nil
-	}
-	c, err := n.client(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	head, err := c.Head(ctx)
-	if err != nil {
-		return err
-	}
-	permits := head + tempo(n.rules) + 2
-	cycle := n.rules.Schedule.At(permits).Cycle
-	if permits > n.startBlock(cycle) {
-		cycle++
-	}
-	n.progress("chain", fmt.Sprintf("on to block %d", n.startBlock(cycle)), "", 1)
-	for ; head < n.startBlock(cycle); head++ {
-		if err := n.createBlock(ctx); err != nil {
-			return err
-		}
-	}
+// beginWith notes the first cycle, once the validators have their permits.
+func (n *Network) beginWith(ctx context.Context, c *subtensor.Client, first uint64) error {
 	meta, err := c.Subnet(subnet.NetUID(n.plan.NetUID), nil).Metagraph(ctx, subnet.Latest)
 	if err != nil {
 		return err
@@ -56,7 +29,7 @@ func (n *Network) firstCycle(ctx context.Context) error {
 	for i := range n.plan.Neurons {
 		all = append(all, &n.plan.Neurons[i])
 	}
-	n.plan.FirstCycle = cycle + 1
+	n.plan.FirstCycle = first
 	if err := n.noteStakes(ctx, c, all); err != nil {
 		n.plan.FirstCycle = 0
 		return err
@@ -65,17 +38,14 @@ func (n *Network) firstCycle(ctx context.Context) error {
 	return nil
 }
 
-// genesisEvaluation is the time in which a validator on a busy machine starts and
-// evaluates the genesis model.
-const genesisEvaluation = 5 * time.Second
-
-// startBlock is where the neurons of a new network are started: early enough to
-// evaluate the genesis model before it is published, though not before Submission,
-// when validators begin.
-func (n *Network) startBlock(cycle uint64) subnet.Block {
-	s := n.rules.Schedule
-	lead := subnet.Block(genesisEvaluation / n.plan.BlockTime)
-	return max(s.Start(cycle, connito.Submission), s.Start(cycle, connito.ValidatorCommit1)-lead)
+// makeBlocks makes the blocks from the head to another at once.
+func (n *Network) makeBlocks(ctx context.Context, head, to subnet.Block) error {
+	for ; head < to; head++ {
+		if err := n.createBlock(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // createBlock makes the node produce a block now.

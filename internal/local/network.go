@@ -12,24 +12,22 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"adit/internal/journal"
-	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
 )
 
 // A Network is a whole network on this machine, in one directory.
 type Network struct {
-	opts  Options
-	dir   string
-	plan  *plan
-	state state
-	rules connito.Rules
+	opts   Options
+	dir    string
+	plan   *plan
+	state  state
+	recipe recipe
 	// emit is told of everything that happens, by whom.
 	emit func(name string, at time.Time, e subnet.Event)
 
@@ -39,6 +37,8 @@ type Network struct {
 	// What progress was told last, and when.
 	told   string
 	toldAt time.Time
+	// measured is when the model was saved that was measured last.
+	measured time.Time
 
 	release func()
 }
@@ -106,9 +106,16 @@ func (n *Network) settle() error {
 	}
 	switch {
 	case n.plan == nil:
-		n.plan = &plan{Version: planVersion, Rules: n.opts.Rules, Groups: n.opts.Groups, Seed: n.opts.Seed, Genesis: n.opts.Genesis, Data: given}
+		n.plan = &plan{Version: planVersion, Protocol: protocolName(n.opts.Protocol), Rules: n.opts.Rules, Groups: n.opts.Groups, Seed: n.opts.Seed, Genesis: n.opts.Genesis, Data: given}
+	case protocolName(n.opts.Protocol) != n.plan.Protocol:
+		return subnet.WithHint(fmt.Errorf("the network in %s is one of %s, not of %s", n.dir, cmp.Or(n.plan.Protocol, Protocols[0]), cmp.Or(n.opts.Protocol, Protocols[0])),
+			"choose another --dir for a network of another protocol")
 	case n.opts.Rules != n.plan.Rules && n.opts.Rules != "":
-		return subnet.WithHint(fmt.Errorf("the network in %s lives by the rules %s, not %s", n.dir, cmp.Or(n.plan.Rules, connito.Local.Name), n.opts.Rules),
+		lives, err := recipeOf(n.plan.Protocol, n.plan.Rules)
+		if err != nil {
+			return err
+		}
+		return subnet.WithHint(fmt.Errorf("the network in %s lives by the rules %s, not %s", n.dir, cmp.Or(n.plan.Rules, lives.ruleName()), n.opts.Rules),
 			"its neurons' settings were made for them: choose another --dir for a network with other rules")
 	case n.opts.Groups != n.plan.Groups:
 		return subnet.WithHint(fmt.Errorf("the network in %s has --groups %d, not %d", n.dir, n.plan.Groups, n.opts.Groups),
@@ -120,18 +127,12 @@ func (n *Network) settle() error {
 		}
 		n.plan.Data = given // nothing was made of the other
 	}
-	if n.rules, err = ruleset(n.plan.Rules); err != nil {
+	if n.recipe, err = recipeOf(n.plan.Protocol, n.plan.Rules); err != nil {
 		return err
 	}
-	n.plan.extend(n.opts, token)
+	n.recipe.extend(n.plan, n.opts, token)
 	n.plan.BlockTime = n.opts.BlockTime
-	ports := []*int{&n.plan.ChainPort, &n.plan.HubPort}
-	for i := range n.plan.Neurons {
-		if n.plan.Neurons[i].Role == "validate" {
-			ports = append(ports, &n.plan.Neurons[i].Port)
-		}
-	}
-	for _, port := range ports {
+	for _, port := range append([]*int{&n.plan.ChainPort}, n.recipe.ports(n.plan)...) {
 		if err := freePort(port); err != nil {
 			return err
 		}
@@ -141,7 +142,8 @@ func (n *Network) settle() error {
 		return err
 	}
 	n.state.update(func(s *Snapshot) {
-		s.Dir, s.Started, s.Rules, s.Stage = n.dir, time.Now(), n.rules.Name, "text"
+		s.Dir, s.Started, s.Rules, s.Stage = n.dir, time.Now(), n.recipe.ruleName(), "text"
+		s.Protocol, s.S3URL, s.PagesURL = cmp.Or(n.plan.Protocol, Protocols[0]), n.plan.s3URL(), n.plan.pagesURL()
 		s.ChainURL, s.HubURL, s.BlockTime, s.Goal = n.plan.chainURL(), n.plan.hubURL(), n.plan.BlockTime, n.opts.Cycles
 		s.NetUID, s.FirstCycle = n.plan.NetUID, n.plan.FirstCycle
 		for _, m := range n.plan.Neurons {
@@ -150,6 +152,14 @@ func (n *Network) settle() error {
 		}
 	})
 	return n.plan.save(n.dir)
+}
+
+// protocolName is how the plan has the name of a protocol.
+func protocolName(name string) string {
+	if name == Protocols[0] {
+		return ""
+	}
+	return name
 }
 
 func absolute(paths []string) ([]string, error) {
@@ -225,8 +235,13 @@ func (n *Network) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { defer end(); served <- control.serve() }()
 
-	n.emit("up", time.Now(), subnet.Event{Kind: "places", Text: "starting a network", Attrs: []slog.Attr{
-		slog.String("dir", n.dir), slog.String("chain", n.plan.chainURL()), slog.String("hub", n.plan.hubURL()), slog.String("logs", filepath.Join(n.dir, "logs"))}})
+	places := []slog.Attr{slog.String("dir", n.dir), slog.String("chain", n.plan.chainURL())}
+	for _, s := range []struct{ name, url string }{{"hub", n.plan.hubURL()}, {"s3", n.plan.s3URL()}, {"pages", n.plan.pagesURL()}} {
+		if s.url != "" {
+			places = append(places, slog.String(s.name, s.url))
+		}
+	}
+	n.emit("up", time.Now(), subnet.Event{Kind: "places", Text: "starting a network", Attrs: append(places, slog.String("logs", filepath.Join(n.dir, "logs")))})
 	group, ctx := errgroup.WithContext(asked)
 	group.Go(func() error { // the story, as the package tells it
 		defer end()
@@ -277,43 +292,58 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 	}
 	// The chain is set up while the first model is trained.
 	both, setupCtx := errgroup.WithContext(ctx)
-	both.Go(func() error { return n.trainGenesis(setupCtx, corpus) })
+	both.Go(func() error { return n.recipe.genesis(setupCtx, n, corpus) })
 	both.Go(func() error { return persistently(setupCtx, n.setUpChain) })
 	both.Go(func() error { return n.fitBigrams(setupCtx, corpus) })
 	if err := both.Wait(); err != nil {
 		return err
 	}
-	if err := persistently(ctx, n.firstCycle); err != nil {
+	if err := persistently(ctx, func(ctx context.Context) error { return n.recipe.begin(ctx, n) }); err != nil {
 		return err
 	}
+	for _, p := range n.recipe.textServices(n) {
+		n.start(ctx, group, p)
+	}
 	for _, m := range n.plan.Neurons {
-		if err := n.writeConfig(m); err != nil {
+		if err := n.recipe.writeConfig(n, m); err != nil {
 			return err
 		}
-		args := append([]string{m.Role, connito.Protocol.Name, "--path", n.plan.neuronDir(n.dir, m)}, n.settings(m)...)
-		n.start(ctx, group, &process{name: m.Name, env: []string{"HF_TOKEN=" + m.Token}, args: args, vital: m.Role == "validate"})
 	}
+	n.startNeurons(ctx, group, n.plan.FirstCycle)
 	n.enter(stageRunning, Progress{})
-	return n.watch(ctx)
+	return n.watch(ctx, group, corpus)
 }
 
-// startServices starts the chain node and the hub.
-func (n *Network) startServices(ctx context.Context, group *errgroup.Group) error {
-	tokens := filepath.Join(n.plan.hubDir(n.dir), "tokens.txt")
-	var lines []string
+// startNeurons starts those neurons that do not run yet and are to take part in a
+// round.
+func (n *Network) startNeurons(ctx context.Context, group *errgroup.Group, round uint64) {
 	for _, m := range n.plan.Neurons {
-		lines = append(lines, m.Token+" "+m.Name)
+		if round < n.plan.FirstCycle+m.Join || n.started(m.Name) {
+			continue
+		}
+		args := append([]string{m.Role, cmp.Or(n.plan.Protocol, Protocols[0]), "--path", n.plan.neuronDir(n.dir, m)}, n.recipe.settings(n, m)...)
+		n.start(ctx, group, &process{name: m.Name, env: n.recipe.secrets(n, m), args: args, vital: m.Role == "validate"})
 	}
-	if err := os.MkdirAll(filepath.Dir(tokens), 0o755); err != nil {
-		return err
-	}
-	if err := writeFile(tokens, []byte(strings.Join(lines, "\n")+"\n")); err != nil {
+}
+
+// started reports whether a process was started, whatever became of it since.
+func (n *Network) started(name string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.procs, func(p *process) bool { return p.name == name })
+}
+
+// startServices starts the chain node and what else the protocol needs.
+func (n *Network) startServices(ctx context.Context, group *errgroup.Group) error {
+	services, err := n.recipe.services(n)
+	if err != nil {
 		return err
 	}
 	n.start(ctx, group, &process{name: "chain", vital: true, args: []string{"chain", "serve", "--dir", n.plan.chainDir(n.dir),
 		"--port", fmt.Sprint(n.plan.ChainPort), "--block-time", n.plan.BlockTime.String(), "--allow-loopback-axons"}})
-	n.start(ctx, group, &process{name: "hub", vital: true, args: []string{"hub", "serve", "--dir", n.plan.hubDir(n.dir),
-		"--port", fmt.Sprint(n.plan.HubPort), "--tokens", tokens}})
+	for _, p := range services {
+		n.start(ctx, group, p)
+	}
 	return nil
 }
 

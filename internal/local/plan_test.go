@@ -56,7 +56,7 @@ func TestPlanExtend(t *testing.T) {
 	tokens := 0
 	token := func() string { tokens++; return fmt.Sprint("token ", tokens) }
 	p := &plan{Version: planVersion, Groups: 2}
-	p.extend(Options{Validators: 1, Miners: 1}, token)
+	connitoRecipe{}.extend(p, Options{Validators: 1, Miners: 1}, token)
 	first := []member{
 		{Name: "validator-0", Role: "validate", Token: "token 1"},
 		{Name: "miner-0-0", Role: "mine", Token: "token 2"},
@@ -68,8 +68,8 @@ func TestPlanExtend(t *testing.T) {
 	// It grows, and never shrinks; who is there keeps what he has.
 	p.Neurons[1].Hotkey = "5F"
 	first[1].Hotkey = "5F"
-	p.extend(Options{Validators: 1, Miners: 2, Cheats: []string{"nan", "copy", "nan"}}, token)
-	p.extend(Options{Validators: 1, Miners: 1}, token)
+	connitoRecipe{}.extend(p, Options{Validators: 1, Miners: 2, Cheats: []string{"nan", "copy", "nan"}}, token)
+	connitoRecipe{}.extend(p, Options{Validators: 1, Miners: 1}, token)
 	grown := append(first,
 		member{Name: "miner-0-1", Role: "mine", Token: "token 4"},
 		member{Name: "miner-1-1", Role: "mine", Group: 1, Token: "token 5"},
@@ -90,7 +90,7 @@ func TestPlanFile(t *testing.T) {
 	}
 	p := &plan{Version: planVersion, Groups: 2, Seed: 7, Data: []string{"/x"}, Genesis: time.Second, BlockTime: time.Second,
 		ChainPort: 1, HubPort: 2, NetUID: 3, FirstCycle: 4}
-	p.extend(options(dir), func() string { return "secret" })
+	connitoRecipe{}.extend(p, options(dir), func() string { return "secret" })
 	for range 2 { // it replaces what is there
 		if err := p.save(dir); err != nil {
 			t.Fatal(err)
@@ -167,6 +167,6 @@ func FuzzPlan(f *testing.F) {
 				t.Errorf("%q has the directory %q", m.Name, p.neuronDir(dir, m))
 			}
 		}
-		p.extend(Options{Validators: 1, Miners: 1}, token)
+		connitoRecipe{}.extend(p, Options{Validators: 1, Miners: 1}, token)
 	})
 }

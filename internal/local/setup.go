@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"adit/internal/keys"
-	"adit/internal/protocol/connito"
 	"adit/internal/scale"
 	"adit/internal/subnet"
 	"adit/internal/subtensor"
@@ -240,7 +239,7 @@ func (n *Network) foundSubnet(ctx context.Context, c *subtensor.Client, root sub
 func (n *Network) tune(ctx context.Context, c *subtensor.Client, root subtensor.Signer) error {
 	netuid := n.plan.NetUID
 	return sudoAll(ctx, c, root, []setting{
-		{"sudo_set_tempo", []any{netuid, uint16(tempo(n.rules))}},
+		{"sudo_set_tempo", []any{netuid, uint16(n.recipe.tempo())}},
 		{"sudo_set_weights_set_rate_limit", []any{netuid, uint64(0)}},
 		{"sudo_set_serving_rate_limit", []any{netuid, uint64(0)}},
 		{"sudo_set_commit_reveal_weights_enabled", []any{netuid, false}},
@@ -251,10 +250,6 @@ func (n *Network) tune(ctx context.Context, c *subtensor.Client, root subtensor.
 		{"sudo_set_max_allowed_validators", []any{netuid, uint16(len(n.plan.Neurons) + 1)}},
 	})
 }
-
-// tempo is a ninth of a cycle: that long before a cycle is over its weights are
-// set, and an epoch turns them into incentive, wherever epochs fall.
-func tempo(r connito.Rules) subnet.Block { return r.Schedule.Cycle() / 9 }
 
 // register makes every neuron of the plan one of the subnet, and the validators'
 // stake enough for a permit.

@@ -12,7 +12,9 @@ import (
 type Snapshot struct {
 	Dir     string    `json:"dir"`
 	Started time.Time `json:"started"`
-	Rules   string    `json:"rules"`
+	// Protocol says what a cycle is: in templar's networks, a window.
+	Protocol string `json:"protocol"`
+	Rules    string `json:"rules"`
 	// Stage is what is being done: "text", "genesis", "chain", "running",
 	// "ending", "ended".
 	Stage    string   `json:"stage"`
@@ -23,7 +25,9 @@ type Snapshot struct {
 	Hint  string `json:"hint,omitempty"`
 
 	ChainURL string `json:"chain_url"`
-	HubURL   string `json:"hub_url"`
+	HubURL   string `json:"hub_url,omitempty"`
+	S3URL    string `json:"s3_url,omitempty"`
+	PagesURL string `json:"pages_url,omitempty"`
 	NetUID   uint16 `json:"netuid"`
 
 	Block      uint64        `json:"block"`
@@ -54,9 +58,14 @@ func (s *Snapshot) reached() bool {
 		return false
 	}
 	last := s.FirstCycle + uint64(s.Goal) - 1
+	waits := s.Phase == connito.Distribute.String() || s.Phase == windowPhase && s.Cycles < s.Goal+patientWindows
 	told := func(g Group) bool { return len(g.Losses) > 0 && g.Losses[len(g.Losses)-1].Cycle >= last }
-	return s.Phase != connito.Distribute.String() || !slices.ContainsFunc(s.Groups, func(g Group) bool { return !told(g) })
+	return !waits || !slices.ContainsFunc(s.Groups, func(g Group) bool { return !told(g) })
 }
+
+// patientWindows is for how many windows more the last loss is waited for, as models
+// are not saved in each.
+const patientWindows = 3
 
 // The stages that are more than a word to show.
 const (

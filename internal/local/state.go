@@ -71,6 +71,9 @@ func (s *state) event(name string, at time.Time, e subnet.Event) {
 		return
 	}
 	n := &s.snap.Neurons[i]
+	if e.Kind == "weight" { // one of many that were set at once
+		s.weight(name, int(a.number("uid")), a.number("weight"))
+	}
 	if e.Level < slog.LevelInfo { // it is for metrics, and says nothing to people
 		return
 	}
@@ -78,8 +81,17 @@ func (s *state) event(name string, at time.Time, e subnet.Event) {
 	case "step":
 		n.Step, n.Loss, n.Doing = int(a.number("inner_opt_step")), a.number("loss"), "training"
 		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens"))
+	case "train": // once in each window, which is a step
+		n.Step, n.Loss, n.Doing = int(a.number("global_step")), a.number("loss"), "training"
+		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens"))
 	case "score":
 		s.scored(a)
+	case "weights-set": // the weight of each comes after it
+		if name == firstValidator {
+			for i := range s.snap.Neurons {
+				s.snap.Neurons[i].Weight = 0
+			}
+		}
 	case "weights":
 		s.weighed(name, a)
 	case "baseline":
@@ -102,7 +114,7 @@ func (s *state) meter(name string) *meter {
 // scored takes in a validator's judgement of a miner. Of the cycle before the
 // first there is none: it had no miners.
 func (s *state) scored(a attributes) {
-	if uint64(a.number("cycle")) < s.snap.FirstCycle {
+	if uint64(max(a.number("cycle"), a.number("window"))) < s.snap.FirstCycle {
 		return
 	}
 	for i := range s.snap.Neurons {
@@ -110,14 +122,31 @@ func (s *state) scored(a attributes) {
 		if n.Hotkey == a.text("hotkey") {
 			n.Scored, n.ValLoss, n.Baseline = true, a.number("loss"), a.number("baseline")
 			n.Score, n.Reason = a.number("score"), a.text("reason")
+			if _, averaged := a["average"]; averaged {
+				n.ValLoss, n.Baseline, n.Score = a.number("after"), a.number("before"), a.number("average")
+			}
 		}
 	}
 }
 
-// weighed takes in a validator's weights. With more than one validator the
-// first one's are shown.
+// firstValidator is the one whose weights are shown, where there are more.
+const firstValidator = "validator-0"
+
+// weight takes in the weight that a validator gave a uid.
+func (s *state) weight(name string, uid int, value float64) {
+	if name != firstValidator {
+		return
+	}
+	for i := range s.snap.Neurons {
+		if s.snap.Neurons[i].UID == uid {
+			s.snap.Neurons[i].Weight = value
+		}
+	}
+}
+
+// weighed takes in a validator's weights.
 func (s *state) weighed(name string, a attributes) {
-	if name != "validator-0" {
+	if name != firstValidator {
 		return
 	}
 	var list []subnet.Weight

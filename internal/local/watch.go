@@ -7,14 +7,16 @@ import (
 	"slices"
 	"time"
 
-	"adit/internal/protocol/connito"
+	"golang.org/x/sync/errgroup"
+
+	"adit/internal/data"
 	"adit/internal/subnet"
 	"adit/internal/subtensor"
 )
 
-// watch follows the chain until ctx is done or as many cycles are over as were
-// asked for.
-func (n *Network) watch(ctx context.Context) error {
+// watch follows the chain, and starts the neurons whose time has come, until ctx is
+// done or as many rounds are over as were asked for.
+func (n *Network) watch(ctx context.Context, group *errgroup.Group, corpus *data.Corpus) error {
 	c, err := n.client(ctx)
 	if err != nil {
 		return err
@@ -30,6 +32,10 @@ func (n *Network) watch(ctx context.Context) error {
 		if err == nil {
 			head = now
 			err = n.look(ctx, c, head)
+			n.startNeurons(ctx, group, n.recipe.moment(head).Round)
+		}
+		if err == nil {
+			err = n.recipe.measure(ctx, n, corpus)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -87,11 +93,7 @@ func (n *Network) aim(ctx context.Context, c *subtensor.Client) error {
 	if err != nil {
 		return err
 	}
-	pos := n.rules.Schedule.At(head)
-	first := pos.Cycle
-	if pos.Phase != connito.Distribute {
-		first++
-	}
+	first := n.recipe.whole(head)
 	n.state.update(func(s *Snapshot) {
 		s.Goal = n.opts.Cycles
 		if first > s.FirstCycle {
@@ -107,12 +109,12 @@ func (n *Network) look(ctx context.Context, c *subtensor.Client, head subnet.Blo
 	if err != nil {
 		return err
 	}
-	pos := n.rules.Schedule.At(head)
+	pos := n.recipe.moment(head)
 	n.state.update(func(s *Snapshot) {
-		s.Block, s.Cycle, s.Phase = uint64(head), pos.Cycle, pos.Phase.String()
+		s.Block, s.Cycle, s.Phase = uint64(head), pos.Round, pos.Phase
 		s.PhaseStart, s.PhaseEnd = uint64(pos.Start), uint64(pos.End)
-		if pos.Cycle >= s.FirstCycle {
-			s.Cycles = int(pos.Cycle - s.FirstCycle)
+		if pos.Round >= s.FirstCycle {
+			s.Cycles = int(pos.Round - s.FirstCycle)
 		}
 		for i := range s.Neurons {
 			v := &s.Neurons[i]

@@ -27,7 +27,7 @@ const customaryHub = "http://127.0.0.1:8600"
 
 // writeConfig writes a neuron's config.yaml, unless there is one: what a person
 // changed there stays.
-func (n *Network) writeConfig(m member) error {
+func (r connitoRecipe) writeConfig(n *Network, m member) error {
 	dir := n.plan.neuronDir(n.dir, m)
 	path := filepath.Join(dir, "config.yaml")
 	if _, err := os.Stat(path); err == nil {
@@ -47,7 +47,7 @@ func (n *Network) writeConfig(m member) error {
 	if m.Role == "validate" {
 		role = connito.RoleValidator
 	}
-	c := connito.Defaults(n.rules.Name, role)
+	c := connito.Defaults(r.rules.Name, role)
 	c.Chain.Network, c.Chain.LiteNetwork, c.Cycle.OwnerURL = "local", "", ""
 	c.Chain.NetUID = n.plan.NetUID
 	c.Chain.WalletPath = n.plan.walletDir(n.dir)
@@ -63,7 +63,7 @@ func (n *Network) writeConfig(m member) error {
 	c.Task.Data = n.plan.dataDir(n.dir)
 	c.Task.SequenceLength = sequenceLength
 	for g := range n.plan.Groups {
-		if m.Role == "validate" && !n.rules.OneGroup || g == m.Group {
+		if m.Role == "validate" && !r.rules.OneGroup || g == m.Group {
 			c.Task.Groups = append(c.Task.Groups, connito.Group{ID: g, Assignment: assignment(shape, n.plan.Groups, g)})
 		}
 	}
@@ -92,7 +92,7 @@ func (n *Network) writeConfig(m member) error {
 
 // settings are what may change from one start to the next: the ports, and who
 // validates. They are given on the command line.
-func (n *Network) settings(m member) []string {
+func (connitoRecipe) settings(n *Network, m member) []string {
 	var validators []string
 	for _, v := range n.plan.role("validate") {
 		validators = append(validators, v.Hotkey)

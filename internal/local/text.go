@@ -2,20 +2,14 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"adit/internal/data"
-	"adit/internal/engine"
-	"adit/internal/engine/device/cpu"
-	"adit/internal/engine/model"
 	"adit/internal/node"
-	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
 )
 
@@ -122,52 +116,6 @@ func (n *Network) hasGenesis() bool {
 	return err == nil
 }
 
-// trainGenesis makes the model that the network begins with, on the text of all
-// groups, and keeps it for the next time. Nothing pretrained is at hand, and
-// experts on a backbone that knows nothing would learn nothing.
-func (n *Network) trainGenesis(ctx context.Context, corpus *data.Corpus) error {
-	dir := n.plan.genesisDir(n.dir)
-	if n.hasGenesis() {
-		return nil
-	}
-	cfg := model.Small(corpus.VocabSize(), n.plan.Groups)
-	opts := engine.DefaultGenesis()
-	opts.Seed = fmt.Sprintf("genesis/%d", n.plan.Seed)
-	for g := range n.plan.Groups {
-		opts.Groups = append(opts.Groups, assignment(cfg, n.plan.Groups, g).Experts())
-	}
-	e := engine.New(engine.Options{Device: cpu.New(0), Config: cfg, Data: corpus, SeqLen: sequenceLength})
-
-	timed, cancel := context.WithTimeout(ctx, n.plan.Genesis)
-	defer cancel()
-	began := time.Now()
-	m, err := e.Genesis(timed, opts, func(s subnet.Step) {
-		n.progress("genesis", "step", fmt.Sprintf("%d  loss %.3f", s.Number, s.Loss), time.Since(began).Seconds()/n.plan.Genesis.Seconds())
-	})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-
-	tmp := dir + ".tmp"
-	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(cfg, "", "  ")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		writeFile(filepath.Join(tmp, node.ConfigFile), text),
-		copyFile(filepath.Join(tmp, tokenizerFile), filepath.Join(n.plan.dataDir(n.dir), tokenizerFile)),
-		saveModel(filepath.Join(tmp, node.ModelFile), m),
-	)
-	if err != nil {
-		return fmt.Errorf("save the genesis model: %w", err)
-	}
-	return os.Rename(tmp, dir)
-}
-
 func saveModel(path string, m subnet.Model) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -188,19 +136,4 @@ func copyFile(to, from string) error {
 	}
 	_, err = io.Copy(dst, src)
 	return errors.Join(err, dst.Close())
-}
-
-// assignment gives a group its part of the experts of every layer that has
-// some: the group's number is the place of its part.
-func assignment(cfg model.Config, groups, group int) connito.Assignment {
-	per := cfg.NRoutedExperts / groups
-	a := make(connito.Assignment)
-	for l := range cfg.NumHiddenLayers {
-		for i := range per {
-			if cfg.Sparse(l) {
-				a[l] = append(a[l], [2]int{i, group*per + i})
-			}
-		}
-	}
-	return a
 }
