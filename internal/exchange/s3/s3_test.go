@@ -43,7 +43,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func serve(t *testing.T, opts local.Options) *server {
 	t.Helper()
 	opts.Buckets = append(opts.Buckets, local.Bucket{Name: "gradients", Read: reader, Write: writer})
-	opts.MinPart = smallParts
+	opts.MinPart, opts.Unsynced = smallParts, true
 	if opts.Emit == nil {
 		opts.Emit = func(e subnet.Event) {
 			if e.Kind == "bucket fault" {

@@ -24,7 +24,7 @@ type callKey struct{}
 
 // maxAnswer bounds answers that are no objects. The largest lists 1000 keys of
 // 1024 bytes, each perhaps three times as long in its encoded form.
-const maxAnswer = 16 << 20
+const maxAnswer = 6 << 20
 
 // once runs op as one attempt, which is cut when it stands still.
 func (b *Bucket) once(ctx context.Context, op func(context.Context, *call) error) error {

@@ -20,6 +20,7 @@ import (
 // A bucket is the objects in a directory, and what is known of them in memory.
 type bucket struct {
 	dir    string
+	synced bool
 	public bool // guarded by Store.mu
 
 	mu      sync.RWMutex
@@ -38,8 +39,8 @@ type object struct {
 	Public   bool              `json:"public,omitempty"`
 }
 
-func openBucket(dir string) (*bucket, error) {
-	b := &bucket{dir: dir, objects: make(map[string]*object)}
+func openBucket(dir string, synced bool) (*bucket, error) {
+	b := &bucket{dir: dir, synced: synced, objects: make(map[string]*object)}
 	for _, sub := range []string{"data", "meta"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, err
@@ -140,7 +141,7 @@ func (b *bucket) put(o *object, tmp string, allow func(there *object) error) err
 	if err := os.Rename(tmp, data); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	if err := syncDir(filepath.Dir(data)); err != nil {
+	if err := b.syncDir(filepath.Dir(data)); err != nil {
 		return errors.Join(err, os.Remove(data))
 	}
 	b.mu.Lock()
@@ -184,13 +185,16 @@ func (b *bucket) write(o *object) error {
 		return err
 	}
 	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err == nil && b.synced {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	if err := os.Rename(f.Name(), name); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(name))
+	return b.syncDir(filepath.Dir(name))
 }
 
 // setPublic sets whether anybody may read the object under key, and reports
@@ -223,7 +227,7 @@ func (b *bucket) remove(key string) error {
 	if err := os.Remove(meta); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(meta)); err != nil {
+	if err := b.syncDir(filepath.Dir(meta)); err != nil {
 		return err
 	}
 	delete(b.objects, key)
@@ -262,7 +266,7 @@ func (s *Store) receive(r io.Reader, size int64, sum io.Writer) (name string, er
 	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
-	if err == nil {
+	if err == nil && !s.opts.Unsynced {
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -273,8 +277,8 @@ func (s *Store) receive(r io.Reader, size int64, sum io.Writer) (name string, er
 
 // syncDir makes the names in a directory outlive a power cut. Windows has no
 // such call.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
+func (b *bucket) syncDir(dir string) error {
+	if !b.synced || runtime.GOOS == "windows" {
 		return nil
 	}
 	f, err := os.Open(dir)

@@ -40,6 +40,9 @@ type Options struct {
 	// MinPart is the size of the smallest part of an upload but the last, in bytes;
 	// 0 for S3's 5 MiB.
 	MinPart int64
+	// Unsynced leaves it to the system when bytes reach the disk. A kill loses nothing
+	// then either, but a power cut may.
+	Unsynced bool
 	// Now is the store's clock; nil for [time.Now].
 	Now func() time.Time
 	// Emit is told of each upload and of each fault of the store.
@@ -131,7 +134,7 @@ func (s *Store) Add(b Bucket) error {
 	have := s.buckets[b.Name]
 	if have == nil {
 		var err error
-		if have, err = openBucket(filepath.Join(s.dir, b.Name)); err != nil {
+		if have, err = openBucket(filepath.Join(s.dir, b.Name), !s.opts.Unsynced); err != nil {
 			return fmt.Errorf("add bucket %s: %w", b.Name, err)
 		}
 		s.buckets[b.Name] = have

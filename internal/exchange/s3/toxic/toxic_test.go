@@ -63,7 +63,7 @@ const smallPart = 64 << 10
 func spoilt(t *testing.T) (*line, *s3.Bucket) {
 	t.Helper()
 	key := local.Key{Access: "writer0123456789", Secret: "writer's secret"}
-	store, err := local.Open(t.TempDir(), local.Options{Buckets: []local.Bucket{{Name: "gradients", Write: key}}, MinPart: smallPart})
+	store, err := local.Open(t.TempDir(), local.Options{Buckets: []local.Bucket{{Name: "gradients", Write: key}}, MinPart: smallPart, Unsynced: true})
 	if err != nil {
 		t.Fatal(err)
 	}
