@@ -65,3 +65,96 @@
 // peers.go who is gathered and who is evaluated; score.go, penalties.go and weights.go
 // what it is worth. A deviation from upstream begins with "Unlike upstream".
 package templar
+
+import (
+	"context"
+	"fmt"
+
+	"adit/internal/subnet"
+)
+
+// Protocol is the network's entry in the table of protocols.
+var Protocol = subnet.Protocol{
+	Name:      "templar",
+	Summary:   "train in windows, exchange slices or gradients through buckets, be scored by what they do",
+	Rules:     playable(),
+	NewConfig: NewConfig,
+	Metrics:   metrics,
+	Columns:   columns,
+	Checks:    checks,
+	Explain:   explain,
+	Roles: []subnet.Role{
+		{Name: "mine", Summary: "train in each window, upload what came of it, merge what the others have", Parts: []string{"mine"}, Run: mine},
+		{Name: "validate", Summary: "judge what miners upload, and set weights", Parts: []string{"validate"}, Run: validate},
+	},
+}
+
+// A cast is how the roles are played in generations of one scheme.
+type cast struct {
+	mine, validate func(context.Context, subnet.Env) error
+	explain        func(context.Context, subnet.Env, subnet.ExplainOptions) (subnet.Explanation, error)
+}
+
+// casts returns the casts by their schemes.
+func casts() map[Scheme]cast {
+	return map[Scheme]cast{
+		SliceScheme: {mineSlices, validateSlices, explainSlices},
+	}
+}
+
+// playable lists the generations that have a cast.
+func playable() (names []string) {
+	for _, r := range Generations() {
+		if casts()[r.Scheme].mine != nil {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
+// castOf returns the cast of the settings' generation.
+func castOf(env subnet.Env) (cast, error) {
+	cfg, ok := env.Config.(*Config)
+	if !ok {
+		return cast{}, fmt.Errorf("settings are of type %T, want those of templar", env.Config)
+	}
+	r, err := cfg.ruleset()
+	if err != nil {
+		return cast{}, err
+	}
+	c, ok := casts()[r.Scheme]
+	if !ok {
+		return c, fmt.Errorf("rules: %s has no roles in this program, only %v", r.Name, playable())
+	}
+	return c, nil
+}
+
+func mine(ctx context.Context, env subnet.Env) error {
+	c, err := castOf(env)
+	if err != nil {
+		return err
+	}
+	return c.mine(ctx, env)
+}
+
+func validate(ctx context.Context, env subnet.Env) error {
+	c, err := castOf(env)
+	if err != nil {
+		return err
+	}
+	return c.validate(ctx, env)
+}
+
+func explain(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) (subnet.Explanation, error) {
+	if env.Emit == nil {
+		env.Emit = func(subnet.Event) {}
+	}
+	c, err := castOf(env)
+	if err == nil && c.explain == nil {
+		err = fmt.Errorf("what becomes of a window is not told for these rules")
+	}
+	if err != nil {
+		return subnet.Explanation{}, err
+	}
+	return c.explain(ctx, env, o)
+}
