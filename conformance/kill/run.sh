@@ -6,8 +6,9 @@
 # validator at two, and is started again. A point is passed if the round is kept all
 # the same: what was committed is scored, by all validators alike and once, the
 # weights are set, and as many extrinsics are on chain as in a cycle in which nobody
-# dies. It takes some four minutes, and needs Go. The last line is
-# "N passed, N failed".
+# dies. Blocks do not wait for a machine that is busy: a cycle in which something is
+# missing is lived again, two in a network at most; nothing may be doubled in any. It
+# takes some four minutes, and needs Go. The last line is "N passed, N failed".
 set -eu
 
 cd "$(dirname "$0")/../.."
