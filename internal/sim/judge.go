@@ -32,6 +32,9 @@ const (
 	// a half blocks before it says that there is none, then a try goes into the
 	// next block.
 	marginCommit = 5
+	// marginSent is for how long a neuron that was killed may wait for a commitment
+	// that it may have sent, before it sends it again.
+	marginSent = 6
 	// marginFetch is for what is downloaded or uploaded.
 	marginFetch = 7
 	// marginEval is for an evaluation, with its download.
@@ -44,7 +47,9 @@ type judge struct {
 	// Blocks in which what a neuron needs was not in order: its chain, disk and
 	// process; its repository; its HTTP.
 	self, hub, http []map[subnet.Block]bool
-	last            subnet.Block
+	// unsure are the blocks in which a neuron may not know what it has sent.
+	unsure []map[subnet.Block]bool
+	last   subnet.Block
 }
 
 // Judge says what became of the cycles from 1 on.
@@ -52,6 +57,7 @@ func (s *Survival) Judge(cycles int) Verdict {
 	j := &judge{Survival: s, last: s.Chain.now()}
 	n := len(s.Neurons)
 	for range n {
+		j.unsure = append(j.unsure, map[subnet.Block]bool{})
 		j.self, j.hub, j.http = append(j.self, map[subnet.Block]bool{}), append(j.hub, map[subnet.Block]bool{}), append(j.http, map[subnet.Block]bool{})
 	}
 	mark := func(m []map[subnet.Block]bool, who int, from, to subnet.Block) {
@@ -79,6 +85,7 @@ func (s *Survival) Judge(cycles int) Verdict {
 	}
 	for _, d := range s.weather.down {
 		mark(j.self, d.who, d.from, d.to)
+		mark(j.unsure, d.who, d.to, d.to+marginSent)
 	}
 	v := Verdict{Exits: len(s.exits), Said: append([]string(nil), s.exits...)}
 	for i, m := range s.Neurons {
@@ -149,13 +156,13 @@ func (j *judge) expected(i int, cycle uint64) bool {
 		return false
 	}
 	from, to := s.Start(cycle, connito.MinerCommit1), s.End(cycle, connito.MinerCommit1)+1
-	if !clean(from, to, marginCommit, j.self[i]) {
+	if !clean(from, to, marginCommit, j.self[i], j.unsure[i]) {
 		return false
 	}
 	if r.TwoCommits() {
 		from, to = s.End(cycle, connito.MinerCommit1)+2, s.End(cycle, connito.MinerCommit2)+1
 	}
-	if !clean(from, to, marginCommit, j.self[i], j.hub[i]) {
+	if !clean(from, to, marginCommit, j.self[i], j.unsure[i], j.hub[i]) {
 		return false
 	}
 	from, to = s.Start(cycle, connito.Submission)+1, s.End(cycle, connito.Submission)

@@ -24,6 +24,8 @@ type Survival struct {
 	// exits are the roles that ended though nobody killed them, and not for want of
 	// an endpoint when they began, which they leave to people.
 	exits []string
+	// tamper, if not nil, changes what a life may touch.
+	tamper func(*Neuron, *subnet.Env)
 }
 
 // Brave returns a network on which faults will come, before its time has begun.
@@ -159,6 +161,9 @@ func (s *Survival) env(i int, v *Neuron, l *life) subnet.Env {
 	}
 	if v.Forger != "" {
 		forge(&env, v.Forger)
+	}
+	if s.tamper != nil {
+		s.tamper(v, &env)
 	}
 	return env
 }

@@ -64,7 +64,11 @@ func (a *Actor) CommitIn(ctx context.Context, key string, from, to subnet.Block,
 		}
 		switch {
 		case err == nil && block <= to:
-			return a.Insist(ctx, to+1, "what was committed is not noted", func() error { return a.Journal.Done(key, fmt.Sprint(block)) })
+			err := a.Insist(ctx, to+1, "what was committed is not noted", func() error { return a.Journal.Done(key, fmt.Sprint(block)) })
+			if err != nil && ctx.Err() == nil { // it is on chain, which the next life will see
+				a.Warn("disk", "what was committed is not noted", err)
+			}
+			return ctx.Err()
 		case err == nil:
 			return fmt.Errorf("included in block %d: %w at %d", block, ErrWindow, to)
 		case ctx.Err() != nil:
@@ -118,10 +122,14 @@ func (a *Actor) onItsWay(ctx context.Context, key string, to subnet.Block) bool 
 		return false
 	}
 	head, err := a.Chain.Head(ctx)
-	return err == nil && head < subnet.Block(sent)+lateness && head+1 < to
+	if err != nil || head < subnet.Block(sent) { // it is in a block that the endpoint has not seen yet
+		return err == nil
+	}
+	return head < subnet.Block(sent)+lateness && head+1 < to
 }
 
-// sentKey is the journal's key for the head at which a commitment was sent last.
+// sentKey is the journal's key for the head at which a commitment was sent last, or
+// the block that it came into.
 func sentKey(key string) string { return key + "/sent" }
 
 // commitBefore sends a commitment, unless the next block is already too late.
@@ -137,7 +145,10 @@ func (a *Actor) commitBefore(ctx context.Context, key string, to subnet.Block, f
 		return 0, err
 	}
 	block, err := a.Chain.Commit(ctx, fields...)
-	if err != nil && ctx.Err() == nil { // no block will ever hold it
+	switch {
+	case err == nil: // what is read next may be older than that block
+		err = a.Journal.Done(sentKey(key), fmt.Sprint(uint64(block)))
+	case ctx.Err() == nil: // no block will ever hold it
 		err = errors.Join(err, a.Journal.Done(sentKey(key), "0"))
 	}
 	return block, err

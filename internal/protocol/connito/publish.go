@@ -80,6 +80,11 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 	if err != nil {
 		return err
 	}
+	// A reorganisation could put the second commitment into a block before the first
+	// is read; where the window is long, it is sent too late for that.
+	if p.first == MinerCommit1 { // a validator's is in the last blocks of the cycle as it is
+		from += min(settles, (to-from)/3)
+	}
 	second := p.reveal(revision)
 	n.Say("committing", fmt.Sprintf("<%s> committing", p.first+1), slog.Any("commit", second))
 	if err := n.CommitOnce(ctx, key("commit2"), from, to, packCommits(second)); err != nil {
@@ -88,6 +93,9 @@ func (n *neuron) publish(ctx context.Context, p publication) error {
 	n.Say("commit2", fmt.Sprintf("<%s> Committed status to chain", p.first+1), slog.Uint64("cycle", p.cycle))
 	return nil
 }
+
+// settles is how many blocks a reorganisation may be deep.
+const settles = 3
 
 // commitFirst puts the first of a publication's commitments on chain. What follows it
 // need not wait until it is safe from a reorganisation: settled waits for that, and

@@ -56,6 +56,8 @@ func (r Rules) rank(baseline float64, entries []Entry) {
 		first := i == 0 || score(order[i-1]) != score(e)
 		last := i == len(order)-1 || score(order[i+1]) != score(e)
 		switch {
+		case len(r.RankPoints) > 0 && copied(e, entries):
+			e.Reason = "equals a submission that was committed earlier"
 		case len(r.RankPoints) == 0:
 			e.Points, e.Reason = score(e), "paid by its drop in loss"
 		case first && (last || r.EarliestKeeps):
@@ -74,6 +76,15 @@ func (r Rules) rank(baseline float64, entries []Entry) {
 			fact("place", float64(i+1)), fact("of", float64(len(order))), fact("points", e.Points),
 		}})
 	}
+}
+
+// copied says whether another miner signed the same hash earlier whose submission could
+// not be had, or was left to another validator: what it was is known all the same. Else
+// a copy would be paid for the model of a miner whose repository is down.
+func copied(e *Entry, entries []Entry) bool {
+	return slices.ContainsFunc(entries, func(o Entry) bool {
+		return o.Refused != "" && o.Hash == e.Hash && o.Hash != "" && o.Committed < e.Committed && o.Why.Status().operational()
+	})
 }
 
 var ordinals = [...]string{"best of its group", "second of its group", "third of its group"}

@@ -145,3 +145,24 @@ func TestConfigDefaultsNeedPlaces(t *testing.T) {
 		t.Errorf("Validate = %v, want nil", err)
 	}
 }
+
+// TestCopied has a copy of a model that could not be had.
+func TestCopied(t *testing.T) {
+	down := Why{{Name: gateDownload, Reason: "hub down"}}
+	for _, tt := range []struct {
+		name  string
+		other Entry
+		paid  bool
+	}{
+		{"signed earlier", Entry{UID: 1, Hash: "aa", Committed: 9, Refused: "hub down", Why: down}, false},
+		{"signed later", Entry{UID: 1, Hash: "aa", Committed: 11, Refused: "hub down", Why: down}, true},
+		{"of another hash", Entry{UID: 1, Hash: "bb", Committed: 9, Refused: "hub down", Why: down}, true},
+		{"not signed", Entry{UID: 1, Hash: "aa", Committed: 9, Refused: "no signature", Why: Why{{Name: gateSignature, Reason: "no signature"}}}, true},
+	} {
+		entries := []Entry{tt.other, {UID: 2, Hash: "aa", Committed: 10, Loss: 1}}
+		Local.rank(2, entries)
+		if paid := entries[1].Points > 0; paid != tt.paid {
+			t.Errorf("%s: %+v", tt.name, entries[1])
+		}
+	}
+}
