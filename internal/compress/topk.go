@@ -3,6 +3,7 @@ package compress
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 // errNotFinite is said of a chunk that holds a NaN or an infinity: nothing can
@@ -34,7 +35,7 @@ type table struct {
 	count [1 << 11]uint16
 	edge  []uint32 // those among which choice ends
 
-	candidates candidates // of other kernels
+	candidates candidates
 }
 
 // candidates is the memory for a few elements that the choice is among, with
@@ -45,7 +46,8 @@ type candidates struct {
 	value, magnitude [MaxChunk + 16]uint32
 }
 
-// choose is choose among the candidates.
+// choose takes the candidates of magnitude above last, and the first equal ones of
+// that magnitude.
 func (c *candidates) choose(index []uint16, value []float32) {
 	last, equal := uint32(c.last), len(index)
 	for _, m := range c.magnitude[:c.n] {
@@ -70,27 +72,64 @@ func (c *candidates) choose(index []uint16, value []float32) {
 }
 
 func (t *table) top(x []float32, index []uint16, value []float32) error {
+	// The largest of each of so many parts of x: as many of them as are chosen
+	// are bound or more, and so at least as many elements, but not many more.
+	var most [parts]uint32
+	left := x
+	for ; len(left) >= parts; left = left[parts:] {
+		for j, v := range (*[parts]float32)(left) {
+			most[j] = max(most[j], magnitude(v))
+		}
+	}
+	for j, v := range left {
+		most[j] = max(most[j], magnitude(v))
+	}
+	if slices.Max(most[:]) >= notFinite {
+		return errNotFinite
+	}
+	bound := uint32(0)
+	if len(index) <= parts {
+		t.edge = append(t.edge[:0], most[:]...)
+		bound = t.last(len(index))
+	}
+	c := &t.candidates
+	n := 0
+	for i, v := range x {
+		if m := magnitude(v); m >= bound && n < MaxChunk {
+			c.place[n], c.value[n], c.magnitude[n] = uint16(i), math.Float32bits(v), m
+			n++
+		}
+	}
+	c.n = n
+	t.edge = append(t.edge[:0], c.magnitude[:c.n]...)
+	c.last = int(t.last(len(index)))
+	c.choose(index, value)
+	return nil
+}
+
+// parts is into how many an x is divided, one for every so many places.
+const parts = 128
+
+// last returns the least of the k largest magnitudes of edge.
+func (t *table) last(k int) uint32 {
 	const shift = 20
 	clear(t.count[:])
-	for _, v := range x {
-		m := magnitude(v)
-		if m >= notFinite {
-			return errNotFinite
-		}
+	for _, m := range t.edge {
 		t.count[m>>shift]++
 	}
 	// All in the rows above one are chosen, and left in it.
-	row, left := t.row(notFinite>>shift-1, len(index))
-	t.edge = t.edge[:0]
-	for _, v := range x {
-		if m := magnitude(v); m>>shift == row {
-			t.edge = append(t.edge, m)
+	row, left := t.row(int(slices.Max(t.edge)>>shift), k)
+	n := 0
+	for _, m := range t.edge {
+		t.edge[n] = m
+		if m>>shift == row {
+			n++
 		}
 	}
+	t.edge = t.edge[:n]
 	row, left = t.narrow(10, row, left)
-	row, left = t.narrow(0, row, left)
-	choose(x, row, left, index, value)
-	return nil
+	row, _ = t.narrow(0, row, left)
+	return row
 }
 
 // row returns the highest row from which on there are left elements, and how
@@ -121,24 +160,4 @@ func (t *table) narrow(last int, row uint32, left int) (uint32, int) {
 	}
 	t.edge = t.edge[:n]
 	return row, left
-}
-
-// choose takes the elements of magnitude above last, and the first equal ones
-// of that magnitude.
-func choose(x []float32, last uint32, equal int, index []uint16, value []float32) {
-	n := 0
-	for i, v := range x {
-		m := magnitude(v)
-		if m < last || n == len(index) {
-			continue
-		}
-		if m == last {
-			if equal == 0 {
-				continue
-			}
-			equal--
-		}
-		index[n], value[n] = uint16(i), v
-		n++
-	}
 }
