@@ -188,8 +188,8 @@ func TestLogLinesOfLack(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- n.RunNeuron(ctx, n.Neurons[0]) }()
-		play(miner, 3*cycle)
-		play(miner, cycle/8) // again, with the baseline on disk
+		play(miner, 3*cycle+cycle/16) // time to download, after the last cycle began
+		play(miner, cycle/8)          // again, with the baseline on disk
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

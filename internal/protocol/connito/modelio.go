@@ -115,7 +115,7 @@ func (n *neuron) downloadJob(ctx context.Context, cycle uint64) error {
 		}
 		n.Warn("retry", "<Distribute> trying again", err)
 		if waitErr := n.NextBlock(ctx); waitErr != nil {
-			return err
+			return fmt.Errorf("❌ All download attempts failed after %d retries.: %w", tries, err)
 		}
 	}
 }
