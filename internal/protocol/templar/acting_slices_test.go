@@ -128,8 +128,8 @@ func TestMinersLines(t *testing.T) {
 		got = got[strings.Index(got, "window=251"):]
 		for _, line := range []string{
 			"Step: 2", "251 (0.00s): Downloaded 1 window states.", "251 (0.00s): Download 1 window deltas.", "251 (0.00s): Applied window state.",
-			"251 (0.00s): Downloaded training page: [b:618 b:1887 a:702] random = False", "Accumulated gradients:", "\tTotal steps: 6/6, Rate: 1.0000, Target: 1.0000",
-			"\tTotal tokens: ", "\tLoss: 0.", "Uploaded the delta.", "Applied window delta.", "Uploaded the state.", "Cleaned file history.", "[+48.00s]: Finished step.",
+			"251 (0.00s): Downloaded training page: [b:618 b:1887 a:702] random = False", "Accumulated gradients:", "Total steps: 6/6, Rate: 1.0000, Target: 1.0000",
+			"Total tokens: ", "Loss: 0.", "Uploaded the delta.", "Applied window delta.", "Uploaded the state.", "Cleaned file history.", "[+48.00s]: Finished step.",
 		} {
 			_, rest, ok := strings.Cut(got, line)
 			if !ok {

@@ -289,9 +289,9 @@ func (m *sliceMiner) train(ctx, within context.Context, t Window) (*SliceMetric,
 	}
 	m.tell(t, r.began, "train", "Accumulated gradients:", slog.Float64("loss", r.loss), slog.Int64("global_step", m.Step), slog.Float64("lr", step.LR),
 		slog.Float64("grad_norm", step.GradNorm), slog.Int("tokens", r.tokens), slog.Bool("exhausted", r.exhausted))
-	m.Say("train_steps", fmt.Sprintf("\tTotal steps: %d/%d, Rate: %.4f, Target: %.4f", r.full, r.total, float64(r.full)/float64(r.total), float64(m.Rate)))
-	m.Say("train_tokens", fmt.Sprintf("\tTotal tokens: %d, Tokens per second: %.2f", r.tokens, r.speed()))
-	m.Say("train_loss", fmt.Sprintf("\tLoss: %.4f", r.loss))
+	m.Say("train_steps", fmt.Sprintf("Total steps: %d/%d, Rate: %.4f, Target: %.4f", r.full, r.total, float64(r.full)/float64(r.total), float64(m.Rate)))
+	m.Say("train_tokens", fmt.Sprintf("Total tokens: %d, Tokens per second: %.2f", r.tokens, r.speed()))
+	m.Say("train_loss", fmt.Sprintf("Loss: %.4f", r.loss))
 	m.Rate = m.Rate.Next(r.exhausted)
 	return metric, nil
 }

@@ -194,9 +194,9 @@ func (v *sliceValidator) judge(ctx, within context.Context, w Window, p peer, de
 	}
 	j.Likeness, j.Before, j.Tokens = s.Cosine(), r.loss, r.tokens
 	v.tell(w, r.began, "train", "Accumulated gradients:", slog.Float64("loss", r.loss), slog.Int64("global_step", v.Step), slog.Int("tokens", r.tokens), slog.Bool("exhausted", r.exhausted))
-	v.Say("train_steps", fmt.Sprintf("\tTotal steps: %d/%d, Rate: %.4f, Target: %.4f", r.full, r.total, float64(r.full)/float64(r.total), float64(v.Rate)))
-	v.Say("train_tokens", fmt.Sprintf("\tTotal tokens: %d, Tokens per second: %.2f", r.tokens, r.speed()))
-	v.Say("train_loss", fmt.Sprintf("\tLoss: %.4f", r.loss))
+	v.Say("train_steps", fmt.Sprintf("Total steps: %d/%d, Rate: %.4f, Target: %.4f", r.full, r.total, float64(r.full)/float64(r.total), float64(v.Rate)))
+	v.Say("train_tokens", fmt.Sprintf("Total tokens: %d, Tokens per second: %.2f", r.tokens, r.speed()))
+	v.Say("train_loss", fmt.Sprintf("Loss: %.4f", r.loss))
 	v.Note("metrics", "figures of the window", slog.Uint64("window", uint64(w)), slog.Int64("global_step", v.Step), slog.Float64("loss", r.loss),
 		slog.Int("tokens_per_step", r.tokens), slog.Float64("tokens_per_second", r.speed()), slog.Float64("sample_rate", float64(v.Rate)))
 	v.Rate = v.Rate.Next(r.exhausted)
