@@ -98,7 +98,8 @@ type cast struct {
 // casts returns the casts by their schemes.
 func casts() map[Scheme]cast {
 	return map[Scheme]cast{
-		SliceScheme: {mineSlices, validateSlices, explainSlices},
+		SliceScheme:    {mineSlices, validateSlices, explainSlices},
+		GradientScheme: {mineSparse, validateSparse, explainSparse},
 	}
 }
 

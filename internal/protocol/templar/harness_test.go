@@ -3,6 +3,7 @@ package templar
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -97,6 +98,7 @@ func (n *testNeuron) env() subnet.Env {
 		Bucket: func(a subnet.BucketAddress) (subnet.Bucket, error) { return n.buckets.Open(a), nil },
 		HTTP:   &http.Client{Transport: n.world},
 		Secret: func(name string) string { return n.secret[name] },
+		Verify: verified,
 		Emit: func(e subnet.Event) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -225,8 +227,15 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 type testSigner subnet.Hotkey
 
 func (s testSigner) Hotkey() subnet.Hotkey { return subnet.Hotkey(s) }
-func (s testSigner) Sign(context.Context, []byte) ([]byte, error) {
-	return make([]byte, 64), nil
+func (s testSigner) Sign(_ context.Context, payload []byte) ([]byte, error) {
+	sum := sha512.Sum512(append([]byte(s), payload...))
+	return sum[:], nil
+}
+
+// verified reports whether a signature is one of testSigner's.
+func verified(who subnet.Hotkey, msg, sig []byte) bool {
+	sum := sha512.Sum512(append([]byte(who), msg...))
+	return bytes.Equal(sum[:], sig)
 }
 
 type testChain struct {
@@ -420,7 +429,20 @@ type toyTrainer struct {
 	gradient map[string][]float32
 }
 
-func (t *toyTrainer) Step(context.Context) (subnet.Step, error) { panic("not used") }
+func (t *toyTrainer) Step(ctx context.Context) (subnet.Step, error) {
+	t.Clear()
+	n, loss := max(t.opts.Accumulate, 1), 0.0
+	for range n {
+		s, err := t.Accumulate(ctx)
+		if err != nil {
+			return s, err
+		}
+		loss += s.Loss / float64(n)
+	}
+	s, err := t.Apply(ctx, 1/float64(n))
+	s.Loss = loss
+	return s, err
+}
 
 func (t *toyTrainer) Accumulate(ctx context.Context) (subnet.Step, error) {
 	batch, err := t.opts.Feed(ctx)

@@ -27,8 +27,13 @@ type planner struct {
 // learned in its own bucket.
 func (t *roster) validators() []peer {
 	var list []peer
+	var most uint64
 	for _, p := range t.peers {
-		if p.Stake > 0 {
+		most = max(most, p.Stake)
+	}
+	for _, p := range t.peers {
+		// Miners may have stake too, but for the leader a permit is not asked for.
+		if p.Stake > 0 && (p.Permit || p.Stake == most) {
 			list = append(list, p)
 		}
 	}

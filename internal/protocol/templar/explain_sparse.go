@@ -1,0 +1,181 @@
+package templar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"adit/internal/subnet"
+)
+
+// The gates of a gradient, besides those of [explainSlices].
+const (
+	gateGradient = "gradient uploaded in time"
+	gateChecked  = "gradient can be merged"
+	gatePeer     = "among the peers"
+	gateFinal    = "final score"
+)
+
+// explainSparse tells what came of a miner's gradient in a window: whether it came in
+// time and is whole, and whether its miner was among the peers, which everybody can
+// see; what a validator made of it, in whose directory alone that is written; and
+// which weights the chain has.
+func explainSparse(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) (subnet.Explanation, error) {
+	n, err := newNeuron(env)
+	if err != nil {
+		return subnet.Explanation{}, err
+	}
+	current, _, err := n.window(ctx)
+	if err != nil {
+		return subnet.Explanation{}, err
+	}
+	a := &telling{}
+	w, err := n.windowMeant(o.Round, current)
+	if err != nil {
+		return a.Explanation, err
+	}
+	a.Round = uint64(w)
+	meta, err := n.Chain.Metagraph(ctx, subnet.Latest)
+	if err != nil {
+		return a.Explanation, fmt.Errorf("read metagraph: %w", err)
+	}
+	who, known := find(meta, o.Who, n.Me)
+	if !known && o.Who != "" && !isHotkey(o.Who) {
+		return a.Explanation, fmt.Errorf("there is no neuron %q in subnet %d", o.Who, n.NetUID)
+	}
+	a.Hotkey = who.Hotkey
+	a.Text = fmt.Sprintf("the gradient of window %d, which was blocks %d to %d", w, n.rules.Start(w), n.rules.Start(w+1)-1)
+	if !known {
+		a.gate(gateRegistered, subnet.Stopped, "the hotkey is not registered")
+		return a.Explanation, nil
+	}
+	a.UID = &who.UID
+	a.gate(gateRegistered, subnet.Passed, fmt.Sprintf("uid %d", who.UID))
+	if err := n.explainGradient(ctx, a, who, w, current); err != nil {
+		return a.Explanation, err
+	}
+	n.explainWeight(a, meta, who)
+	return a.Explanation, nil
+}
+
+// explainGradient goes from the bucket to the score.
+func (n *neuron) explainGradient(ctx context.Context, a *telling, who subnet.Neuron, w, current Window) error {
+	t, err := n.readRoster(ctx)
+	if isUnregistered(err) {
+		a.gate(gateBucket, subnet.Unknown, "the buckets are looked at by a registered neuron: the one whose settings these are is not")
+		return nil
+	} else if err != nil {
+		return err
+	}
+	p, ok := t.peer(who.UID)
+	if !ok {
+		a.gate(gateBucket, subnet.Stopped, "it has committed to no bucket that can be read")
+		return nil
+	}
+	if who.Hotkey == n.Me && !t.committed {
+		a.gate(gateBucket, subnet.Stopped, "what it has committed to is not the bucket of these settings: others do not find it")
+		return nil
+	}
+	a.gate(gateBucket, subnet.Passed, p.at.String())
+	if w >= current {
+		a.gate(gateGradient, subnet.Unknown, "it is uploaded when the window is over")
+		return nil
+	}
+	s := &sparse{neuron: n, roster: t}
+	if s.model, err = n.Engine.Open(ctx); err != nil {
+		a.gate(gateGradient, subnet.Unknown, fmt.Sprintf("the base model is not there to compare with: %v", err))
+		return nil
+	}
+	defer s.model.Close()
+	if err := s.shape(); err != nil {
+		return err
+	}
+	if s.explainObject(ctx, a, p, w, current) {
+		s.explainPeer(ctx, a, who, w)
+	}
+	n.explainFinal(a, who, w)
+	return nil
+}
+
+// explainObject tells whether the gradient came in time, and can be merged.
+func (s *sparse) explainObject(ctx context.Context, a *telling, p peer, w, current Window) bool {
+	name := Name{Kind: GradientObject, Window: w, UID: p.UID, Version: s.rules.Version}
+	object, err := p.bucket.Stat(ctx, name.String())
+	switch {
+	case errors.Is(err, subnet.ErrNotFound) && s.rules.Stale(w, current):
+		a.gate(gateGradient, subnet.Unknown, name.String()+" is not there: objects are removed after some windows")
+		return true
+	case errors.Is(err, subnet.ErrNotFound):
+		return a.gate(gateGradient, subnet.Stopped, name.String()+" is not there: nothing was uploaded, or by another version")
+	case err != nil:
+		return a.gate(gateGradient, subnet.Unknown, fmt.Sprintf("the bucket does not tell: %v", err))
+	}
+	span, err := s.span(ctx, w)
+	if err != nil {
+		return a.gate(gateGradient, subnet.Unknown, fmt.Sprintf("the chain does not tell when it had to be there: %v", err))
+	}
+	facts := []subnet.Fact{
+		{Name: "uploaded", Value: object.Modified.UTC().Format(time.TimeOnly)},
+		{Name: "from", Value: span.Min.UTC().Format(time.TimeOnly)}, {Name: "until", Value: span.Max.UTC().Format(time.TimeOnly)},
+		fact("bytes", float64(object.Size)),
+	}
+	if timing := span.Place(object.Modified); timing != InTime {
+		return a.gate(gateGradient, subnet.Stopped, timing.String(), facts...)
+	}
+	a.gate(gateGradient, subnet.Passed, "it was there in time", facts...)
+	if _, err = s.download(ctx, p, object, w); err != nil {
+		return a.gate(gateChecked, subnet.Stopped, err.Error())
+	}
+	return a.gate(gateChecked, subnet.Passed, "it has all parameters of the model, and all its values are numbers")
+}
+
+// explainPeer tells whether the miner was to be gathered.
+func (s *sparse) explainPeer(ctx context.Context, a *telling, who subnet.Neuron, w Window) {
+	lists, from, err := s.peerLists(ctx, w, 1)
+	switch {
+	case err != nil:
+		a.gate(gatePeer, subnet.Unknown, fmt.Sprintf("nobody tells who they were: %v", err))
+	case slices.Contains(lists[0].Peers, who.UID):
+		a.gate(gatePeer, subnet.Passed, fmt.Sprintf("uid %d has it among those who are gathered", from))
+	case slices.Contains(lists[0].Reserve, who.UID):
+		a.gate(gatePeer, subnet.Passed, fmt.Sprintf("uid %d has it in reserve, for who is missing", from))
+	default:
+		a.gate(gatePeer, subnet.Passed, fmt.Sprintf("uid %d does not have it among them: it is evaluated all the same, and chosen when its weight is high enough", from))
+	}
+}
+
+// explainFinal tells what is in the validator's standings, if there are any here.
+func (n *neuron) explainFinal(a *telling, who subnet.Neuron, w Window) {
+	var b standings
+	if err := n.ReadJSON(standingsFile, &b); err != nil {
+		a.gate(gateJudged, subnet.Unknown, "this is not the directory of a validator: what one makes of a gradient is written in its own")
+		return
+	}
+	m := b.Miners[who.UID]
+	if m == nil || m.Hotkey != who.Hotkey {
+		a.gate(gateJudged, subnet.Unknown, "this validator has not met it yet")
+		return
+	}
+	if i := slices.IndexFunc(m.Last, func(x verdict) bool { return x.Window == w }); i < 0 {
+		a.gate(gateJudged, subnet.Unknown, "this validator evaluated others in this window")
+	} else {
+		x := m.Last[i]
+		outcome := subnet.Passed
+		if x.What != Evaluated || x.Score <= 0 || !x.Better {
+			outcome = subnet.Stopped
+		}
+		a.gate(gateScore, outcome, x.Reason, fact("gradient score", x.Score), fact("own before", x.OwnBefore), fact("own after", x.OwnAfter),
+			fact("random before", x.RandomBefore), fact("random after", x.RandomAfter))
+	}
+	facts := []subnet.Fact{fact("skill", m.Ordinal()), fact("moving average", m.Moving), fact("sync", m.Sync), fact("final", m.Final)}
+	switch {
+	case m.Naughty(b.Window):
+		a.gate(gateFinal, subnet.Stopped, fmt.Sprintf("it is banned until window %d", m.BannedUntil), facts...)
+	case m.Final > 0:
+		a.gate(gateFinal, subnet.Passed, "above nought", facts...)
+	default:
+		a.gate(gateFinal, subnet.Stopped, "nothing that is above nought", facts...)
+	}
+}
