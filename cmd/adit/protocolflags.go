@@ -147,7 +147,7 @@ func showSettings(node *kong.Node, settings []config.Flag) {
 		value.Mapper = kong.MapperFunc(func(*kong.DecodeContext, reflect.Value) error {
 			return fmt.Errorf("--%s: give it as --set %s=VALUE here", s.Path, s.Path)
 		})
-		value.Flag = &kong.Flag{Value: value, Group: group, PlaceHolder: s.Value}
+		value.Flag = &kong.Flag{Value: value, Group: group, PlaceHolder: s.Value, Hidden: help == ""}
 		node.Flags = append(node.Flags, value.Flag)
 	}
 }

@@ -26,7 +26,7 @@ type templarRecipe struct{ rules templar.Rules }
 // Windows of a local network, where the generation's own are for larger machines: of
 // so many blocks of so long.
 const (
-	sliceWindow    = 8
+	sliceWindow    = 5
 	gradientWindow = 16
 	windowBlock    = 500 * time.Millisecond
 )

@@ -4,12 +4,14 @@ package protocol
 
 import (
 	"adit/internal/protocol/connito"
+	"adit/internal/protocol/templar"
 	"adit/internal/subnet"
 )
 
 // All is every known protocol, in the order in which they are listed to users.
 var All = []subnet.Protocol{
 	connito.Protocol,
+	templar.Protocol,
 }
 
 // ByName returns the protocol of that name, or false.

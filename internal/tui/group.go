@@ -61,6 +61,9 @@ func groupLines(s *local.Snapshot, width int, th theme) []string {
 		{head: "genesis, then each cycle", short: "genesis, cycles", min: 12, drop: 2},
 	}}
 	history := len(t.cols) - 1
+	if one, many := round(s); windowed(s) {
+		t.cols[history].head, t.cols[history].short = "genesis, then each "+one+" that was measured", "genesis, "+many
+	}
 	for i := range s.Groups {
 		g := &s.Groups[i]
 		r := row{cells: []cell{

@@ -110,8 +110,14 @@ func minerTable(s *local.Snapshot, least worth, th theme) table {
 		}
 		t.rows = append(t.rows, r)
 	}
+	if windowed(s) {
+		t.remove(groupColumn)
+	}
 	return t
 }
+
+// groupColumn is where the tables of miners have the group.
+const groupColumn = 2
 
 // validatorTable is what the live view says of the validators.
 func validatorTable(s *local.Snapshot, th theme) table {

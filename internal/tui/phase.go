@@ -49,18 +49,31 @@ func stageOf(s *local.Snapshot) int {
 	return -1
 }
 
+// round is what a network does again and again.
+func round(s *local.Snapshot) (one, many string) {
+	if windowed(s) {
+		return "window", "windows"
+	}
+	return "cycle", "cycles"
+}
+
+// windowed reports whether a network lives in windows: they have no phases, and its
+// miners no groups.
+func windowed(s *local.Snapshot) bool { return s.Protocol == "templar" }
+
 // cycleText says which cycle of how many it is.
 func cycleText(s *local.Snapshot) string {
 	n := s.Cycles + 1
+	one, many := round(s)
 	switch over := s.Stage != "running"; {
 	case s.Goal > 0 && (over || s.Cycles >= s.Goal):
-		return fmt.Sprintf("%d of %d cycles done", s.Cycles, s.Goal)
+		return fmt.Sprintf("%d of %d %s done", s.Cycles, s.Goal, many)
 	case over:
-		return count(s.Cycles, "cycle", "cycles") + " done"
+		return count(s.Cycles, one, many) + " done"
 	case s.Goal > 0:
-		return fmt.Sprintf("cycle %d of %d", n, s.Goal)
+		return fmt.Sprintf("%s %d of %d", one, n, s.Goal)
 	}
-	return fmt.Sprintf("cycle %d", n)
+	return fmt.Sprintf("%s %d", one, n)
 }
 
 // A position is where the head of the chain stands in its phase.

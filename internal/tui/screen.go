@@ -97,7 +97,7 @@ func headLines(s *local.Snapshot, now time.Time, width int, low bool, th theme) 
 		return lines
 	}
 	where := ""
-	for _, w := range []struct{ name, url string }{{"chain", s.ChainURL}, {"hub", s.HubURL}} {
+	for _, w := range []struct{ name, url string }{{"chain", s.ChainURL}, {"hub", s.HubURL}, {"s3", s.S3URL}} {
 		if w.url != "" {
 			where += "  " + w.name + " " + clean(w.url)
 		}

@@ -52,6 +52,7 @@ func summaryHead(s *local.Snapshot, width int) []string {
 	}
 	for _, f := range []struct{ name, text string }{
 		{"dir", clean(s.Dir)}, {"logs", logDir(s)}, {"chain", clean(s.ChainURL)}, {"hub", clean(s.HubURL)},
+		{"s3", clean(s.S3URL)}, {"pages", clean(s.PagesURL)},
 	} {
 		if f.text != "" {
 			if f.name == "chain" {
@@ -84,7 +85,8 @@ func summaryLosses(s *local.Snapshot, width int) []string {
 	lines = append(lines, "Held-out loss in nats a token, and how far it is from the genesis model's")
 	for groups := range slices.Chunk(s.Groups, max(1, (width-label)/each)) {
 		longest := 0
-		head, bigram, side := pad("  cycle", label, false), pad("  bigram", label, false), pad("", label, false)
+		one, many := round(s)
+		head, bigram, side := pad("  "+one, label, false), pad("  bigram", label, false), pad("", label, false)
 		for i := range groups {
 			g := &groups[i]
 			xs := losses(s, g)
@@ -103,7 +105,7 @@ func summaryLosses(s *local.Snapshot, width int) []string {
 		lines = append(lines, head)
 		for c := range longest {
 			if longest > maxLosses && c == 2 {
-				lines = append(lines, fmt.Sprintf("  … %d cycles …", longest-maxLosses))
+				lines = append(lines, fmt.Sprintf("  … %d %s …", longest-maxLosses, many))
 			}
 			if longest > maxLosses && c >= 2 && c < 2+longest-maxLosses {
 				continue
@@ -126,6 +128,9 @@ func lossRow(s *local.Snapshot, groups []local.Group, c, label, each int) string
 	name := "genesis"
 	if c > 0 {
 		name = fmt.Sprint(c)
+	}
+	if l := groups[0].Losses; windowed(s) && c > 0 && c < len(l) { // not each window is measured
+		name = fmt.Sprint(l[c].Cycle - s.FirstCycle + 1)
 	}
 	line := pad("  "+name, label, false)
 	for i := range groups {
@@ -171,6 +176,9 @@ func summaryMiners(s *local.Snapshot, width int) []string {
 	}
 	if len(t.rows) == 0 {
 		return nil
+	}
+	if windowed(s) {
+		t.remove(groupColumn)
 	}
 	return t.lines(width, theme{})
 }

@@ -55,6 +55,14 @@ type cell struct {
 	style lipgloss.Style
 }
 
+// remove takes a column out, with its cells.
+func (t *table) remove(c int) {
+	t.cols = slices.Delete(t.cols, c, c+1)
+	for i := range t.rows {
+		t.rows[i].cells = slices.Delete(t.rows[i].cells, c, c+1)
+	}
+}
+
 // A fit is how a table is laid out in a width.
 type fit struct {
 	shown  []int // columns
