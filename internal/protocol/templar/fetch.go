@@ -86,28 +86,14 @@ func (n *neuron) refuse(from subnet.Neuron, name Name, why error) {
 // settings give it. The file is to be dropped.
 func (n *neuron) get(ctx context.Context, o order, limit int64) (*arrived, subnet.Object, error) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(n.cfg.Fetch.TimeoutSec*float64(time.Second)))
-	defer cancel()
-	key := o.name.String()
-	draft, err := n.Dir.Create(fmt.Sprintf("%s/%d-%s", inbox, o.from.UID, key))
-	if err != nil {
-		return nil, subnet.Object{}, err
-	}
-	file := &arrived{draft, key}
-	want := subnet.Object{Key: key}
-	err = o.from.bucket.Get(ctx, want, draft, limit)
+	want := subnet.Object{Key: o.name.String()}
+	file, err := n.fetchVersion(ctx, o.from, want, limit)
 	if !errors.Is(err, subnet.ErrNotFound) {
 		n.mu.Lock()
 		n.slow[o.from.Hotkey] = time.Since(began).Seconds()
 		n.mu.Unlock()
 	}
-	if err != nil {
-		if ctx.Err() == context.DeadlineExceeded {
-			err = fmt.Errorf("get %s: it took longer than %v s", key, n.cfg.Fetch.TimeoutSec)
-		}
-		return nil, want, errors.Join(err, file.drop())
-	}
-	return file, want, nil
+	return file, want, err
 }
 
 func (n *neuron) fastFirst(orders []order) []order {
@@ -156,10 +142,24 @@ func (n *neuron) listed(ctx context.Context, orders []order) []order {
 // outlive the process, and is not synced.
 type arrived struct {
 	subnet.Draft
-	name string
+	dir        subnet.Dir
+	path, name string
+}
+
+// arrive begins a draft of that name in the inbox, for an object.
+func (n *neuron) arrive(name, object string) (*arrived, error) {
+	path := inbox + "/" + name
+	draft, err := n.Dir.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return &arrived{draft, n.Dir, path, object}, nil
 }
 
 // Name implements [subnet.File].
 func (a *arrived) Name() string { return a.name }
 
-func (a *arrived) drop() error { return errors.Join(a.Draft.Truncate(0), a.Draft.Close()) }
+// drop leaves nothing of the file.
+func (a *arrived) drop() error {
+	return errors.Join(a.Draft.Close(), a.dir.Remove(a.path))
+}

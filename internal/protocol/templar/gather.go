@@ -281,13 +281,12 @@ func (n *neuron) fetchVersion(ctx context.Context, p peer, object subnet.Object,
 	role := ctx
 	ctx, cancel := context.WithTimeout(ctx, seconds(n.cfg.Fetch.TimeoutSec))
 	defer cancel()
-	draft, err := n.Dir.Create(fmt.Sprintf("%s/%d-%s", inbox, p.UID, object.Key))
+	f, err := n.arrive(fmt.Sprintf("%d-%s", p.UID, object.Key), object.Key)
 	if err != nil {
 		return nil, err
 	}
-	f := &arrived{draft, object.Key}
 	for try := 1; ; try++ {
-		err = p.bucket.Get(ctx, object, draft, limit)
+		err = p.bucket.Get(ctx, object, f, limit)
 		if err == nil {
 			return f, nil
 		}

@@ -127,12 +127,11 @@ func (l *learner) takeCheckpoint(ctx context.Context, p peer, name Name) error {
 	ctx, cancel := context.WithTimeout(ctx, checkpointTimeout)
 	defer cancel()
 	limit := checkpointBytes(l.model.Params())
-	draft, err := l.Dir.Create(inbox + "/" + checkpointFile)
+	file, err := l.arrive(checkpointFile, name.String())
 	if err != nil {
 		return err
 	}
-	file := &arrived{draft, name.String()}
-	err = p.bucket.Get(ctx, subnet.Object{Key: name.String()}, draft, limit)
+	err = p.bucket.Get(ctx, subnet.Object{Key: name.String()}, file, limit)
 	if err == nil {
 		err = l.readCheckpoint(file, limit)
 	}
