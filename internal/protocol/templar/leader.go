@@ -96,8 +96,10 @@ func (s *sparse) startWindow(ctx context.Context, validates bool) (Window, error
 }
 
 // learnPeers sees that the lists of peers are known that count in a window and in
-// the next one. Where nobody tells, those of before count.
-func (s *sparse) learnPeers(ctx context.Context, w Window) {
+// the next one, where the neuron is about a window that may be an earlier one. Where
+// nobody tells, those of before count.
+func (s *sparse) learnPeers(ctx context.Context, w, about Window) {
+	s.plan.At(about) // or a list would be forgotten for the one after it
 	if s.plan.any && !s.rules.PeersStale(w, s.plan.asked) && !s.plan.HasNext && len(s.plan.Now.Peers) > 0 {
 		return
 	}
@@ -114,6 +116,7 @@ func (s *sparse) learnPeers(ctx context.Context, w Window) {
 			s.plan.Now, s.plan.any = l, true
 			continue
 		}
+		s.plan.At(about)
 		if s.plan.Learn(l); s.plan.HasNext && s.plan.Next.FirstIn > before {
 			s.Note("peers", fmt.Sprintf("New peers from window %d on.", l.FirstIn), slog.Any("peers", l.Peers), slog.Any("reserve_peers", l.Reserve), slog.Uint64("window", uint64(l.FirstIn)))
 		}

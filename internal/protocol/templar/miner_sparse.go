@@ -149,7 +149,7 @@ func (m *sparseMiner) window(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	m.learnPeers(ctx, t)
+	m.learnPeers(ctx, t, t)
 	m.clean(ctx, t)
 	if err := m.seen(ctx, t); err != nil && ctx.Err() == nil {
 		m.Warn("dummy", "nobody can see that this miner is there", err)

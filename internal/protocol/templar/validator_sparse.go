@@ -25,6 +25,11 @@ type sparseValidator struct {
 
 // validateSparse judges one window after another, until ctx is done.
 func validateSparse(ctx context.Context, env subnet.Env) error {
+	return playSparseValidator(ctx, env, func(*sparseValidator) {})
+}
+
+// playSparseValidator does so with a validator that prepare has had a look at.
+func playSparseValidator(ctx context.Context, env subnet.Env, prepare func(*sparseValidator)) error {
 	n, err := newNeuron(env)
 	if err != nil {
 		return err
@@ -36,6 +41,7 @@ func validateSparse(ctx context.Context, env subnet.Env) error {
 	defer s.close()
 	h := n.rules.Sparse
 	v := &sparseValidator{sparse: s, book: n.openStandings(), skill: score.NewPlackettLuce(h.OpenSkillBeta, h.OpenSkillTau)}
+	prepare(v)
 	if err := v.join(ctx, true, func() error { return v.restore(&v.sparseProgress) }, v.before); err != nil {
 		return actor.Ended(ctx, err)
 	}
@@ -220,8 +226,10 @@ func (v *sparseValidator) whoIsActive(ctx context.Context, current Window) map[s
 // post chooses the next peers and shows them, if this validator is the leader; and
 // otherwise repeats what the leader shows.
 func (v *sparseValidator) post(ctx context.Context, current Window) {
+	about := v.before(current)
+	v.plan.At(about)
 	if !v.roster.leads() {
-		v.learnPeers(ctx, current)
+		v.learnPeers(ctx, current, about)
 		v.repeat(ctx, v.plan.Now)
 		if v.plan.HasNext {
 			v.repeat(ctx, v.plan.Next)
@@ -229,7 +237,7 @@ func (v *sparseValidator) post(ctx context.Context, current Window) {
 		return
 	}
 	if !v.plan.any {
-		v.learnPeers(ctx, current) // its own, of before a restart, or those of the leader before it
+		v.learnPeers(ctx, current, about) // its own, of before a restart, or those of the leader before it
 	}
 	from, due := v.rules.PeersDue(current, v.book.Posted, !v.book.HasPosted)
 	if !due {
