@@ -170,6 +170,11 @@ func (r Rules) Scaled(window subnet.Block) Rules {
 	r.Name = fmt.Sprintf("%s/%d", r.Name, window)
 	if r.Scheme == SliceScheme {
 		r.Slice.WindowLength = int64(window)
+		r.WeightsEvery = 4 // windows, which a step is
+		if r.WeightsBy == ByBlock {
+			r.WeightsEvery *= int64(window)
+		}
+		r.CheckpointEvery = min(r.CheckpointEvery, 5)
 		return r
 	}
 	r.Sparse.BlocksPerWindow = int64(window)
