@@ -107,6 +107,26 @@ func (l layout) params() []subnet.Param {
 	return list
 }
 
+// OnWire calls each with every parameter of an engine's model as the network has it,
+// in the network's order. read copies a parameter by the engine's name.
+func (r Rules) OnWire(params []subnet.Param, read func(name string, dst []float32) error, each func(p subnet.Param, values []float32) error) error {
+	l, err := r.layout(params)
+	if err != nil {
+		return err
+	}
+	for _, p := range l {
+		own, wire := make([]float32, p.Len()), make([]float32, p.Len())
+		if err := read(p.engine, own); err != nil {
+			return fmt.Errorf("read %s: %w", p.Name, err)
+		}
+		p.toWire(wire, own)
+		if err := each(p.Param, wire); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // toWire places what the engine has of a parameter as the network has it. Both are
 // of one length.
 //

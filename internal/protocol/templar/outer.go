@@ -73,11 +73,7 @@ func (m said) of(param int, dst []float32) error { return m.Parts[param].Decode(
 
 // outer takes one outer step: θ ← θ − rate·merge, parameter by parameter. One whose
 // merge has a value that is not finite stays as it is.
-//
-// The product is rounded before it is taken off, on every machine: with what some do
-// in one operation the models of two of them would part.
 func (s *sparse) outer(m merge, rate float64) error {
-	lr := float32(rate)
 	for i, p := range s.layout {
 		n := p.Len()
 		wire, theta := s.floats(0, n), s.floats(1, n)
@@ -96,14 +92,23 @@ func (s *sparse) outer(m merge, rate float64) error {
 		if err := s.model.Read(p.engine, theta); err != nil {
 			return err
 		}
-		for j, g := range step {
-			theta[j] -= float32(lr * g)
-		}
+		Descend(theta, step, rate)
 		if err := s.model.Write(p.engine, theta); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Descend takes the outer step of one parameter. Both are of one length.
+//
+// The product is rounded before it is taken off, on every machine: with what some do
+// in one operation the models of two of them would part.
+func Descend(theta, merge []float32, rate float64) {
+	lr := float32(rate)
+	for i, g := range merge {
+		theta[i] -= float32(lr * g)
+	}
 }
 
 func allFinite(x []float32) bool {
