@@ -23,9 +23,12 @@ type Span struct{ Min, Max time.Time }
 // Uploads returns the span of a window's gradients, of the times at which the
 // window and the next one began: those of the blocks [Rules.Start] of both, as the
 // chain tells them. A miner trains in the window, and uploads when it is over.
+//
+// In windows of a few seconds it counts that stores tell whole ones: what comes in
+// the moment in which a window begins has a time before it.
 func (r Rules) Uploads(began, over time.Time) Span {
 	if r.PutShare > 0 {
-		return Span{over, over.Add(time.Duration(float64(over.Sub(began)) * r.PutShare))}
+		return Span{over.Truncate(time.Second), over.Add(time.Duration(float64(over.Sub(began)) * r.PutShare))}
 	}
 	return Span{over, over.Add(r.Sparse.TimeWindow())}
 }

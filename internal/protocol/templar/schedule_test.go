@@ -35,6 +35,10 @@ func TestUploads(t *testing.T) {
 	if got := sparseRules().Scaled(20).Uploads(began, over); got.Max.Sub(got.Min) != 25*time.Minute/2 {
 		t.Errorf("a small network's span is %v", got.Max.Sub(got.Min))
 	}
+	late := 400 * time.Millisecond
+	if got := sparseRules().Scaled(20).Uploads(began.Add(late), over.Add(late)).Place(over); got != InTime {
+		t.Errorf("what came in the second in which the window ended is %v", got)
+	}
 }
 
 func TestNullRounds(t *testing.T) {
