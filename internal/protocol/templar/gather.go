@@ -89,6 +89,9 @@ func (s *sparse) readCompact(u *update, f subnet.File, w Window) error {
 
 func rootOf(m *compress.Message) []byte { r := m.Tree.Root(); return r[:] }
 
+// errTooLate is why a gradient is not taken that was not there in time.
+var errTooLate = errors.New(TooLate.String())
+
 // A collection is what came of gathering a window.
 type collection struct {
 	updates []*update // by uid
@@ -254,7 +257,7 @@ func (s *sparse) awaited(ctx context.Context, p peer, name Name, span Span) (sub
 				}
 				return object, nil
 			case TooLate:
-				return object, fmt.Errorf("%v: uploaded %s, want until %s", t, object.Modified.Format(time.TimeOnly), span.Max.UTC().Format(time.TimeOnly))
+				return object, fmt.Errorf("%w: uploaded %s, want until %s", errTooLate, object.Modified.Format(time.TimeOnly), span.Max.UTC().Format(time.TimeOnly))
 			default:
 				err = fmt.Errorf("%v: uploaded %s, want from %s: %w", t, object.Modified.Format(time.TimeOnly), span.Min.UTC().Format(time.TimeOnly), subnet.ErrNotFound)
 			}

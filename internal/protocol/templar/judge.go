@@ -78,13 +78,20 @@ func (v *sparseValidator) resetMiner(uid subnet.UID, w Window, reason string) {
 // findCopies punishes who has sent the same indices as somebody before. All pairs are
 // compared by a sample of chunks that nobody knew before, and those that are alike in
 // it exactly.
+//
+// Unlike upstream, chunks of which all is sent are left out: all are alike in them.
 func (v *sparseValidator) findCopies(w Window, c *collection) {
 	if len(c.updates) < 2 || v.rules.Severity(1, v.Step) == NoOverlap {
 		return
 	}
 	chunks := 0
 	for _, p := range c.updates[0].parts {
-		chunks += p.Grid.Chunks()
+		if chosenFrom(p) {
+			chunks += p.Grid.Chunks()
+		}
+	}
+	if chunks == 0 {
+		return
 	}
 	sampling, err := score.NewSampling(chunks, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	if err != nil {
@@ -98,6 +105,9 @@ func (v *sparseValidator) findCopies(w Window, c *collection) {
 		sketches[i] = sampling.Sketch()
 		at := 0
 		for _, p := range u.parts {
+			if !chosenFrom(p) {
+				continue
+			}
 			p.Each(func(chunk int, index []uint16, value []float32) {
 				err = errors.Join(err, sketches[i].Add(at+chunk, index, value))
 			})
@@ -140,11 +150,17 @@ func (v *sparseValidator) findCopies(w Window, c *collection) {
 	}
 }
 
+// chosenFrom says whether a sender had to choose what it sends of a parameter.
+func chosenFrom(p *compress.Part) bool { return p.Keep < p.Grid.Size() }
+
 // likeness compares two gradients in all chunks.
 func likeness(a, b []*compress.Part) (score.Likeness, error) {
 	var c score.Comparison
 	var err error
 	for i, p := range a {
+		if !chosenFrom(p) {
+			continue
+		}
 		theirs := make([]uint16, 0, p.Grid.Chunks()*p.Keep)
 		b[i].Each(func(_ int, index []uint16, _ []float32) { theirs = append(theirs, index...) })
 		p.Each(func(chunk int, index []uint16, _ []float32) {
@@ -298,7 +314,7 @@ func (v *sparseValidator) evaluate(ctx context.Context, w, current Window, c *co
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, subnet.ErrNotFound) || errors.Is(err, errDummy):
+		case errors.Is(err, subnet.ErrNotFound) || errors.Is(err, errDummy) || errors.Is(err, errTooLate):
 			x.What, x.Reason = NotThere, err.Error()
 		case errors.Is(err, subnet.ErrTemporary):
 			x.What, x.Reason = Fault, err.Error()

@@ -149,6 +149,7 @@ func (m *sparseMiner) window(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
+	m.Say("window", "New Window.", slog.Uint64("window", uint64(t)))
 	m.learnPeers(ctx, t, t)
 	m.clean(ctx, t)
 	if err := m.seen(ctx, t); err != nil && ctx.Err() == nil {
@@ -171,6 +172,15 @@ func (m *sparseMiner) window(ctx context.Context) error {
 		return err
 	}
 	over := time.Now()
+	if file != "" && m.cfg.Cheat != "" {
+		file, err = m.cheatGradient(ctx, t, file)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			m.Warn("cheat", "could not cheat", err)
+		}
+	}
 	if file != "" {
 		if err := m.upload(ctx, t, file); err != nil {
 			if ctx.Err() != nil {
@@ -209,10 +219,16 @@ func (m *sparseMiner) finished(t Window, c *collection, got inner, began, over t
 	if c != nil {
 		peers, success = len(c.updates), c.success()
 	}
-	m.Say("window", fmt.Sprintf("Finished window %d: %d inner steps, loss %.4f, %d peers.", t, got.steps, got.loss, peers),
-		slog.Uint64("window", uint64(t)), slog.Int64("global_step", m.Step), slog.Int("inner_steps", got.steps),
-		slog.Float64("window_entry_loss", got.first), slog.Float64("loss", got.loss), slog.Int("batch_tokens", got.tokens),
-		slog.Float64("inner_lr", got.lr), slog.Float64("mean_grad_norm", got.norm), slog.Int("gather_peers", peers), slog.Float64("success_rate", success),
+	m.Say("finished", fmt.Sprintf("Finished window %d: %d inner steps, loss %.4f, %d peers.", t, got.steps, got.loss, peers),
+		slog.Uint64("window", uint64(t)), slog.Int64("global_step", m.Step), slog.Int("inner_steps", got.steps), slog.Int("gather_peers", peers),
+		slog.Duration("step_time", time.Since(began)))
+	if got.steps == 0 {
+		return
+	}
+	m.Note("metrics", "figures of the window", slog.Uint64("window", uint64(t)), slog.Int64("global_step", m.Step), slog.Int("inner_steps", got.steps),
+		slog.Float64("loss", got.loss), slog.Float64("window_entry_loss", got.first), slog.Int("tokens_per_step", got.tokens),
+		slog.Float64("tokens_per_second", float64(got.tokens)/max(got.took.Seconds(), 1e-9)), slog.Float64("learning_rate", got.lr), slog.Float64("mean_grad_norm", got.norm),
+		slog.Int("gather_peers", peers), slog.Float64("success_rate", success),
 		slog.Duration("training", got.took), slog.Duration("put", put), slog.Duration("merge_time", time.Since(over)), slog.Duration("window_total", time.Since(began)))
 }
 
@@ -397,7 +413,11 @@ func (m *sparseMiner) upload(ctx context.Context, t Window, file string) error {
 		return err
 	}
 	// The time is the store's; until it says otherwise there is no hurry.
-	ctx, cancel := context.WithDeadline(ctx, span.LastTry().Add(lastTry))
+	end := span.LastTry().Add(lastTry)
+	if m.cfg.Cheat == cheatLate {
+		end = end.Add(time.Hour)
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	object, err := m.put(ctx, m.gradientName(t), file, false)
 	if err != nil {
@@ -406,7 +426,7 @@ func (m *sparseMiner) upload(ctx context.Context, t Window, file string) error {
 	if timing := span.Place(object.Modified); timing != InTime {
 		m.Warn("upload", "the gradient is in the bucket, but nobody will take it", fmt.Errorf("%v", timing), slog.Uint64("window", uint64(t)))
 	} else {
-		m.Say("upload", fmt.Sprintf("Uploaded the gradient of window %d.", t), slog.Uint64("window", uint64(t)), slog.Int64("bytes", object.Size))
+		m.Say("uploaded", fmt.Sprintf("Uploaded the gradient of window %d.", t), slog.String("object", "gradient"), slog.Uint64("window", uint64(t)), slog.Int64("bytes", object.Size))
 	}
 	return m.Dir.Remove(file)
 }
