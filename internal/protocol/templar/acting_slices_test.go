@@ -487,6 +487,44 @@ func TestSliceWeights(t *testing.T) {
 	}
 }
 
+// Who uploads what another miner has uploaded before earns nothing.
+func TestCopies(t *testing.T) {
+	for _, rules := range []string{"slices", "r2"} {
+		t.Run(rules, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.hparams = quickly
+				w.buckets.Fault = func(op string, _ subnet.BucketAddress, _ string) error {
+					if op == "put" { // which takes time, so that nobody can copy at once
+						time.Sleep(time.Second)
+					}
+					return nil
+				}
+				thief := w.add(rules)
+				thief.cfg.Cheat, thief.cfg.Subtensor.Network = cheatCopy, "local"
+				defer thief.play(mineSlices)()
+				validator := w.add(rules)
+				stop := validator.play(validateSlices)
+				_, end := crew(w, rules, 2)
+				defer end()
+				w.sleepTo(20, 0)
+				stop()
+				caught := 0
+				for _, e := range validator.all("score") {
+					if attr(e, "uid") == "0" && strings.Contains(attr(e, "reason"), "had uploaded before") {
+						caught++
+					} else if attr(e, "uid") == "0" || strings.Contains(attr(e, "reason"), "had uploaded") {
+						t.Error(e.Text)
+					}
+				}
+				if caught == 0 {
+					t.Errorf("the copier was never caught:\n%s", validator.text())
+				}
+			})
+		})
+	}
+}
+
 func TestUnregistered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

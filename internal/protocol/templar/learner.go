@@ -185,6 +185,8 @@ type gathered struct {
 	// picked is one of the files, drawn by lot, and picker its maker.
 	picked SliceFile
 	picker peer
+	// samples are some values of each file, where one is picked: see [copied].
+	samples map[subnet.UID][]float32
 }
 
 // gather downloads the slices of a window from all peers, and merges those that are
@@ -203,6 +205,9 @@ func (l *learner) gather(ctx context.Context, kind Kind, w Window, lot *rand.Ran
 	}
 	most := tooFar * norm(own)
 	g := gathered{merge: NewSliceMerge(x, l.rules.EqualNorms)}
+	if lot != nil {
+		g.samples = make(map[subnet.UID][]float32)
+	}
 	others := 0
 	var orders []order
 	for _, p := range l.roster.peers {
@@ -228,7 +233,11 @@ func (l *learner) gather(ctx context.Context, kind Kind, w Window, lot *rand.Ran
 			g.steps = append(g.steps, float64(file.GlobalStep))
 		}
 		// Of the first n, each is picked with the same chance.
-		if others++; lot != nil && lot.IntN(others) == 0 {
+		if lot == nil {
+			return nil
+		}
+		g.samples[o.from.UID] = sampled(file.Values)
+		if others++; lot.IntN(others) == 0 {
 			g.picked, g.picker = file, o.from
 		}
 		return nil

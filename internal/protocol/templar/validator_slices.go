@@ -116,7 +116,10 @@ func (v *sliceValidator) window(ctx context.Context, current Window, head subnet
 	v.tell(w, at, "applied_state", "Applied window state.")
 
 	if deltas.picker.bucket != nil {
-		j, err := v.judge(ctx, within, w, deltas.picker, deltas.picked)
+		j, copied, err := v.original(within, w, deltas)
+		if err == nil && !copied {
+			j, err = v.judge(ctx, within, w, deltas.picker, deltas.picked)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
