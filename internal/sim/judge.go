@@ -46,46 +46,23 @@ type judge struct {
 	*Survival
 	// Blocks in which what a neuron needs was not in order: its chain, disk and
 	// process; its repository; its HTTP.
-	self, hub, http []map[subnet.Block]bool
+	self, hub, http calendar
 	// unsure are the blocks in which a neuron may not know what it has sent.
-	unsure []map[subnet.Block]bool
+	unsure calendar
 	last   subnet.Block
 }
 
 // Judge says what became of the cycles from 1 on.
 func (s *Survival) Judge(cycles int) Verdict {
-	j := &judge{Survival: s, last: s.Chain.now()}
-	n := len(s.Neurons)
-	for range n {
-		j.unsure = append(j.unsure, map[subnet.Block]bool{})
-		j.self, j.hub, j.http = append(j.self, map[subnet.Block]bool{}), append(j.hub, map[subnet.Block]bool{}), append(j.http, map[subnet.Block]bool{})
-	}
-	mark := func(m []map[subnet.Block]bool, who int, from, to subnet.Block) {
-		for i := range m {
-			if who == i || who < 0 {
-				for b := from; b <= to; b++ {
-					m[i][b] = true
-				}
-			}
-		}
-	}
+	j := &judge{Survival: s, last: s.Chain.now(), hub: newCalendar(len(s.Neurons)), http: newCalendar(len(s.Neurons))}
+	j.self, j.unsure = s.weather.troubled(len(s.Neurons))
 	for _, f := range s.weather.faults {
 		switch f.Kind {
-		case ChainDown, ChainDownAll, HeadStands, HeadAhead, ClockBehind, ClockAhead, DiskFull:
-			mark(j.self, f.Who, f.From, f.To)
-		case Late:
-			mark(j.self, f.Who, f.From, f.To+subnet.Block(f.Op))
-		case Reorg:
-			mark(j.self, -1, f.From, f.To)
 		case Hub500, Hub429, HubCut, HubWrong, HubStall:
-			mark(j.hub, f.Who, f.From, f.To+5) // a minute until a stall is noticed
+			j.hub.mark(f.Who, f.From, f.To+5) // a minute until a stall is noticed
 		case HTTPDown, HTTP500, HTTP429, HTTPCut, HTTPWrong, HTTPStall:
-			mark(j.http, f.Who, f.From, f.To+5)
+			j.http.mark(f.Who, f.From, f.To+5)
 		}
-	}
-	for _, d := range s.weather.down {
-		mark(j.self, d.who, d.from, d.to)
-		mark(j.unsure, d.who, d.to, d.to+marginSent)
 	}
 	v := Verdict{Exits: len(s.exits), Said: append([]string(nil), s.exits...)}
 	for i, m := range s.Neurons {

@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -18,12 +17,7 @@ import (
 // A Survival is a run of a network in bad weather.
 type Survival struct {
 	*Network
-	weather *weather
-	lots    *rand.Rand // of what a crash leaves of drafts
-	mu      sync.Mutex
-	// exits are the roles that ended though nobody killed them, and not for want of
-	// an endpoint when they began, which they leave to people.
-	exits []string
+	*ordeal
 	// tamper, if not nil, changes what a life may touch.
 	tamper func(*Neuron, *subnet.Env)
 }
@@ -34,28 +28,10 @@ func Brave(o Options, faults []Fault) (*Survival, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Survival{Network: n, weather: &weather{chain: n.Chain, faults: faults, hits: make(map[Kind]int)}, lots: rand.New(rand.NewPCG(o.Seed, 1))}
-	for i := range faults {
-		if f := &faults[i]; f.Kind == Reorg {
-			n.Chain.forks = append(n.Chain.forks, &fork{base: f.From, depth: subnet.Block(f.Op), lots: rand.New(rand.NewPCG(o.Seed, uint64(f.From)))})
-			s.weather.hits[Reorg]++
-		}
-	}
-	slices.SortFunc(n.Chain.forks, func(a, b *fork) int { return int(a.base) - int(b.base) })
+	s := &Survival{Network: n, ordeal: newOrdeal(n.Chain, o.Seed, faults)}
 	for i, v := range n.Neurons {
 		v.config.Ckpt.CheckpointInterval = 1
-		v.chain.late = func() subnet.Block {
-			if f := s.weather.on(i, Late); f != nil {
-				return subnet.Block(f.Op)
-			}
-			return 0
-		}
-		v.Memory.Fault = func(string, string) error {
-			if s.weather.on(i, DiskFull) != nil {
-				return errFull
-			}
-			return nil
-		}
+		s.expose(i, v)
 		if o.Owner {
 			v.config.Cycle.OwnerURL = "http://" + ownerAt.String()
 		}
@@ -78,7 +54,7 @@ func (s *Survival) Run(ctx context.Context) {
 			if v.Role != "validate" && v.chain.Wait(ctx, s.opts.Rules.Schedule.Start(1, connito.Distribute)) != nil {
 				return
 			}
-			s.lives(ctx, i, v)
+			s.live(ctx, i, v)
 		})
 	}
 	all.Wait()
@@ -100,52 +76,20 @@ func (s *Survival) own(ctx context.Context) {
 	}
 }
 
-// lives runs one neuron, life after life.
-func (s *Survival) lives(ctx context.Context, i int, v *Neuron) {
+// live runs one neuron, life after life.
+func (s *Survival) live(ctx context.Context, i int, v *Neuron) {
 	role, _ := connito.Protocol.Role(v.Role)
-	spent := make(map[*Fault]bool)
 	if at := v.config.Services().Axon; at.IsValid() {
 		if err := v.chain.ServeAxon(ctx, at); err != nil {
 			return
 		}
 	}
-	for ctx.Err() == nil {
-		one, cancel := context.WithCancelCause(ctx)
-		began := s.Chain.now()
-		l := newLife(i, s.weather, spent, cancel)
-		err := role.Run(one, s.env(i, v, l))
-		cancel(nil)
-		from, off := s.Chain.now(), subnet.Block(1)
-		switch {
-		case l.alive() && ctx.Err() != nil:
-			if err != nil {
-				s.exited(fmt.Sprintf("%s: %v", v.Name, err))
-			}
-			return
-		case l.alive() && from > began+4:
-			s.exited(fmt.Sprintf("block %d: %s: %v", from, v.Name, err))
-		case !l.alive():
-			v.Memory.Crash(s.lots)
-			off = l.dead.To - l.dead.From
-		}
-		_ = v.chain.Wait(ctx, from+off)
-		s.weather.was(i, from, from+off)
-	}
-}
-
-func (s *Survival) exited(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.exits = append(s.exits, text)
+	s.lives(ctx, i, v, func(ctx context.Context, l *life) error { return role.Run(ctx, s.env(i, v, l)) })
 }
 
 // env is what a life may touch.
 func (s *Survival) env(i int, v *Neuron, l *life) subnet.Env {
-	env := s.services(v)
-	env.Signer = mortalSigner{env.Signer, l}
-	env.Chain = roughChain{v.chain, l}
-	env.Dir = mortalDir{v.Memory, l}
-	env.Journal = mortalJournal{v.Memory, l}
+	env := s.endured(s.services(v), v, l)
 	env.Open = func(url string) (subnet.Store, error) {
 		repo := url[len("hf://"):]
 		name, _, _ := strings.Cut(repo, "/")
@@ -153,12 +97,6 @@ func (s *Survival) env(i int, v *Neuron, l *life) subnet.Env {
 		return roughStore{store, s.index(name), l}, err
 	}
 	env.HTTP = &http.Client{Transport: roughWeb{&s.web, l, s.whose}}
-	env.Emit = func(e subnet.Event) {
-		if l.alive() {
-			e.Block = s.Chain.now()
-			v.emit(e)
-		}
-	}
 	if v.Forger != "" {
 		forge(&env, v.Forger)
 	}

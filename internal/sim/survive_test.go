@@ -153,7 +153,7 @@ func TestFaultySeeds(t *testing.T) {
 							if os.Getenv("FAULTY_LOG") != "" {
 								for _, n := range s.Neurons {
 									for _, e := range n.Log() {
-										if e.Level > 0 || e.Kind == "commit1" || e.Kind == "commit2" {
+										if e.Level > 0 || os.Getenv("FAULTY_LOG") == "all" && e.Level >= 0 || e.Kind == "commit1" || e.Kind == "commit2" {
 											t.Log(n.Name, e.Block, e.Kind, e.Text, e.Attrs)
 										}
 									}
