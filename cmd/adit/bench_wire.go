@@ -25,21 +25,21 @@ type BenchWireCommand struct {
 	Seeds   []int    `default:"1,2,3" placeholder:"N" help:"Beginnings of the model and orders of the text."`
 
 	Miners int `default:"4" help:"How many miners there are."`
-	Inner  int `default:"15" help:"How many steps each takes in a round."`
-	Rounds int `default:"100" help:"How many rounds there are."`
-	Every  int `default:"5" help:"After how many rounds the loss is measured."`
+	Inner  int `default:"3" help:"How many steps each takes in a round."`
+	Rounds int `default:"500" help:"How many rounds there are."`
+	Every  int `default:"25" help:"After how many rounds the loss is measured."`
 
 	Width  int     `default:"128" help:"How wide the model is, a multiple of 32."`
 	Layers int     `default:"2" help:"How many layers it has."`
 	Vocab  int     `default:"1024" help:"How many tokens there are."`
 	SeqLen int     `name:"seq-len" default:"64" help:"How many tokens a sequence has."`
-	Batch  int     `default:"4" help:"How many sequences a step has."`
+	Batch  int     `default:"2" help:"How many sequences a step has."`
 	LR     float64 `name:"lr" default:"3e-3" help:"AdamW's learning rate at its highest."`
 
-	OuterRate     map[string]float64 `placeholder:"METHOD=RATE;…" help:"By what a method's merge is multiplied."`
-	OuterMomentum map[string]float64 `placeholder:"METHOD=SHARE;…" help:"Nesterov's momentum of a method's outer step. None, unless it is said."`
-	Decay         float64            `default:"0.95" help:"What is left, in each round, of what a miner has not said."`
-	Again         float64            `name:"aggregator-decay" default:"0.95" help:"The same of the aggregator."`
+	OuterRate     map[string]float64 `placeholder:"METHOD=RATE" help:"By what a method's merge is multiplied; several with ; between them."`
+	OuterMomentum map[string]float64 `placeholder:"METHOD=SHARE" help:"Nesterov's momentum of a method's outer step. None, unless it is said."`
+	Decay         map[string]float64 `placeholder:"METHOD=SHARE" help:"What is left, in each round, of what a miner has not said."`
+	Again         float64            `name:"aggregator-decay" default:"1" help:"The same of the aggregator."`
 	Keep          int                `default:"64" help:"How many values are sent of 4096."`
 
 	Data []string `type:"path" placeholder:"PATH" help:"Text to learn from: files and folders. Go's own source code, unless it is said."`
@@ -86,7 +86,6 @@ func (c BenchWireCommand) Run(ctx context.Context, t terminal) error {
 // points returns what was measured, and with --json prints it as it comes.
 func (c BenchWireCommand) points(ctx context.Context, t terminal) ([]wirebench.Point, error) {
 	var points []wirebench.Point
-	lines := json.NewEncoder(t.out)
 	if len(c.From) > 0 {
 		for _, path := range c.From {
 			more, err := readPoints(path)
@@ -106,6 +105,7 @@ func (c BenchWireCommand) points(ctx context.Context, t terminal) ([]wirebench.P
 		return nil, err
 	}
 	defer done()
+	lines := json.NewEncoder(t.out)
 	for _, o := range runs {
 		err := wirebench.Run(ctx, e, o, func(p wirebench.Point) {
 			points = append(points, p)
@@ -143,9 +143,12 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 			o := wirebench.Usual(method)
 			o.Seed, o.Miners, o.Inner, o.Rounds, o.Every = seed, c.Miners, c.Inner, c.Rounds, c.Every
 			o.Batch, o.SeqLen, o.LR = c.Batch, c.SeqLen, c.LR
-			o.Decay, o.Again, o.Keep = c.Decay, c.Again, c.Keep
+			o.Again, o.Keep = c.Again, c.Keep
 			if rate, ok := c.OuterRate[method]; ok {
 				o.Rate = rate
+			}
+			if decay, ok := c.Decay[method]; ok {
+				o.Decay = decay
 			}
 			o.Momentum = c.OuterMomentum[method]
 			if err := o.Validate(); err != nil {
@@ -154,10 +157,10 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 			runs = append(runs, o)
 		}
 	}
-	for _, said := range []map[string]float64{c.OuterRate, c.OuterMomentum} {
+	for _, said := range []map[string]float64{c.OuterRate, c.OuterMomentum, c.Decay} {
 		for method := range said {
 			if !slices.Contains(c.Methods, method) {
-				return nil, subnet.WithHint(fmt.Errorf("an outer step of %q, which is not among the methods", method), "the methods are "+strings.Join(c.Methods, ", "))
+				return nil, subnet.WithHint(fmt.Errorf("a setting of %q, which is not among the methods", method), "the methods are "+strings.Join(c.Methods, ", "))
 			}
 		}
 	}
@@ -166,6 +169,9 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 
 // engine returns an engine with text, and what removes it again.
 func (c BenchWireCommand) engine(ctx context.Context, t terminal) (_ *engine.Engine, done func(), err error) {
+	if c.Width < 32 || c.Width%32 != 0 {
+		return nil, nil, subnet.WithHint(fmt.Errorf("a model of width %d", c.Width), "it must be a multiple of 32, the width of a head")
+	}
 	source, err := c.text()
 	if err != nil {
 		return nil, nil, err
@@ -191,9 +197,6 @@ func (c BenchWireCommand) engine(ctx context.Context, t terminal) (_ *engine.Eng
 		return nil, nil, err
 	}
 	config := wirebench.Shape(c.Width, c.Layers, corpus.VocabSize())
-	if c.Width%32 != 0 {
-		return nil, nil, subnet.WithHint(fmt.Errorf("a model of width %d", c.Width), "it must be a multiple of 32, the width of a head")
-	}
 	if err := config.Validate(); err != nil {
 		return nil, nil, err
 	}
@@ -241,7 +244,7 @@ func wireTitle(points []wirebench.Point) string {
 	for _, q := range points {
 		seeds[q.Seed] = true
 	}
-	return fmt.Sprintf("Loss by bytes: %d miners, %d parameters, %d steps a round, %d seeds", p.Miners, p.Parameters, p.Inner, len(seeds))
+	return fmt.Sprintf("Loss by bytes: %d miners, %d parameters, steps a round: %d, seeds: %d", p.Miners, p.Parameters, p.Inner, len(seeds))
 }
 
 // printWires prints how each method ended.

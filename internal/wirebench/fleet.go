@@ -26,9 +26,6 @@ type miner struct {
 	trainer subnet.Trainer
 }
 
-// leastShare is the part of the learning rate that is left at the end.
-const leastShare = 0.1
-
 func newFleet(src Source, o Options) (*fleet, error) {
 	f := &fleet{sizes: make(map[string]int)}
 	total := o.Inner * o.Rounds
@@ -57,13 +54,13 @@ func newFleet(src Source, o Options) (*fleet, error) {
 }
 
 // schedule is the share of the learning rate at a step, counted from 1: a linear
-// warmup, then half a cosine down to a tenth.
+// warmup, then half a cosine down to nought.
 func schedule(step, warmup, total int) float64 {
 	if step <= warmup {
 		return float64(step) / float64(warmup)
 	}
 	done := float64(step-warmup) / float64(max(total-warmup, 1))
-	return leastShare + (1-leastShare)*(1+math.Cos(math.Pi*min(done, 1)))/2
+	return (1 + math.Cos(math.Pi*min(done, 1))) / 2
 }
 
 func (f *fleet) close() error {
