@@ -525,6 +525,44 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// A bucket that cannot be read costs its owner's slices, and nobody else's.
+func TestBucketFaults(t *testing.T) {
+	for _, tt := range []struct {
+		fault      error
+		kind, text string
+	}{
+		{subnet.ErrDenied, "refused", "access denied"},
+		{subnet.ErrTemporary, "missed", "temporary"},
+	} {
+		t.Run(tt.kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.hparams = quickly
+				bad := w.add("slices")
+				bucket := bad.cfg.Bucket
+				w.buckets.Fault = func(op string, at subnet.BucketAddress, key string) error {
+					if op == "get" && at.Name == bucket && strings.HasPrefix(key, "delta-") {
+						return tt.fault
+					}
+					return nil
+				}
+				defer bad.play(mineSlices)()
+				miners, stop := crew(w, "slices", 2)
+				defer stop()
+				w.sleepTo(4, 3*blockTime)
+				events := miners[0].all("deltas")
+				if last := events[len(events)-1]; attr(last, "files") != "2" {
+					t.Error(last.Text)
+				}
+				list := miners[0].all(tt.kind)
+				if len(list) == 0 || attr(list[0], "uid") != "0" || !strings.Contains(attr(list[0], "reason"), tt.text) {
+					t.Errorf("%s: %v", tt.kind, list)
+				}
+			})
+		})
+	}
+}
+
 func TestUnregistered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -59,6 +59,8 @@ func (n *neuron) fetch(ctx context.Context, orders []order, limit int64, take fu
 			}
 		}
 	}()
+	var missed int
+	var last error
 	for a := range come {
 		err := a.err
 		if err == nil {
@@ -69,9 +71,17 @@ func (n *neuron) fetch(ctx context.Context, orders []order, limit int64, take fu
 		case err == nil:
 			taken++
 		case errors.Is(err, subnet.ErrNotFound) || ctx.Err() != nil:
+		case errors.Is(err, subnet.ErrTemporary):
+			// It may be the peer's store, or this machine's network.
+			missed, last = missed+1, err
+			n.Note("missed", fmt.Sprintf("Missed %s of uid %d: %v", a.name, a.from.UID, err),
+				slog.Int("uid", int(a.from.UID)), slog.String("hotkey", string(a.from.Hotkey)), slog.String("object", a.name.String()), slog.String("reason", err.Error()))
 		default:
 			n.refuse(a.from.Neuron, a.name, err)
 		}
+	}
+	if missed > 0 && taken == 0 {
+		n.Warn("missed", fmt.Sprintf("none of %d buckets could be read", missed), last)
 	}
 	return taken
 }
