@@ -80,20 +80,6 @@ func (v *View) timestamp(ctx context.Context) (float64, error) {
 	return float64(number(ms)) / 1000, err
 }
 
-// Time implements [subnet.Chain]: it reads what the block's first extrinsic has set
-// (Timestamp.Now), to the millisecond.
-func (c chain) Time(ctx context.Context, b subnet.Block) (time.Time, error) {
-	v, err := c.At(ctx, b)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read the time of block %d: %w", b, err)
-	}
-	ms, err := v.Get(ctx, "Timestamp", "Now")
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read the time of block %d: %w", b, err)
-	}
-	return time.UnixMilli(int64(number(ms))).UTC(), nil
-}
-
 // beacon returns the beacon whose pulses the chain takes. Of the public chains it
 // is known; asked, a dishonest node could name one of its own, and read everything.
 func (v *View) beacon(ctx context.Context) (drand.Chain, error) {

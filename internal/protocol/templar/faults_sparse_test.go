@@ -371,20 +371,20 @@ func TestSparseOverwritten(t *testing.T) {
 				const rules = "sparse/20"
 				w := newSparseWorld(t)
 				target := fmt.Sprintf("gradient-%d-3-v2.1.28.pt", sparseFirst+4)
-				var miners []*testNeuron
+				account := fmt.Sprintf("%032x", 3+1)
+				cheat := w.buckets.Open(sparseRules().Address(Keys{Account: account, Bucket: account}, true))
 				w.buckets.Fault = func(op string, _ subnet.BucketAddress, key string) error {
 					switch {
 					case key != target:
 					case tt.when == "during" && op == "get":
-						_, err := miners[1].bucketOf().Put(t.Context(), target, blob{bytes.NewReader([]byte("else")), target}, false)
+						_, err := cheat.Put(t.Context(), target, blob{bytes.NewReader([]byte("else")), target}, false)
 						return err
 					case tt.when == "after" && op == "put" && time.Now().Before(w.began.Add(5*sparseTime+sparseTime/2+2*time.Second)):
 						return subnet.ErrTemporary
 					}
 					return nil
 				}
-				v, list, stop := sparseCrew(w, rules, 3)
-				miners = list
+				v, miners, stop := sparseCrew(w, rules, 3)
 				defer stop()
 				w.sparseTo(6, sparseTime-2*blockTime)
 				agree(t, append(miners, v)...)
