@@ -23,7 +23,7 @@ type Config struct {
 	ActualBatchSize int    `yaml:"actual_batch_size" help:"sequences learned from at once; 0 takes micro_batch_size of hparams.json"`
 	Device          string `yaml:"device" help:"cpu, or auto for the best that there is; cuda and cuda:N are taken for auto"`
 	Threads         int    `yaml:"threads" help:"to compute with; 0 means one per core"`
-	Model           string `yaml:"model" help:"directory of the base model, as Hugging Face lays it out"`
+	Model           string `yaml:"model" help:"directory of the base model, as Hugging Face lays it out: all neurons of a network begin with the same one"`
 	HParams         string `yaml:"hparams" help:"file of the network's numbers, which goes over those of the generation; none if there is no such file"`
 
 	Remote     bool `yaml:"remote" help:"connect with the buckets of other neurons, and not with one's own alone"`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -50,7 +51,11 @@ func (n *neuron) newLearner(ctx context.Context, factor float64) (*learner, erro
 		return nil, err
 	}
 	if l.model, err = n.Engine.Open(ctx); err != nil {
-		return nil, fmt.Errorf("open the base model: %w", err)
+		err = fmt.Errorf("open the base model: %w", err)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = subnet.WithHint(err, "model must name a directory with config.json, tokenizer.json and model.safetensors: the model that all neurons of the network begin with")
+		}
+		return nil, err
 	}
 	h := n.rules.Slice
 	l.trainer, err = l.model.Train(subnet.TrainOptions{
@@ -348,19 +353,48 @@ func (s *saver) due() bool {
 	return !s.last.IsZero() && time.Since(s.last) >= max(s.every, 10*s.took)
 }
 
-// quick says whether it would be over before a person is impatient.
-func (s *saver) quick() bool { return s.took < 2*time.Second }
+// quick says whether so many bytes would be saved before a person is impatient.
+func (s *saver) quick(bytes int64) bool {
+	if s.took == 0 {
+		return bytes < 256<<20
+	}
+	return s.took < 2*time.Second
+}
 
-// save writes what [learner.restore] reads.
-func (l *learner) save() error {
+// saveLast saves once more when the role is to end, if that takes no time.
+func (l *learner) saveLast(role context.Context) error {
+	if l.Window == 0 || !l.saves.quick(checkpointBytes(l.model.Params())) {
+		return nil
+	}
+	return l.save(context.WithoutCancel(role))
+}
+
+// A lastingWriter writes until ctx is done.
+type lastingWriter struct {
+	io.Writer
+	ctx context.Context
+}
+
+func (w lastingWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
+}
+
+// save writes what [learner.restore] reads. What was saved before stays until all of
+// it is written.
+func (l *learner) save(ctx context.Context) error {
 	began := time.Now()
-	err := errors.Join(
-		l.Write(savedNew+savedModel, func(w io.Writer) error {
-			return l.model.Save(w, subnet.Safetensors, func(string) bool { return true })
-		}),
-		l.Write(savedNew+savedTrainer, l.trainer.Save),
-		l.WriteJSON(savedNew+savedProgress, l.progress),
-	)
+	err := l.Write(savedNew+savedModel, func(w io.Writer) error {
+		return l.model.Save(lastingWriter{w, ctx}, subnet.Safetensors, func(string) bool { return true })
+	})
+	if err == nil {
+		err = l.Write(savedNew+savedTrainer, func(w io.Writer) error { return l.trainer.Save(lastingWriter{w, ctx}) })
+	}
+	if err == nil {
+		err = l.WriteJSON(savedNew+savedProgress, l.progress)
+	}
 	if err == nil {
 		err = l.Dir.Rename(savedNew, savedDir)
 	}

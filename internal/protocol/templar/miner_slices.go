@@ -54,10 +54,7 @@ func mineSlices(ctx context.Context, env subnet.Env) error {
 			}
 		}
 	}
-	if l.saves.quick() && l.Window > 0 {
-		return l.save()
-	}
-	return nil
+	return l.saveLast(ctx)
 }
 
 // A sliceMiner is a miner and what it remembers of the window before.
@@ -137,7 +134,7 @@ func (m *sliceMiner) window(ctx context.Context, t Window) error {
 		m.pace.end(time.Since(tail))
 	}
 	m.Window = t
-	m.finish(t, began, metric)
+	m.finish(ctx, t, began, metric)
 	return nil
 }
 
@@ -213,7 +210,7 @@ func (m *sliceMiner) send(ctx context.Context, t Window, delta SliceFile) error 
 }
 
 // finish tells how a window went, and saves the model now and then.
-func (m *sliceMiner) finish(t Window, began time.Time, metric *SliceMetric) {
+func (m *sliceMiner) finish(ctx context.Context, t Window, began time.Time, metric *SliceMetric) {
 	now := time.Now()
 	whole := now.Sub(began)
 	since := whole
@@ -230,7 +227,7 @@ func (m *sliceMiner) finish(t Window, began time.Time, metric *SliceMetric) {
 			slog.Float64("utilization", min(1, float64(metric.TokensPerStep)/max(metric.TokensPerSecond, 1e-9)/max(whole.Seconds(), 1e-9))))
 	}
 	if m.saves.due() {
-		if err := m.save(); err != nil {
+		if err := m.save(ctx); err != nil && ctx.Err() == nil {
 			m.Warn("save", "the model was not saved", err)
 		}
 	}

@@ -166,7 +166,7 @@ func (l *learner) saveCheckpoint(ctx context.Context, at subnet.Block, scores, w
 	c := SliceCheckpoint{GlobalStep: l.Step, Block: at, Scores: scores, Weights: weights}
 	err := l.Write(checkpointFile, func(w io.Writer) error {
 		m := memory{read: l.model.Read, sizes: l.sizes()}
-		return errors.Join(l.rules.EncodeSliceCheckpoint(w, c, l.model.Params(), m.of), m.err)
+		return errors.Join(l.rules.EncodeSliceCheckpoint(lastingWriter{w, ctx}, c, l.model.Params(), m.of), m.err)
 	})
 	if err != nil {
 		return err

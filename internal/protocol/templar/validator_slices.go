@@ -61,10 +61,7 @@ func validateSlices(ctx context.Context, env subnet.Env) error {
 			}
 		}
 	}
-	if l.saves.quick() && l.Window > 0 {
-		return l.save()
-	}
-	return nil
+	return l.saveLast(ctx)
 }
 
 // A sliceValidator is a validator and what it thinks of the miners.
@@ -148,7 +145,7 @@ func (v *sliceValidator) window(ctx context.Context, current Window, head subnet
 	whole := time.Since(began)
 	v.Say("finished", prefix(w, whole)+": Finished step.", slog.Uint64("window", uint64(w)), slog.Int64("global_step", v.Step), slog.Duration("step_time", whole))
 	if v.saves.due() {
-		if err := v.save(); err != nil {
+		if err := v.save(ctx); err != nil && ctx.Err() == nil {
 			v.Warn("save", "the model was not saved", err)
 		}
 	}
