@@ -77,13 +77,12 @@ func (s *state) event(name string, at time.Time, e subnet.Event) {
 	if e.Level < slog.LevelInfo { // it is for metrics, and says nothing to people
 		return
 	}
+	if a.tells("loss") && (e.Kind == "step" || e.Kind == "train" || e.Kind == "finished") {
+		n.Step, n.Loss, n.Doing = int(a.number("inner_opt_step", "global_step")), a.number("loss"), "training"
+		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens", "batch_tokens"))
+		return
+	}
 	switch e.Kind {
-	case "step":
-		n.Step, n.Loss, n.Doing = int(a.number("inner_opt_step")), a.number("loss"), "training"
-		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens"))
-	case "train": // once in each window, which is a step
-		n.Step, n.Loss, n.Doing = int(a.number("global_step")), a.number("loss"), "training"
-		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens"))
 	case "score":
 		s.scored(a)
 	case "weights-set": // the weight of each comes after it
@@ -114,17 +113,14 @@ func (s *state) meter(name string) *meter {
 // scored takes in a validator's judgement of a miner. Of the cycle before the
 // first there is none: it had no miners.
 func (s *state) scored(a attributes) {
-	if uint64(max(a.number("cycle"), a.number("window"))) < s.snap.FirstCycle {
+	if uint64(a.number("cycle", "window")) < s.snap.FirstCycle {
 		return
 	}
 	for i := range s.snap.Neurons {
 		n := &s.snap.Neurons[i]
 		if n.Hotkey == a.text("hotkey") {
-			n.Scored, n.ValLoss, n.Baseline = true, a.number("loss"), a.number("baseline")
-			n.Score, n.Reason = a.number("score"), a.text("reason")
-			if _, averaged := a["average"]; averaged {
-				n.ValLoss, n.Baseline, n.Score = a.number("after"), a.number("before"), a.number("average")
-			}
+			n.Scored, n.ValLoss, n.Baseline = true, a.number("loss", "after", "random_after"), a.number("baseline", "before", "random_before")
+			n.Score, n.Reason = a.number("final_score", "average", "score"), a.text("reason")
 		}
 	}
 }
@@ -217,15 +213,25 @@ func attrs(list []slog.Attr) attributes {
 	return a
 }
 
-func (a attributes) number(key string) float64 {
-	v := a[key]
-	switch v.Kind() {
-	case slog.KindFloat64:
-		return v.Float64()
-	case slog.KindInt64:
-		return float64(v.Int64())
-	case slog.KindUint64:
-		return float64(v.Uint64())
+// tells reports whether there is an attribute of that name.
+func (a attributes) tells(key string) bool { _, ok := a[key]; return ok }
+
+// number returns the first of the attributes that is there: protocols call things by
+// names of their own. It is 0 if there is none, or no number.
+func (a attributes) number(keys ...string) float64 {
+	for _, key := range keys {
+		if !a.tells(key) {
+			continue
+		}
+		switch v := a[key]; v.Kind() {
+		case slog.KindFloat64:
+			return v.Float64()
+		case slog.KindInt64:
+			return float64(v.Int64())
+		case slog.KindUint64:
+			return float64(v.Uint64())
+		}
+		return 0
 	}
 	return 0
 }
