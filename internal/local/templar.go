@@ -15,6 +15,7 @@ import (
 
 	"adit/internal/protocol/templar"
 	"adit/internal/subnet"
+	"adit/internal/subtensor"
 )
 
 // A templarRecipe makes networks of windows: with an object store, where each neuron
@@ -27,7 +28,7 @@ type templarRecipe struct{ rules templar.Rules }
 // so many blocks of so long.
 const (
 	sliceWindow    = 5
-	gradientWindow = 16
+	gradientWindow = 12
 	windowBlock    = 500 * time.Millisecond
 )
 
@@ -212,18 +213,36 @@ func (r templarRecipe) begin(ctx context.Context, n *Network) error {
 	lead := subnet.Block(neuronStart / n.plan.BlockTime)
 	first := r.whole(head + r.tempo() + 2 + lead)
 	start := r.rules.Start(templar.Window(first)) - lead
-	n.progress("chain", fmt.Sprintf("on to block %d", start), "", 1)
-	if err := n.makeBlocks(ctx, head, start); err != nil {
+	if r.gradients() {
+		// Blocks that are made at once take the chain's clock ahead of the store's, and
+		// every upload would be too early by the one.
+		err = n.waitForBlock(ctx, c, head, start)
+	} else {
+		n.progress("chain", fmt.Sprintf("on to block %d", start), "", 1)
+		err = n.makeBlocks(ctx, head, start)
+	}
+	if err != nil {
 		return err
 	}
 	return n.beginWith(ctx, c, first)
 }
 
+// waitForBlock waits until a block is there.
+func (n *Network) waitForBlock(ctx context.Context, c *subtensor.Client, head, to subnet.Block) error {
+	for from := head; head < to; head++ {
+		n.progress("chain", "waiting for block", fmt.Sprintf("%d, now %d", to, head), float64(head-from)/float64(to-from))
+		if err := n.nextBlock(ctx, c, head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // neuronStart is the time in which the neurons start on a busy machine.
 const neuronStart = 3 * time.Second
 
-// tempo is two windows, so that what weights say is seen soon.
-func (r templarRecipe) tempo() subnet.Block { return max(10, 2*r.rules.WindowBlocks()) }
+// tempo is short, so that permits come soon, and what weights say is seen.
+func (r templarRecipe) tempo() subnet.Block { return 10 }
 
 // moment implements [recipe].
 func (r templarRecipe) moment(b subnet.Block) subnet.Moment {
