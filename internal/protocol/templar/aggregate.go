@@ -38,7 +38,8 @@ type sums struct {
 	after, zero compress.Hash
 	known       bool
 
-	testOnlySpoil func([]*compress.Kept) // makes a result wrong before it is signed
+	testOnlySpoil func([]*compress.Kept)        // makes a result wrong before it is signed
+	testOnlyDrop  func(all []*update) []*update // leaves some out
 }
 
 // An aggregateText is what an aggregator signs.
@@ -199,10 +200,11 @@ func (a *sums) await(ctx context.Context, w Window, span Span, t turn, list Peer
 		return nil, err
 	}
 	g.object, g.size = object, object.Size
-	groups, err := a.challenge(ctx, w, g.claim, object.Modified)
+	rng, err := a.challenge(ctx, w, g.claim, object.Modified)
 	if err != nil {
 		return nil, err
 	}
+	groups := chooseGroups(a.schema, rng)
 	object, err = a.objectBy(ctx, t.who, proofsKey(name), Span{span.Min, t.by.Add(t.wait)})
 	if err != nil {
 		return nil, fmt.Errorf("its proofs are not there: %w", err)
@@ -214,7 +216,38 @@ func (a *sums) await(ctx context.Context, w Window, span Span, t turn, list Peer
 	if err = errors.Join(err, f.drop()); err != nil {
 		return nil, err
 	}
-	return g, a.verify(ctx, g, groups, proofs, t.who)
+	if err := a.verify(ctx, g, groups, proofs, t.who); err != nil {
+		return nil, err
+	}
+	return g, a.omitted(ctx, w, span, g, list, rng)
+}
+
+// omitted looks whether a peer was left out whose gradient was there in time and is
+// whole: of those that are not among the sum, one that the same block has chosen, so
+// that all look at the same one.
+func (a *sums) omitted(ctx context.Context, w Window, span Span, g *aggregate, list PeerList, rng *rand.Rand) error {
+	var out []subnet.UID
+	for _, uid := range GatherOrder(list.Peers) {
+		if !slices.Contains(g.text.UIDs, uid) {
+			out = append(out, uid)
+		}
+	}
+	if len(out) == 0 || len(g.text.UIDs) == compress.MaxInputs {
+		return nil
+	}
+	p, ok := a.roster.peer(out[rng.IntN(len(out))])
+	if !ok {
+		return nil
+	}
+	name := Name{Kind: GradientObject, Window: w, UID: p.UID, Version: a.rules.Version}
+	object, err := p.bucket.Stat(ctx, name.String())
+	if err != nil || span.Place(object.Modified) != InTime || object.Size > a.limit {
+		return nil
+	}
+	if _, err := a.download(ctx, p, object, w); err == nil {
+		return fmt.Errorf("it leaves out uid %d, whose gradient was there in time and is whole", p.UID)
+	}
+	return nil
 }
 
 // objectBy returns what the store says of an object that came in its span, waiting
@@ -298,9 +331,8 @@ func (a *sums) read(f subnet.File, w Window, who subnet.Neuron, list PeerList) (
 // A groupAt is a group of a parameter's chunks.
 type groupAt struct{ tensor, group int }
 
-// challenge returns the groups that the first block after an aggregate's upload
-// chooses.
-func (a *sums) challenge(ctx context.Context, w Window, claim *compress.Claim, uploaded time.Time) ([]groupAt, error) {
+// challenge returns the randomness of the first block after an aggregate's upload.
+func (a *sums) challenge(ctx context.Context, w Window, claim *compress.Claim, uploaded time.Time) (*rand.Rand, error) {
 	block, err := a.blockAfter(ctx, a.rules.Start(w+1), uploaded)
 	if err != nil {
 		return nil, err
@@ -310,7 +342,7 @@ func (a *sums) challenge(ctx context.Context, w Window, claim *compress.Claim, u
 		return nil, err
 	}
 	seed := sha256.Sum256(append([]byte(hash), claim.Append(nil)...))
-	return chooseGroups(a.schema, rand.New(rand.NewChaCha8(seed))), nil
+	return rand.New(rand.NewChaCha8(seed)), nil
 }
 
 // blockAfter returns the first block that was made after a time by the store's

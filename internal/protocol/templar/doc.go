@@ -69,6 +69,7 @@ package templar
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"adit/internal/subnet"
 )
@@ -79,8 +80,8 @@ var Protocol = subnet.Protocol{
 	Summary:   "train in windows, exchange slices or gradients through buckets, be scored by what they do",
 	Rules:     playable(),
 	NewConfig: NewConfig,
-	Metrics:   metrics,
-	Columns:   columns,
+	Metrics:   slices.Concat(metrics, sparseMetrics),
+	Columns:   slices.Concat(columns, sparseColumns),
 	Checks:    checks,
 	Explain:   explain,
 	Roles: []subnet.Role{

@@ -226,6 +226,38 @@ func TestSparseWrongAggregate(t *testing.T) {
 	})
 }
 
+// TestSparseLeftOut has a leader that leaves a miner out of its sums.
+func TestSparseLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rules = "adit/20"
+		w := newSparseWorld(t)
+		liar := w.addSparse(rules, 2000)
+		honest := w.addSparse(rules, 1000)
+		defer liar.play(func(ctx context.Context, env subnet.Env) error {
+			return playSparseValidator(ctx, env, func(v *sparseValidator) {
+				v.sums.testOnlyDrop = func(all []*update) []*update { return all[1:] }
+			})
+		})()
+		defer honest.play(validateSparse)()
+		var miners []*testNeuron
+		for range 3 {
+			n := w.addSparse(rules, 0)
+			miners = append(miners, n)
+			defer n.play(mineSparse)()
+		}
+		w.sparseTo(6, sparseTime-2*blockTime)
+		if at := agree(t, append(miners, honest)...); at.Step < 3 {
+			t.Errorf("at step %d", at.Step)
+		}
+		if e := miners[1].all("refused"); len(e) == 0 || !strings.Contains(attr(e[0], "reason"), "leaves out uid 2") {
+			t.Errorf("refused %v", e)
+		}
+		if e := miners[1].all("aggregate"); len(e) == 0 || attr(e[0], "uid") != "1" {
+			t.Errorf("took %v", e)
+		}
+	})
+}
+
 // An attack puts something into a miner's bucket in every window.
 func (n *testNeuron) attack(ctx context.Context, make func(w Window) []byte) {
 	r, err := n.cfg.ruleset()

@@ -186,7 +186,8 @@ func (v *sparseValidator) shown() (map[string][2]float32, error) {
 }
 
 // moved averages how far these values have gone.
-func (v *sparseValidator) moved(before map[string][2]float32) error {
+func (v *sparseValidator) moved() error {
+	before := v.showing
 	after, err := v.shown()
 	if err != nil {
 		return err
@@ -202,7 +203,8 @@ func (v *sparseValidator) moved(before map[string][2]float32) error {
 }
 
 // behind returns by how many outer steps a miner's model differs from the
-// validator's, as it says of the window before; infinite if it does not say.
+// validator's, as it says of the window before; infinite if it does not say. The
+// validator's own values are those of v.showing.
 func (v *sparseValidator) behind(ctx context.Context, w Window, uid subnet.UID) float64 {
 	p, ok := v.roster.peer(uid)
 	if !ok || w == 0 {
@@ -221,10 +223,7 @@ func (v *sparseValidator) behind(ctx context.Context, w Window, uid subnet.UID) 
 		v.refuse(p.Neuron, name, err)
 		return math.Inf(1)
 	}
-	ours, err := v.shown()
-	if err != nil {
-		return math.Inf(1)
-	}
+	ours := v.showing
 	var steps []float64
 	for _, x := range d.Values {
 		own, known := ours[x.Name]

@@ -105,7 +105,9 @@ func (s *sparse) learnPeers(ctx context.Context, w, about Window) {
 	}
 	lists, from, err := s.peerLists(ctx, w+Window(s.rules.Sparse.PeerListWindowMargin), 2)
 	if err != nil {
-		if ctx.Err() == nil {
+		if errors.Is(err, errNoPeers) {
+			s.Note("peers", "nobody has posted peers yet")
+		} else if ctx.Err() == nil {
 			s.Warn("peers", "no list of peers could be read: the last one counts", err)
 		}
 		return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"adit/internal/compress"
@@ -42,6 +43,9 @@ func mineSparse(ctx context.Context, env subnet.Env) error {
 	defer s.close()
 	if err := m.prepare(); err != nil {
 		return err
+	}
+	if err := m.resend(ctx); err != nil {
+		return actor.Ended(ctx, err)
 	}
 	if err := m.join(ctx, false, m.restoreMiner, func(current Window) Window { return current }); err != nil {
 		return actor.Ended(ctx, err)
@@ -202,11 +206,9 @@ func (m *sparseMiner) window(ctx context.Context) error {
 	}
 	m.finished(t, c, trained, began, over, put)
 	if m.cfg.Save.EverySec == 0 || m.saves.due() {
-		start := time.Now()
 		if err := m.save(m.sparseProgress, m.saveMore); err != nil {
 			return err
 		}
-		m.saves.last, m.saves.took = time.Now(), time.Since(start)
 	} else if m.saves.last.IsZero() {
 		m.saves.last = time.Now()
 	}
@@ -230,6 +232,41 @@ func (m *sparseMiner) finished(t Window, c *collection, got inner, began, over t
 		slog.Float64("tokens_per_second", float64(got.tokens)/max(got.took.Seconds(), 1e-9)), slog.Float64("learning_rate", got.lr), slog.Float64("mean_grad_norm", got.norm),
 		slog.Int("gather_peers", peers), slog.Float64("success_rate", success),
 		slog.Duration("training", got.took), slog.Duration("put", put), slog.Duration("merge_time", time.Since(over)), slog.Duration("window_total", time.Since(began)))
+}
+
+const gradientPrefix = "gradient-"
+
+// gradientFile is where a window's gradient is until it is uploaded.
+func gradientFile(t Window) string { return fmt.Sprintf("out/%s%d", gradientPrefix, t) }
+
+// resend uploads the gradient that a process before this one has made and not
+// uploaded, if it is not too late. That of the current window is uploaded when it is
+// over; what it has left unsaid is lost.
+func (m *sparseMiner) resend(ctx context.Context) error {
+	files, err := m.Dir.List("out")
+	if err != nil {
+		return err
+	}
+	current, _, err := m.sparse.window(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		number, is := strings.CutPrefix(name, gradientPrefix)
+		w, ok := parseWindow(number)
+		switch {
+		case !is || !ok || w == current:
+		case w+1 == current:
+			if err := m.upload(ctx, w, gradientFile(w)); err != nil && ctx.Err() == nil {
+				m.Warn("upload", "the gradient of before the restart did not get into the bucket", err, slog.Uint64("window", uint64(w)))
+			}
+		default:
+			if err := m.Dir.Remove(gradientFile(w)); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
 }
 
 // seen uploads a dummy where the miner has no gradient yet, as the leader chooses
@@ -275,6 +312,10 @@ type inner struct {
 // as before then.
 func (m *sparseMiner) trainWindow(ctx context.Context, t Window) (string, inner, error) {
 	var got inner
+	file := gradientFile(t)
+	if f, err := m.Dir.Open(file); err == nil {
+		return file, got, f.Close() // made before a restart
+	}
 	list := m.peersAt(t)
 	null := m.null(t, list)
 	work, cancel := m.within(ctx, t)
@@ -324,7 +365,6 @@ func (m *sparseMiner) trainWindow(ctx context.Context, t Window) (string, inner,
 		return "", got, err
 	}
 	g := Gradient{Window: t, Digest: digest, Count: int64(len(m.pool)), GlobalStep: m.Step}
-	file := fmt.Sprintf("out/gradient-%d", t)
 	if m.rules.Message == Compact {
 		err = m.writeCompact(ctx, file, g)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"adit/internal/compress"
 	"adit/internal/protocol/actor"
@@ -95,6 +96,7 @@ func (s *sparse) null(w Window, list PeerList) bool {
 
 // save writes what [sparse.restore] reads. more writes what the role has besides.
 func (s *sparse) save(progress any, more func(dir string) error) error {
+	began := time.Now()
 	err := errors.Join(
 		s.Write(savedNew+savedModel, func(w io.Writer) error {
 			return s.model.Save(w, subnet.Safetensors, func(string) bool { return true })
@@ -111,7 +113,8 @@ func (s *sparse) save(progress any, more func(dir string) error) error {
 	if err != nil {
 		return fmt.Errorf("save the model: %w", err)
 	}
-	s.Note("saved", "Saved the model.", slog.Int64("global_step", s.Step), slog.Uint64("window", uint64(s.Window)))
+	s.saves.last, s.saves.took = time.Now(), time.Since(began)
+	s.Note("saved", "Saved the model.", slog.Duration("save_time", s.saves.took), slog.Int64("global_step", s.Step), slog.Uint64("window", uint64(s.Window)))
 	return nil
 }
 

@@ -100,6 +100,9 @@ func (a *sums) publish(ctx context.Context, w Window, list PeerList, c *collecti
 	if before == nil {
 		before = compress.NewState(a.schema)
 	}
+	if a.testOnlyDrop != nil {
+		updates = a.testOnlyDrop(updates)
+	}
 	text := aggregateText{
 		Version: a.rules.Version, Window: w, UID: a.roster.me.UID, Hotkey: a.Me,
 		GlobalStep: a.Step, FirstIn: list.FirstIn, Skipped: c.skipped(),
@@ -137,10 +140,11 @@ func (a *sums) publish(ctx context.Context, w Window, list PeerList, c *collecti
 	if object.Modified.After(t.by) {
 		return nil, fmt.Errorf("it came %v too late", object.Modified.Sub(t.by))
 	}
-	groups, err := a.challenge(ctx, w, &claim, object.Modified)
+	rng, err := a.challenge(ctx, w, &claim, object.Modified)
 	if err != nil {
 		return nil, err
 	}
+	groups := chooseGroups(a.schema, rng)
 	proofs := make([][]byte, len(groups))
 	for i, g := range groups {
 		proofs[i] = witness.Prove(g.tensor, g.group).Append(nil)

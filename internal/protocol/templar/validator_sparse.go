@@ -21,6 +21,8 @@ type sparseValidator struct {
 	skill  score.PlackettLuce
 	theta  [][]float32 // the model before a window's outer step
 	active map[subnet.UID]bool
+	// showing are the values of the model, before the step, that miners show of theirs.
+	showing map[string][2]float32
 }
 
 // validateSparse judges one window after another, until ctx is done.
@@ -121,6 +123,9 @@ func (v *sparseValidator) judge(ctx context.Context, w, current Window, list Pee
 	if err != nil {
 		return err
 	}
+	if v.showing, err = v.shown(); err != nil {
+		return err
+	}
 	if v.book.Stage == begun {
 		v.punish(ctx, w, c)
 		v.book.Chosen = v.choose(w)
@@ -135,16 +140,11 @@ func (v *sparseValidator) judge(ctx context.Context, w, current Window, list Pee
 		v.book.Stage = judged
 		v.keep()
 	}
-	// The average of how far values go is of the step that follows.
-	shown, err := v.shown()
-	if err != nil {
-		return err
-	}
 	if err := v.take(w, m); err != nil {
 		return err
 	}
 	if m != nil {
-		if err := v.moved(shown); err != nil {
+		if err := v.moved(); err != nil {
 			return err
 		}
 	}
@@ -158,10 +158,7 @@ func (v *sparseValidator) judge(ctx context.Context, w, current Window, list Pee
 		}
 	}
 	if v.cfg.Save.EverySec == 0 || v.saves.due() {
-		start := time.Now()
-		err := v.save(v.sparseProgress, func(string) error { return nil })
-		v.saves.last, v.saves.took = time.Now(), time.Since(start)
-		return err
+		return v.save(v.sparseProgress, func(string) error { return nil })
 	}
 	if v.saves.last.IsZero() {
 		v.saves.last = time.Now()
