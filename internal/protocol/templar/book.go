@@ -24,6 +24,7 @@ type record struct {
 	Hotkey  subnet.Hotkey `json:"hotkey"`
 	Average float64       `json:"average"`
 	Absent  Window        `json:"absent,omitempty"` // the last window in which it brought nothing
+	Copies  int           `json:"copies,omitempty"` // how often it was found to copy
 	Last    []judgement   `json:"last,omitempty"`   // the newest last
 }
 
@@ -37,7 +38,8 @@ type judgement struct {
 	Before   float64 `json:"before"` // the loss without the delta
 	After    float64 `json:"after,omitempty"`
 	Tokens   int     `json:"tokens"`
-	Reset    bool    `json:"reset,omitempty"`
+	Reset    bool    `json:"reset,omitempty"` // the average is lost
+	Copy     bool    `json:"copy,omitempty"`
 }
 
 const (
@@ -67,6 +69,14 @@ func (b *book) enrol(meta *subnet.Metagraph) {
 			b.Miners[n.UID] = &record{Hotkey: n.Hotkey}
 		}
 	}
+}
+
+// copies returns how often a miner was found to copy.
+func (b *book) copies(uid subnet.UID) int {
+	if m := b.Miners[uid]; m != nil {
+		return m.Copies
+	}
+	return 0
 }
 
 // weights returns the weights of the averages, by uid.

@@ -49,8 +49,9 @@ func copied(a, b, own []float32) bool {
 }
 
 // original judges a delta that another miner has uploaded before: it is worth
-// nothing. copied is false if it is nobody's copy. Of two in the same second, neither
-// is one.
+// nothing, and neither is what its miner had earned. isCopy is false if it is nobody's
+// copy. Of two in the same second it is that of the miner who was found to copy
+// before, if only one was, and else nobody's.
 //
 // Unlike upstream, where who copies earns what the others do.
 func (v *sliceValidator) original(ctx context.Context, w Window, g gathered) (j judgement, isCopy bool, err error) {
@@ -74,8 +75,9 @@ func (v *sliceValidator) original(ctx context.Context, w Window, g gathered) (j 
 			}
 		}
 		first, err := v.uploadedAt(ctx, w, uid)
-		if err == nil && first.Before(uploaded) {
-			return judgement{Window: w, Reason: fmt.Sprintf("it is what uid %d had uploaded before", uid)}, true, nil
+		known := v.book.copies(g.picker.UID) > 0 && v.book.copies(uid) == 0
+		if err == nil && (first.Before(uploaded) || first.Equal(uploaded) && known) {
+			return judgement{Window: w, Copy: true, Reset: true, Reason: fmt.Sprintf("it is what uid %d had uploaded before: its average is lost", uid)}, true, nil
 		}
 	}
 	return j, false, nil

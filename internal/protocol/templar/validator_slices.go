@@ -260,6 +260,9 @@ func (v *sliceValidator) note(p peer, j judgement) {
 	if j.Reset {
 		j.Average = 0
 	}
+	if j.Copy {
+		m.Copies++
+	}
 	m.Average = j.Average
 	m.Last = append(m.Last, j)
 	m.Last = m.Last[max(0, len(m.Last)-keptJudgements):]
