@@ -46,7 +46,7 @@ var allowed = map[string]string{
 	"node":   "subnet keys tensor safetensors checkpoint wallet subtensor exchange data engine journal telemetry protocol config",
 	"doctor": "subnet keys scale safetensors wallet subtensor exchange data engine journal protocol node",
 	"local":  "subnet keys scale drand ledger tensor checkpoint wallet subtensor exchange data engine journal telemetry protocol config node",
-	"sim":    "subnet keys scale ledger tensor checkpoint exchange journal protocol",
+	"sim":    "subnet keys scale ledger tensor torchfile safetensors checkpoint exchange journal protocol",
 	"solo":   "subnet tensor safetensors checkpoint data engine",
 	"tui":    "subnet local",
 	// L4, too: what measures protocols.

@@ -49,7 +49,7 @@ func (l *life) op(act bool) error {
 			continue
 		}
 		switch f.Kind {
-		case Kill, KillEval, Vanish:
+		case Kill, KillEval, Vanish, ManyGone, LeaderGone:
 		case KillAct:
 			if !act {
 				continue

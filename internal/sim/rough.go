@@ -114,6 +114,15 @@ func (c roughChain) Hash(ctx context.Context, b subnet.Block) (string, error) {
 	return c.client.Hash(ctx, b)
 }
 
+func (c roughChain) Time(ctx context.Context, b subnet.Block) (time.Time, error) {
+	b, err := c.at(ctx, b)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := c.client.Time(ctx, b)
+	return t.Add(-c.life.skewed()), err
+}
+
 func (c roughChain) Metagraph(ctx context.Context, b subnet.Block) (*subnet.Metagraph, error) {
 	b, err := c.at(ctx, b)
 	if err != nil {

@@ -81,21 +81,7 @@ func (s roughStore) Get(ctx context.Context, revision, path string, dst subnet.D
 	if f.Kind == HubWrong {
 		return errors.Join(fmt.Errorf("%s: %w", path, errWrong), dst.Truncate(0))
 	}
-	part := whole.Size() / 2
-	if f.Kind == HubStall {
-		part = whole.Size() * 99 / 100
-	}
-	if have := dst.Size(); have < part {
-		if _, err := io.Copy(dst, io.NewSectionReader(whole, have, part-have)); err != nil {
-			return err
-		}
-	}
-	if f.Kind == HubStall {
-		if err := sleep(ctx, time.Minute); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("download %s: %w after %d of %d bytes: %w", path, subnet.ErrTemporary, part, whole.Size(), io.ErrUnexpectedEOF)
+	return broken99(ctx, f, path, whole, dst)
 }
 
 // A roughWeb is HTTP in bad weather.
