@@ -71,18 +71,19 @@ func (s *state) event(name string, at time.Time, e subnet.Event) {
 		return
 	}
 	n := &s.snap.Neurons[i]
-	if e.Kind == "weight" { // one of many that were set at once
+	switch { // the figures of a window
+	case e.Kind == "weight": // one of many that were set at once
 		s.weight(name, int(a.number("uid")), a.number("weight"))
+	case e.Kind == "metrics" && a.tells("window"):
+		n.Step, n.Loss, n.TokensPerSecond = int(a.number("global_step")), a.number("loss"), a.number("tokens_per_second")
 	}
 	if e.Level < slog.LevelInfo { // it is for metrics, and says nothing to people
 		return
 	}
-	if a.tells("loss") && (e.Kind == "step" || e.Kind == "train" || e.Kind == "finished") {
-		n.Step, n.Loss, n.Doing = int(a.number("inner_opt_step", "global_step")), a.number("loss"), "training"
-		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens", "batch_tokens"))
-		return
-	}
 	switch e.Kind {
+	case "step":
+		n.Step, n.Loss, n.Doing = int(a.number("inner_opt_step")), a.number("loss"), "training"
+		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens"))
 	case "score":
 		s.scored(a)
 	case "weights-set": // the weight of each comes after it
