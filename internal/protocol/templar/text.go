@@ -132,7 +132,7 @@ func (l *library) readConfigs(ctx context.Context) error {
 // moment, and no longer than a window can wait.
 const (
 	asksOfServer = 10
-	askPause     = 5 * time.Second
+	askPause     = 5 * time.Second // at most, and upstream's
 	askTimeout   = 30 * time.Second
 )
 
@@ -143,8 +143,8 @@ func (l *library) get(ctx context.Context, query string, limit int64) ([]byte, e
 		if err == nil || !errors.Is(err, subnet.ErrTemporary) || try == asksOfServer {
 			return data, err
 		}
-		if ended := actor.Pause(ctx, askPause); ended != nil {
-			return nil, errors.Join(ended, err)
+		if actor.Pause(ctx, min(time.Duration(try)*time.Second, askPause)) != nil {
+			return nil, err // which says more than that the time was over
 		}
 	}
 }
