@@ -38,6 +38,9 @@ func (v *sparseValidator) punish(ctx context.Context, w Window, c *collection) {
 			continue
 		}
 		why, missing := c.missing[uid]
+		if errors.Is(why, subnet.ErrTemporary) && !v.rules.Penalties.FaultMissing {
+			continue // which is nobody's fault
+		}
 		if v.rules.Gathered(&s.Standing, w, missing, success) {
 			v.resetMiner(uid, w, "missing too often")
 		} else if missing {

@@ -14,9 +14,7 @@ import (
 // A planner is which lists of peers a neuron knows.
 type planner struct {
 	PeerPlan
-	asked Window // in which a list was fetched last
-	any   bool   // one was
-	from  subnet.UID
+	any bool // one is
 }
 
 // validators returns who may be believed, the one with the most stake first: the
@@ -98,12 +96,12 @@ func (s *sparse) startWindow(ctx context.Context, validates bool) (Window, error
 // learnPeers sees that the lists of peers are known that count in a window and in
 // the next one, where the neuron is about a window that may be an earlier one. Where
 // nobody tells, those of before count.
+//
+// Unlike upstream, which asks only when the next list is about due, and would miss one
+// that a leader has posted at another time.
 func (s *sparse) learnPeers(ctx context.Context, w, about Window) {
 	s.plan.At(about) // or a list would be forgotten for the one after it
-	if s.plan.any && !s.rules.PeersStale(w, s.plan.asked) && !s.plan.HasNext && len(s.plan.Now.Peers) > 0 {
-		return
-	}
-	lists, from, err := s.peerLists(ctx, w+Window(s.rules.Sparse.PeerListWindowMargin), 2)
+	lists, _, err := s.peerLists(ctx, w+Window(s.rules.Sparse.PeerListWindowMargin), 2)
 	if err != nil {
 		if errors.Is(err, errNoPeers) {
 			s.Note("peers", "nobody has posted peers yet")
@@ -123,7 +121,6 @@ func (s *sparse) learnPeers(ctx context.Context, w, about Window) {
 			s.Note("peers", fmt.Sprintf("New peers from window %d on.", l.FirstIn), slog.Any("peers", l.Peers), slog.Any("reserve_peers", l.Reserve), slog.Uint64("window", uint64(l.FirstIn)))
 		}
 	}
-	s.plan.asked, s.plan.from = w, from
 }
 
 // peersAt returns the list that counts in a window.

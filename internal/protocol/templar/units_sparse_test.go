@@ -414,3 +414,43 @@ func TestSparseCheats(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainGradient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSparseWorld(t)
+		v, miners, stop := sparseCrew(w, "adit/20", 2)
+		defer stop()
+		w.sparseTo(6, sparseTime-2*blockTime)
+		explain := func(n *testNeuron, o subnet.ExplainOptions) map[string]subnet.Outcome {
+			e, err := explainSparse(t.Context(), n.env(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gates := make(map[string]subnet.Outcome)
+			for _, g := range e.Gates {
+				gates[g.Name] = g.Outcome
+			}
+			return gates
+		}
+		for _, n := range miners {
+			got := explain(n, subnet.ExplainOptions{})
+			want := map[string]subnet.Outcome{
+				gateRegistered: subnet.Passed, gateBucket: subnet.Passed, gateGradient: subnet.Passed, gateChecked: subnet.Passed,
+				gatePeer: subnet.Passed, gateJudged: subnet.Unknown, gateWeight: subnet.Stopped,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		}
+		got := explain(v, subnet.ExplainOptions{Who: "2"})
+		if _, scored := got[gateScore]; !scored {
+			t.Errorf("the validator does not tell the score: %v", got)
+		}
+		if got := explain(miners[0], subnet.ExplainOptions{Round: "next"}); got[gateGradient] != subnet.Unknown {
+			t.Errorf("next: %v", got)
+		}
+		if got := explain(miners[0], subnet.ExplainOptions{Who: "1"}); got[gateBucket] != subnet.Stopped {
+			t.Errorf("who has no bucket: %v", got)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package templar
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -207,7 +208,9 @@ func (v *sparseValidator) whoIsActive(ctx context.Context, current Window) map[s
 			defer func() { <-slots }()
 			for _, w := range v.rules.ActiveWindows(current) {
 				name := Name{Kind: GradientObject, Window: w, UID: p.UID, Version: v.rules.Version}
-				if _, err := p.bucket.Stat(ctx, name.String()); err == nil {
+				_, err := p.bucket.Stat(ctx, name.String())
+				// While a bucket does not answer, its miner is what it was.
+				if err == nil || errors.Is(err, subnet.ErrTemporary) && v.active[p.UID] {
 					mu.Lock()
 					active[p.UID] = true
 					mu.Unlock()
