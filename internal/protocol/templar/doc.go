@@ -52,6 +52,12 @@
 // harm are punished. Twenty miners share three quarters of the weights, the ten
 // after them the rest, but for what is burned.
 //
+// In our own generation one validator adds the gradients up, and the others download
+// what came of it, which is as large as one of them. It signs a claim of what it has
+// added up; the next block chooses parts of that, which it has to show, and which
+// everybody adds up again. A sum that is wrong is shown to all with its proof, and the
+// validator with the next most stake, or everybody by itself, takes its place.
+//
 // # Where it is
 //
 // Each generation is a [Rules] value in generations.go, with an hparams.json of its
@@ -63,7 +69,15 @@
 // what is in them, and what is refused of what others have written; params.go what
 // upstream calls the parameters, and parts.go whether a gradient is one of the model;
 // peers.go who is gathered and who is evaluated; score.go, penalties.go and weights.go
-// what it is worth. A deviation from upstream begins with "Unlike upstream".
+// what it is worth.
+//
+// What acts on them is told straight down, for the pseudo-gradients in sparse.go and
+// miner_sparse.go, validator_sparse.go and judge.go: leader.go and catchup.go say who
+// is believed, and how one joins; gather.go, outer.go and layout.go how the models
+// become one again; shards.go where the text is; sealed.go, aggregate.go and sumup.go
+// are what our own generation has besides.
+//
+// A deviation from upstream begins with "Unlike upstream".
 package templar
 
 import (
