@@ -234,7 +234,6 @@ func TestStateWindow(t *testing.T) {
 	weight(2, 0.75)
 
 	want := newState(t).snap.Neurons
-	want[0].Doing = "Set weights."
 	want[1].Step, want[1].Loss, want[1].TokensPerSecond = 12, 4.5, 8000
 	want[1].Scored, want[1].ValLoss, want[1].Baseline, want[1].Score, want[1].Reason, want[1].Weight = true, 4, 5, 3, "why", 0.75
 	want[2].Scored, want[2].ValLoss, want[2].Baseline, want[2].Score, want[2].Reason = true, 4.25, 5, 2, "so"
