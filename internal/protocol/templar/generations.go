@@ -71,13 +71,12 @@ func sparseRules() Rules {
 		WeightsBy:     ByWindow,
 		// Upstream's miners mean to keep a hundred, and their debug objects, for
 		// which the default holds, remove all but these.
-		KeptWindows:     10,
-		FetchPeersEarly: true,
-		Shards:          14,
-		ShardAlias:      map[int64]int64{7: 13},
-		IDsSuffix:       ".npy",
-		SyncLimit:       3,
-		SyncTrimmed:     true,
+		KeptWindows: 10,
+		Shards:      14,
+		ShardAlias:  map[int64]int64{7: 13},
+		IDsSuffix:   ".npy",
+		SyncLimit:   3,
+		SyncTrimmed: true,
 		Penalties: Penalties{
 			Inactive: 0.75,
 			Missing:  []float64{0.75, 0.5, 0}, MissingOf: 8, MissingMost: 3, MissingBan: 20,
@@ -135,7 +134,6 @@ func sparse213Rules() Rules {
 	r.Name = "sparse-2.1.3"
 	r.Version = "2.1.3"
 	r.FeedbackRate = true
-	r.FetchPeersEarly = false
 	r.Shards, r.ShardAlias = 10, nil
 	r.IDsSuffix = ".bin"
 	r.SyncLimit, r.SyncTrimmed = 5, false

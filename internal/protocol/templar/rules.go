@@ -58,8 +58,6 @@ type Rules struct {
 	// FeedbackRate has the error feedback take the outer learning rate into
 	// account, which is then applied once more in the outer step.
 	FeedbackRate bool
-	// FetchPeersEarly asks for the next list of peers a window earlier.
-	FetchPeersEarly bool
 	// PutShare is the share of a window's time in which the gradients of the one
 	// before are to be uploaded; 0 takes time_window_delta_seconds instead.
 	PutShare float64

@@ -136,16 +136,6 @@ func (r Rules) PeersDue(w, posted Window, never bool) (from Window, due bool) {
 	return w + Window(r.Sparse.PeerListWindowMargin), true
 }
 
-// PeersStale says whether the next list of peers is to be fetched in a window, of
-// that in which the last one was: shortly before the next can take effect.
-func (r Rules) PeersStale(w, updated Window) bool {
-	left := int64(updated) + r.Sparse.PeerReplacementFrequency - int64(w)
-	if r.FetchPeersEarly {
-		return left <= r.Sparse.PeerListWindowMargin
-	}
-	return left < r.Sparse.PeerListWindowMargin
-}
-
 // ActiveWindows returns the windows of which a miner must have a gradient to be
 // active, the newest first.
 func (r Rules) ActiveWindows(current Window) (list []Window) {

@@ -454,3 +454,37 @@ func TestExplainGradient(t *testing.T) {
 		}
 	})
 }
+
+// FuzzReadAggregate has aggregates whose signature is right, and the rest anything.
+func FuzzReadAggregate(f *testing.F) {
+	r, err := RulesByName("adit")
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := &sparse{neuron: &neuron{rules: r, Actor: actor.Actor{Env: subnet.Env{Verify: verified}}}, params: toyParams, roster: &roster{}}
+	var tensors []compress.Tensor
+	for _, p := range toyParams {
+		tensors = append(tensors, compress.Tensor{Name: p.Name, Shape: p.Shape})
+	}
+	if s.schema, err = compress.NewSchema(tensors, 64, 8); err != nil {
+		f.Fatal(err)
+	}
+	a := newSums(s)
+	who := subnet.Neuron{UID: 1, Hotkey: hotkey(1)}
+	claim := compress.Claim{Schema: s.schema.Hash(), Decay: a.decay(), Inputs: make([]compress.Hash, 1), Before: a.zero}
+	f.Add([]byte(actor.JSON(aggregateText{Version: r.Version, Window: 7, UID: 1, Hotkey: who.Hotkey, Claim: claim.Append(nil), UIDs: []subnet.UID{2}, Seals: make([]Signed, 1)})), []byte("result"))
+	f.Add([]byte("{}"), []byte{})
+	f.Fuzz(func(t *testing.T, text, result []byte) {
+		sig, err := testSigner(who.Hotkey).Sign(t.Context(), append([]byte(aggregateDomain), text...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := bytes.NewBuffer(bytes.Clone(result))
+		if err := writeSealed(b, Signed{text, sig}, aggregateMagic); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.read(blob{bytes.NewReader(b.Bytes()), "aggregate"}, 7, who, PeerList{Peers: []subnet.UID{2}}); err == nil {
+			t.Error("taken, and nobody has a bucket")
+		}
+	})
+}
