@@ -154,10 +154,15 @@ func (s *server) submitAddress(w http.ResponseWriter, r *http.Request) *refusal 
 		return s.sayRefused(req, bad)
 	}
 	s.mu.Lock()
-	if s.fetching != nil {
-		s.fetching(sub, d)
+	defer s.mu.Unlock()
+	if s.fetching == nil {
+		return notStored() // the validator is ending
 	}
-	s.mu.Unlock()
+	if err := s.keepAddress(sub, d.Head); err != nil {
+		s.Warn("retry", "a submission came and cannot be stored", err)
+		return notStored()
+	}
+	s.fetching(sub, d)
 	return tell(w, accepted)
 }
 
@@ -206,6 +211,7 @@ func (s *server) fetchSubmitted(ctx context.Context, sub docsSubmit, d doorway) 
 			return s.fetchAddress(ctx, sub.URL, draft, s.limit(d.OnChain))
 		})
 		if err == nil {
+			s.forgetAddress(sub.Hotkey, d.Head)
 			s.Say("received", "received submission", slog.String("hotkey", string(sub.Hotkey)), slog.Uint64("block", uint64(d.Head)), slog.String("path", name))
 			return nil
 		}

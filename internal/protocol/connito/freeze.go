@@ -39,6 +39,7 @@ type frame struct {
 	second   []subnet.Commitment                 // after the second, in storage order
 	revealed map[subnet.Hotkey][]Commit
 	seconds  map[subnet.Hotkey]subnet.Block
+	untold   map[subnet.Hotkey]untold // nil until somebody asks
 }
 
 // frame reads the chain as it stood after the miners' commit phases.
@@ -159,16 +160,51 @@ func (v *validator) freeze(ctx context.Context, cycle uint64) (*round, error) {
 	return r, nil
 }
 
+// claim returns what the frame says of a neuron's submission.
+func (n *neuron) claim(f *frame, who subnet.Hotkey) claim {
+	first := f.first[who]
+	return claim{
+		First: parseCommits(first.Fields), FirstAt: first.Block,
+		Second: f.revealed[who], SecondAt: f.seconds[who],
+		Signed: func(hash string, first []Commit) bool { return n.signedBy(who, hash, first) },
+		Copied: func(hash string) bool { return n.signedBefore(f, who, hash, first.Block) },
+	}
+}
+
+// signedBefore says whether another neuron signed a hash in an earlier block and never
+// told it: its signature shows all the same whose model that is. Where the other told
+// it, the two are equal submissions, which the ranks are for.
+func (n *neuron) signedBefore(f *frame, who subnet.Hotkey, hash string, block subnet.Block) bool {
+	if f.untold == nil {
+		f.untold = make(map[subnet.Hotkey]untold)
+		for other, c := range f.first {
+			// Who signed what it told, signed nothing else.
+			first := parseCommits(c.Fields)
+			if !slices.ContainsFunc(f.revealed[other], func(c Commit) bool { return c.Hash != "" && n.signedBy(other, c.Hash, first) }) {
+				f.untold[other] = untold{c.Block, first}
+			}
+		}
+	}
+	for other, c := range f.untold {
+		if other != who && c.at < block && n.signedBy(other, hash, c.first) {
+			return true
+		}
+	}
+	return false
+}
+
+// untold is a first commitment whose second did not come to be.
+type untold struct {
+	at    subnet.Block
+	first []Commit
+}
+
 // enrol returns a neuron's part in a round, and its expert group, or -1 if nobody
 // knows it. The gates say why it is out of the round, if it is.
 func (v *validator) enrol(f *frame, n subnet.Neuron, cycle uint64) (*minerRound, int) {
-	first := f.first[n.Hotkey]
-	commit, why := v.rules.admit(claim{
-		First: parseCommits(first.Fields), FirstAt: first.Block,
-		Second: f.revealed[n.Hotkey], SecondAt: f.seconds[n.Hotkey],
-		Signed: func(hash string, first []Commit) bool { return v.signedBy(n.Hotkey, hash, first) },
-	}, cycle)
-	m := &minerRound{UID: n.UID, Hotkey: n.Hotkey, Committed: first.Block, Commit: commit, State: statePending, Why: why}
+	c := v.claim(f, n.Hotkey)
+	commit, why := v.rules.admit(c, cycle)
+	m := &minerRound{UID: n.UID, Hotkey: n.Hotkey, Committed: c.FirstAt, Commit: commit, State: statePending, Why: why}
 	if _, bad := why.failed(); bad {
 		m.State = stateRefused
 	}

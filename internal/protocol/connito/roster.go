@@ -38,12 +38,7 @@ func (n *neuron) roster(ctx context.Context, cycle uint64) (*roster, error) {
 		if n.unscored(f, neuron) {
 			continue
 		}
-		first := f.first[neuron.Hotkey]
-		commit, why := n.rules.admit(claim{
-			First: parseCommits(first.Fields), FirstAt: first.Block,
-			Second: f.revealed[neuron.Hotkey], SecondAt: f.seconds[neuron.Hotkey],
-			Signed: func(hash string, first []Commit) bool { return n.signedBy(neuron.Hotkey, hash, first) },
-		}, cycle)
+		commit, why := n.rules.admit(n.claim(f, neuron.Hotkey), cycle)
 		if _, bad := why.failed(); bad {
 			continue
 		}

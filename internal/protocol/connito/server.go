@@ -113,13 +113,18 @@ func (s *server) during(ctx context.Context, run func(context.Context) error) er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var fetches sync.WaitGroup
-	s.onAddress(func(sub docsSubmit, d doorway) {
+	fetch := func(sub docsSubmit, d doorway) {
 		fetches.Go(func() {
 			if err := s.fetchSubmitted(ctx, sub, d); err != nil && ctx.Err() == nil {
 				s.Warn("lost", "a submission could not be fetched", err, slog.String("hotkey", string(sub.Hotkey)), slog.String("url", sub.URL))
+				s.forgetAddress(sub.Hotkey, d.Head)
 			}
 		})
-	})
+	}
+	s.onAddress(fetch)
+	if slices.Contains(s.rules.Transports, DocsTransport) {
+		fetches.Go(func() { s.goOn(ctx, fetch) })
+	}
 	served := make(chan error, 1)
 	go func() {
 		err := s.Serve(ctx, at, s)

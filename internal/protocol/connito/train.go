@@ -184,7 +184,9 @@ func (n *neuron) spent(ctx context.Context, cycle uint64) func() float64 {
 }
 
 // waitForBaseline returns the newest baseline of the group, once the one of the
-// cycle is there or the time to download it is over.
+// cycle is there or the time to download it is over. One that is too old to count is
+// not trained on: nothing that comes of it may be submitted, and what is being
+// downloaded still, after a bad hour, may be.
 func (n *neuron) waitForBaseline(ctx context.Context, cycle uint64, g Group) (place, string, error) {
 	for {
 		list, err := n.places(baselineDir)
@@ -197,7 +199,7 @@ func (n *neuron) waitForBaseline(ctx context.Context, cycle uint64, g Group) (pl
 		}
 		for _, p := range list {
 			fresh := cycle > 0 && p.version >= n.rules.Schedule.Version(cycle-1)
-			if shard, ok := n.shardIn(p, g.ID); ok && (fresh || pos.Phase != Distribute) {
+			if shard, ok := n.shardIn(p, g.ID); ok && (fresh || pos.Phase != Distribute && n.rules.versionFits(p.version, cycle)) {
 				return p, shard, nil
 			}
 		}

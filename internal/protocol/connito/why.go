@@ -110,6 +110,9 @@ type claim struct {
 	// Signed says whether one of the first commitments is the neuron's signature
 	// over a hash.
 	Signed func(hash string, first []Commit) bool
+	// Copied says whether another neuron signed the hash before this one did, and
+	// never told it.
+	Copied func(hash string) bool
 }
 
 // admit decides whether a claim takes part in a cycle's round. The commit is what
@@ -157,7 +160,13 @@ func (r Rules) admit(c claim, cycle uint64) (Commit, Why) {
 	if !pass(gateFirst, len(c.First) > 0 && c.First[0].Signed != "", "no first commitment in its window", window(from1, to1, c.FirstAt)...) {
 		return commit, w
 	}
-	pass(gateSignature, c.Signed(commit.Hash, c.First), "first commitment is no signature over the hash of the second")
+	signed, reason := c.Signed(commit.Hash, c.First), "first commitment is no signature over the hash of the second"
+	// Unlike upstream, which looks at submissions alone: it pays a copy for the model
+	// of a miner whose second commitment did not come to be.
+	if signed && c.Copied(commit.Hash) {
+		signed, reason = false, "another miner signed the same hash earlier"
+	}
+	pass(gateSignature, signed, reason)
 	return commit, w
 }
 

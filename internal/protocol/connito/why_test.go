@@ -20,6 +20,7 @@ func sound(r Rules) claim {
 	return claim{
 		First: []Commit{{Signed: strings.Repeat("A", 86)}}, Second: []Commit{c}, FirstAt: 5325, SecondAt: 5335,
 		Signed: func(hash string, first []Commit) bool { return hash == c.Hash },
+		Copied: func(string) bool { return false },
 	}
 }
 
@@ -48,6 +49,7 @@ func TestAdmit(t *testing.T) {
 		{"any version in g0", G0, func(c *claim) { *c.Second[0].Version = 1; c.First = nil }, "", "", EvalOK},
 		{"missed the first", G3, func(c *claim) { c.First = c.Second }, gateFirst, "no first commitment in its window", EvalNoCommit},
 		{"signed something else", G3, func(c *claim) { c.Signed = func(string, []Commit) bool { return false } }, gateSignature, "first commitment is no signature over the hash of the second", EvalSignatureInvalid},
+		{"signed by another before", G3, func(c *claim) { c.Copied = func(hash string) bool { return hash == c.Second[0].Hash } }, gateSignature, "another miner signed the same hash earlier", EvalSignatureInvalid},
 	} {
 		c := sound(tt.rules)
 		tt.spoil(&c)
