@@ -295,6 +295,50 @@ def outer(hparams, peers):
     return "; ".join(problems)
 
 
+def refuses(hparams):
+    """Gradients whose files are sound and which do not fit the model."""
+    delta = deltas(200, 1)
+    torch.save(delta, f"{work}/in.pt")
+    program("compress", "sparse", json.dumps(hparams), f"{work}/in.pt", f"{work}/peer.pt")
+    torch.save({name: x[0] for name, x in delta.items()}, f"{work}/model.pt")
+    name, problems = "layers.0.attention.wq.weight", []
+
+    def packed(change):
+        def do(state):
+            for parameter, at, value in change:
+                idx = unpack(state[wire(parameter) + "idxs"])
+                idx[at] = value if value is not None else idx[at + 1]
+                state[wire(parameter) + "idxs"] = pack(idx)
+        return do
+
+    def shaped(shape):
+        return lambda state: state.update({wire(name) + "vals": state[wire(name) + "vals"].reshape(shape)})
+
+    def put(suffix, change):
+        return lambda state: state.update({wire(name) + suffix: change(state[wire(name) + suffix])})
+    cases = {
+        "": lambda state: None,
+        "an index twice": packed([(name, 10, None)]), "an index beyond the chunk": packed([("odd.small", 0, 30)]),
+        "another grid": shaped((4, 4, 64)), "other chunks": shaped((8, 4, 32)), "a flat grid": shaped((16, 64)),
+        "a parameter missing": lambda state: [state.pop(wire(name) + s) for s in ("idxs", "vals", "quant_params")],
+        "values as they are": lambda state: state.update({wire(name) + "vals": torch.ones(8, 2, 64), wire(name) + "quant_params": None}),
+        "256 bins": put("quant_params", lambda q: (q[0], q[1], 128, torch.zeros(256), q[4])),
+        "a code stands for too much": put("quant_params", lambda q: (q[0], q[1], q[2], q[3] + 1e7, q[4])),
+    }
+    for case, change in cases.items():
+        loaded = torch.load(f"{work}/peer.pt.0", weights_only=True)
+        change(loaded["state_dict"])
+        torch.save(loaded, f"{work}/changed.pt")
+        try:
+            program("outer", "sparse", json.dumps(hparams), f"{work}/model.pt", f"{work}/stepped.pt", f"{work}/changed.pt")
+            refused = ""
+        except RuntimeError as error:
+            refused = str(error)
+        if case and not refused or not case and refused or "panic" in refused:
+            problems.append(f"{case or 'nothing'}: {refused or 'it is merged'}")
+    return "; ".join(problems)
+
+
 def vectors():
     """The reference itself, by numbers that were got from upstream."""
     q, shift, scale, lookup, _ = quantise(torch.tensor([-3, -1, -0.5, 0.2, 0.9, 1.5, 2, 4]), 4)
@@ -370,5 +414,6 @@ if __name__ == "__main__":
     for peers in (1, 2, 3, 4, 7):
         attempt(f"the outer step of {peers} gradients", lambda: outer(sparse_hparams(), peers))
     attempt("the outer step with the cosine transform", lambda: outer(sparse_hparams(use_dct=True), 4))
+    attempt("gradients that do not fit are refused", lambda: refuses(sparse_hparams()))
     attempt("the mean of slices", lambda: slices("slices"))
     attempt("the mean of slices of equal norms", lambda: slices("r2"))

@@ -131,7 +131,7 @@ def scores():
     _, grads, _, params, _ = theirs(model, text, 1.0)
     at = places(window, params, compression)
     problems = []
-    for name, stride in {"against the gradient": -2e-2, "along the gradient": 2e-2, "at random": 0.0, "too far against it": -6.0, "much too far": -60.0}.items():
+    for name, stride in {"against the gradient": -2e-2, "along the gradient": 2e-2, "at random": 0.0, "farther against it": -6.0, "too far against it": -18.0, "much too far": -60.0}.items():
         torch.manual_seed(5)
         slices = collections.OrderedDict(
             (n, (p.flatten() + stride * grads[n].flatten())[at[n]] + 1e-3 * torch.randn(len(at[n]))) for n, p in params.items())
