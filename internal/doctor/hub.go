@@ -62,6 +62,9 @@ const publicHub = "https://huggingface.co"
 // hubReached asks whose token it is, without one if there is none: that is refused,
 // but answered.
 func (p *patient) hubReached(ctx context.Context) subnet.Finding {
+	if p.services.HubToken == "" {
+		return subnet.Skip("nothing of this network is on a hub")
+	}
 	h := &p.hub
 	h.endpoint = strings.TrimRight(cmp.Or(p.services.Hub, os.Getenv("HF_ENDPOINT"), publicHub), "/")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.endpoint+"/api/whoami-v2", nil)

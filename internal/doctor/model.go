@@ -159,6 +159,9 @@ func (p *patient) experts(context.Context) subnet.Finding {
 }
 
 func (p *patient) text(context.Context) subnet.Finding {
+	if p.services.Data == "" {
+		return subnet.Skip("no text is prepared before for this network")
+	}
 	c, err := data.OpenCorpus(p.services.Data)
 	if err != nil {
 		return fault(err, "prepare the text, and name its directory with task.data")
