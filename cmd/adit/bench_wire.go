@@ -251,7 +251,7 @@ func wireTitle(points []wirebench.Point) string {
 func printWires(t terminal, all []wirebench.Summary) error {
 	table := tui.Table{Columns: []tui.Column{
 		{Head: "method"}, {Head: "seeds", Right: true, Drop: 3}, {Head: "rounds", Right: true, Drop: 2}, {Head: "loss", Right: true}, {Head: "range", Right: true, Drop: 1},
-		{Head: "to dense", Right: true}, {Head: "up", Right: true}, {Head: "down", Right: true}, {Head: "fewer bytes", Right: true}, {Head: "bits", Right: true, Drop: 4},
+		{Head: "to dense", Right: true}, {Head: "up", Right: true}, {Head: "down", Right: true}, {Head: "fewer bytes", Right: true}, {Head: "payload", Right: true, Drop: 5}, {Head: "bits", Right: true, Drop: 4},
 	}}
 	for _, s := range all {
 		bits, behind, fewer := "-", "-", "-"
@@ -263,7 +263,7 @@ func printWires(t terminal, all []wirebench.Summary) error {
 		}
 		table.Rows = append(table.Rows, []string{
 			s.Method, fmt.Sprint(s.Seeds), fmt.Sprint(s.Rounds), fmt.Sprintf("%.4f", s.Loss), fmt.Sprintf("%.4f-%.4f", s.Least, s.Most),
-			behind, wireSize(s.Up), wireSize(s.Down), fewer, bits,
+			behind, wireSize(s.Up), wireSize(s.Down), fewer, wireSize(s.Payload), bits,
 		})
 	}
 	return printTable(t, table)
