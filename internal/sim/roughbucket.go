@@ -72,10 +72,13 @@ func (b roughBucket) seen(o subnet.Object) subnet.Object {
 	b.net.mu.Unlock()
 	o.Modified = o.Modified.Add(-b.life.skewed())
 	if b.declares(o.Key) {
-		o.Size = 100_000_000_000
+		o.Size = declared
 	}
 	return o
 }
+
+// declared is how large a forger says that its objects are.
+const declared = 100_000_000_000
 
 func (b roughBucket) declares(key string) bool {
 	return b.owner >= 0 && b.net.Neurons[b.owner].Forger == "declares" && forgeable(key)
@@ -151,6 +154,9 @@ func (b roughBucket) put(ctx context.Context, key string, f subnet.File, once bo
 func (b roughBucket) Get(ctx context.Context, want subnet.Object, dst subnet.Draft, limit int64) error {
 	if err := b.enter(ctx); err != nil {
 		return err
+	}
+	if b.declares(want.Key) && limit < declared {
+		return fmt.Errorf("download %s: %d bytes, want at most %d", want.Key, int64(declared), limit)
 	}
 	f := b.moving(BucketCut, BucketWrong, BucketChanges, BucketStall)
 	if f == nil {

@@ -130,6 +130,10 @@ func refusedByRules(r templar.Rules, n *Neuron) bool {
 		// Slices have no indices to send; in the generation of gradients a place that
 		// stands twice makes the message refused.
 		return r.Scheme == templar.GradientScheme
+	case "flipped":
+		// Nothing but a seal tells it from what was learned; what is too far off is
+		// refused, and else it counts as it is.
+		return r.Message == templar.Compact
 	case "":
 		return false
 	}

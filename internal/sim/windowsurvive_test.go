@@ -39,6 +39,9 @@ func drawWindowNetwork(seed uint64) (WindowOptions, []Fault) {
 	} else {
 		o.Forgers = []string{WindowForgers[lots.IntN(len(WindowForgers))]}
 	}
+	if len(o.Forgers) > 0 && o.Forgers[0] == "duplicates" && !strings.HasPrefix(o.Rules, "sparse") {
+		o.Forgers[0] = "huge" // only there are indices that one can write
+	}
 	if lots.IntN(4) == 0 {
 		o.Strangers = []string{g.stranger}
 	}

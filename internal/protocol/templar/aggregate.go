@@ -148,6 +148,9 @@ func (a *sums) refused(w Window, who peer, err error) {
 	if errors.Is(err, subnet.ErrNotFound) {
 		return
 	}
+	if errors.Is(err, compress.ErrFraud) {
+		a.liars[who.Hotkey] = true
+	}
 	name := Name{Kind: AggregatorObject, Window: w, Version: a.rules.Version}
 	a.refuse(who.Neuron, name, err)
 }
@@ -243,6 +246,7 @@ func (a *sums) omitted(ctx context.Context, w Window, span Span, g *aggregate, l
 		return nil
 	}
 	if _, err := a.download(ctx, p, object, w); err == nil {
+		a.liars[g.text.Hotkey] = true
 		return fmt.Errorf("it leaves out uid %d, whose gradient was there in time and is whole", p.UID)
 	}
 	return nil

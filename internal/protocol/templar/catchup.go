@@ -113,8 +113,7 @@ func (s *sparse) mergeWindow(ctx context.Context, w Window, past bool) (*collect
 		}
 	}
 	if s.null(w, list) {
-		s.skip(w)
-		return nil, nil
+		return nil, s.skip(w)
 	}
 	m, c, err := s.mergeOf(ctx, w, list, past)
 	if err != nil {
@@ -124,11 +123,12 @@ func (s *sparse) mergeWindow(ctx context.Context, w Window, past bool) (*collect
 }
 
 // skip notes a window in which nothing was merged.
-func (s *sparse) skip(w Window) {
+func (s *sparse) skip(w Window) error {
 	s.Window, s.Known = w, true
 	if s.sums != nil {
 		s.sums.skipped()
 	}
+	return s.remember()
 }
 
 // take merges what a window came to; nil if that is nothing. Only then does the
@@ -136,15 +136,14 @@ func (s *sparse) skip(w Window) {
 func (s *sparse) take(w Window, m merge) error {
 	if m == nil {
 		s.Warn("merge", "nothing was gathered: the model stays as it is", fmt.Errorf("no gradients of window %d", w))
-		s.skip(w)
-		return nil
+		return s.skip(w)
 	}
 	if err := s.outer(m, s.rules.Sparse.OuterLearningRate); err != nil {
 		return fmt.Errorf("merge window %d: %w", w, err)
 	}
 	s.Step++
 	s.Window, s.Known = w, true
-	return nil
+	return s.remember()
 }
 
 // mergeOf returns what a window's gradients come to: of our generation what an

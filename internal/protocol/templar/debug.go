@@ -19,6 +19,9 @@ type Debug struct {
 	// Peers are those whose gradients were merged, Skipped those who had none.
 	Peers, Skipped []subnet.UID
 	Fingerprint    *Fingerprint // from 2.1.28 on
+	// Digest is a hash of the model, by which our neurons see whether theirs is the
+	// same. Unlike upstream, which passes over a key that it does not know.
+	Digest string
 }
 
 // DebugValues are the two values that are shown of one parameter.
@@ -63,7 +66,10 @@ type NamedNorm struct {
 	Norm float64
 }
 
-const debugSuffix = "_debug"
+const (
+	debugSuffix = "_debug"
+	digestKey   = "model_digest"
+)
 
 // EncodeDebug writes a debug object as torch.save would.
 func EncodeDebug(w io.Writer, g Debug, wire func(string) string) error {
@@ -74,6 +80,9 @@ func EncodeDebug(w io.Writer, g Debug, wire func(string) string) error {
 	}
 	add("successful_peers", uidList(g.Peers))
 	add("skipped_peers", uidList(g.Skipped))
+	if g.Digest != "" {
+		add(digestKey, g.Digest)
+	}
 	if f := g.Fingerprint; f != nil {
 		norms := &torchfile.Dict{}
 		for _, n := range f.Samples {
@@ -117,6 +126,8 @@ func DecodeDebug(r io.ReaderAt, size int64) (Debug, error) {
 			g.Peers, err = parseUIDs(it.Value)
 		case key == "skipped_peers":
 			g.Skipped, err = parseUIDs(it.Value)
+		case key == digestKey:
+			g.Digest, _ = it.Value.(string)
 		case key == "gradient_fingerprint":
 			g.Fingerprint = fingerprint(it.Value)
 		}

@@ -34,6 +34,9 @@ func newNeuron(env subnet.Env) (*neuron, error) {
 	if err != nil {
 		return nil, err
 	}
+	if env.Chain != nil { // what only explains may have none
+		env.Chain = actor.Sober(env.Chain, env.Emit)
+	}
 	n := &neuron{Actor: actor.New(env), cfg: cfg, rules: rules, opened: make(map[subnet.BucketAddress]subnet.Bucket), slow: make(map[subnet.Hotkey]float64)}
 	if n.keys, err = cfg.keys(rules, env.Secret); err != nil {
 		return nil, err

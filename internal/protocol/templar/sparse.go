@@ -28,6 +28,8 @@ type sparse struct {
 	plan   planner
 	memory [3][]float32
 	saves  saver
+	trail  trail
+	liars  map[subnet.Hotkey]bool // who has summed up wrongly, or left somebody out
 	// resumed says that the model, and what else was saved here, is gone on with.
 	resumed bool
 	sparseProgress
@@ -46,7 +48,7 @@ type sparseProgress struct {
 // newSparse opens the model and finds out who is there. Its part of the text is that
 // of the settings.
 func (n *neuron) newSparse(ctx context.Context) (*sparse, error) {
-	s := &sparse{neuron: n, saves: saver{every: seconds(n.cfg.Save.EverySec)}}
+	s := &sparse{neuron: n, saves: saver{every: seconds(n.cfg.Save.EverySec)}, liars: make(map[subnet.Hotkey]bool)}
 	var err error
 	if s.roster, err = n.refresh(ctx, nil); err != nil {
 		return nil, err
@@ -193,7 +195,7 @@ func (s *sparse) clean(ctx context.Context, w Window) {
 
 // showDebug uploads a few values of the model as it is after a window.
 func (s *sparse) showDebug(ctx context.Context, w Window, c *collection, validator bool) error {
-	d := Debug{GlobalStep: s.Step}
+	d := Debug{GlobalStep: s.Step, Digest: s.trail.marks[w].digest}
 	if c != nil {
 		d.Peers, d.Skipped = c.uids(), c.skipped()
 	}

@@ -94,14 +94,16 @@ func (v *sparseValidator) window(ctx context.Context, current Window) error {
 	if err := v.catchUp(ctx, v.before); err != nil {
 		return err
 	}
+	if err := v.comeBack(ctx, v.before); err != nil {
+		return err
+	}
 	w, ok := v.rules.Judged(current)
 	if !ok || v.Known && v.Window >= w {
 		return nil
 	}
 	list := v.peersAt(w)
 	if v.null(w, list) {
-		v.skip(w)
-		return nil
+		return v.skip(w)
 	}
 	v.book.begin(w)
 	if err := v.judge(ctx, w, current, list); err != nil {
