@@ -71,13 +71,12 @@
 // peers.go who is gathered and who is evaluated; score.go, penalties.go and weights.go
 // what it is worth.
 //
-// What acts on them is told straight down, for the pseudo-gradients in sparse.go and
-// miner_sparse.go and send.go, validator_sparse.go, judge.go, copies.go and evaluate.go:
-// leader.go and catchup.go say who
-// is believed, and how one joins; gather.go, outer.go and layout.go how the models
-// become one again; shards.go where the text is; sealed.go, aggregate.go, challenge.go
-// and sumup.go
-// are what our own generation has besides.
+// What acts on them is told straight down: for the pseudo-gradients in sparse.go,
+// miner_sparse.go and send.go, validator_sparse.go, judge.go, copies.go and
+// evaluate.go. leader.go and catchup.go say who is believed, and how one joins;
+// gather.go, outer.go and layout.go how the models become one again; shards.go where
+// the text is; sealed.go, aggregate.go, challenge.go and sumup.go are what our own
+// generation has besides.
 //
 // A deviation from upstream begins with "Unlike upstream".
 package templar

@@ -176,6 +176,11 @@ func TestSparseWrongAggregate(t *testing.T) {
 		if at.Step < 3 {
 			t.Errorf("at step %d", at.Step)
 		}
+		if t.Failed() {
+			for _, n := range append(miners, honest, liar) {
+				t.Logf("%s:\n%s", n.hotkey, n.text())
+			}
+		}
 		values, _ := honest.savedAt()
 		if d := distance(values); !(d < 0.8) {
 			t.Errorf("the lie was learned: %g", d)
