@@ -26,13 +26,15 @@ type BenchCommand struct {
 // Help shows examples.
 func (BenchCommand) Help() string {
 	return `Measures how fast this machine trains, beside the most that its processor could
-do, measured in the same run. bench/ in the sources has the same steps for PyTorch.
+do, measured in the same run. bench/ in the sources has the same steps for PyTorch. And measures what miners'
+messages cost, in bytes and in loss.
 
 Examples:
   adit bench step
   adit bench step --threads 1 --kernel avx2
   adit bench moe --json
   adit bench gemm
+  adit bench wire --seeds 1
   adit bench check`
 }
 
