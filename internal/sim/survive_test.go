@@ -83,8 +83,8 @@ var keptSeeds = []uint64{
 	46,      // wrong bytes that came once were a miner's fault for good
 	80,      // an endpoint that is behind: what was in a block already was sent again
 	81, 207, // a reorganisation put a second commitment before the first was read
-	113, // a miner gave up before its window was over
-	279, // a validator forgot what it had accepted the address of when it was killed
+	113,      // a miner gave up before its window was over
+	279,      // a validator forgot what it had accepted the address of when it was killed
 	496, 674, // a copy was paid for what another had signed, and shown, and could not tell
 	928, // a miner trained for a cycle on what was too old to submit anything of
 }
