@@ -15,6 +15,7 @@ const (
 	gateGradient = "gradient uploaded in time"
 	gateChecked  = "gradient can be merged"
 	gatePeer     = "among the peers"
+	gateSlashed  = "penalties"
 	gateFinal    = "final score"
 )
 
@@ -158,9 +159,13 @@ func (n *neuron) explainFinal(a *telling, who subnet.Neuron, w Window) {
 		a.gate(gateJudged, subnet.Unknown, "this validator has not met it yet")
 		return
 	}
-	if i := slices.IndexFunc(m.Last, func(x verdict) bool { return x.Window == w }); i < 0 {
+	i := slices.IndexFunc(m.Last, func(x verdict) bool { return x.Window == w })
+	switch {
+	case i < 0 && (w > b.Window || w == b.Window && b.Stage < judged):
+		a.gate(gateJudged, subnet.Unknown, "this validator has not got through this window yet")
+	case i < 0:
 		a.gate(gateJudged, subnet.Unknown, "this validator evaluated others in this window")
-	} else {
+	default:
 		x := m.Last[i]
 		outcome := subnet.Passed
 		if x.What != Evaluated || x.Score <= 0 || !x.Better {
@@ -168,6 +173,11 @@ func (n *neuron) explainFinal(a *telling, who subnet.Neuron, w Window) {
 		}
 		a.gate(gateScore, outcome, x.Reason, fact("gradient score", x.Score), fact("own before", x.OwnBefore), fact("own after", x.OwnAfter),
 			fact("random before", x.RandomBefore), fact("random after", x.RandomAfter))
+	}
+	for _, x := range m.Slashed {
+		if x.Window == w {
+			a.gate(gateSlashed, subnet.Stopped, x.Reason, fact("final after it", x.Final))
+		}
 	}
 	facts := []subnet.Fact{fact("skill", m.Ordinal()), fact("moving average", m.Moving), fact("sync", m.Sync), fact("final", m.Final)}
 	switch {

@@ -78,8 +78,10 @@ func TestHParamsRefused(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := sparseRules().WithHParams([]byte(`{"optimizer": {"type": "sgd"}}`)); err == nil {
-		t.Error("an optimizer that there is not was taken")
+	for _, bad := range []string{`{"optimizer": {"type": "sgd"}}`, `{"optimizer": {"type": "muon"}}`, `{"target_chunk": 32}`, `{"quantization_range": 4}`} {
+		if _, _, err := sparseRules().WithHParams([]byte(bad)); err == nil {
+			t.Errorf("%s was taken, which is not done here", bad)
+		}
 	}
 }
 

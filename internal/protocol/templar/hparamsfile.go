@@ -134,9 +134,7 @@ func (h *SparseHParams) check() error {
 		limit{"outer_learning_rate", h.OuterLearningRate, 0, 100},
 		limit{"momentum_decay", h.MomentumDecay, 0, 1},
 		limit{"topk_compression", float64(h.TopKCompression), 2, 4096},
-		limit{"target_chunk", float64(h.TargetChunk), 2, 64},
 		limit{"quantization_bins", float64(h.QuantizationBins), 2, 256},
-		limit{"quantization_range", h.QuantizationRange, 0, 1000},
 		limit{"eval_lr_factor", h.EvalLRFactor, 0, 100},
 		limit{"blocks_per_window", float64(h.BlocksPerWindow), 1, many},
 		limit{"windows_per_weights", float64(h.WindowsPerWeights), 1, many},
@@ -167,8 +165,12 @@ func (h *SparseHParams) check() error {
 		limit{"openskill_beta", h.OpenSkillBeta, 0, many},
 		limit{"openskill_tau", h.OpenSkillTau, 0, many},
 	)
-	if t := h.Optimizer.Type; !slices.Contains([]string{"adamw", "muon"}, strings.ToLower(t)) {
-		err = errors.Join(err, fmt.Errorf("optimizer.type is %.40q, want adamw or muon", t))
+	// What no run of the network has had, and would not be done as the file says.
+	if t := h.Optimizer.Type; !strings.EqualFold(t, "adamw") {
+		err = errors.Join(err, fmt.Errorf("optimizer.type is %.40q, want adamw", t))
+	}
+	if h.TargetChunk != 64 || h.QuantizationRange != 6 {
+		err = errors.Join(err, fmt.Errorf("target_chunk is %d and quantization_range %v, want 64 and 6", h.TargetChunk, h.QuantizationRange))
 	}
 	return err
 }

@@ -65,6 +65,8 @@ func (v *sparseValidator) slashed(uid subnet.UID, w Window, reason string, why e
 	if why != nil {
 		reason += ": " + why.Error()
 	}
+	s.Slashed = append(s.Slashed, slash{w, reason, s.Final})
+	s.Slashed = s.Slashed[max(0, len(s.Slashed)-keptVerdicts):]
 	v.Say("slash", fmt.Sprintf("Slashed uid %d in window %d: %s. Final score %.6g.", uid, w, reason, s.Final),
 		slog.Int("uid", int(uid)), slog.Uint64("window", uint64(w)), slog.String("reason", reason), slog.Float64("final_score", s.Final), slog.Float64("moving", s.Moving))
 }

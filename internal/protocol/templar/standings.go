@@ -47,7 +47,15 @@ type standing struct {
 	Hotkey subnet.Hotkey `json:"hotkey"`
 	Standing
 	score.Rating
-	Last []verdict `json:"last"` // the newest last
+	Last    []verdict `json:"last"`    // the newest last
+	Slashed []slash   `json:"slashed"` // the newest last
+}
+
+// A slash is why a miner lost of its score in one window.
+type slash struct {
+	Window Window  `json:"window"`
+	Reason string  `json:"reason"`
+	Final  float64 `json:"final"` // what is left
 }
 
 // A verdict is what came of a miner's gradient in one window, with all that its
@@ -109,7 +117,7 @@ func (b *standings) enrol(meta *subnet.Metagraph, m score.PlackettLuce) {
 			b.Miners[n.UID] = s
 		}
 		if s.Hotkey != n.Hotkey {
-			s.Hotkey, s.Rating, s.Last = n.Hotkey, m.New(), nil
+			s.Hotkey, s.Rating, s.Last, s.Slashed = n.Hotkey, m.New(), nil, nil
 			s.Reregistered()
 		}
 	}
