@@ -150,6 +150,7 @@ func (p *patient) env(needs map[string]bool) subnet.Env {
 	env := subnet.Env{HTTP: p.ask, Secret: os.Getenv, Emit: func(subnet.Event) {}, Verify: verify}
 	if needs[subnet.NeedSettings] {
 		env.NetUID, env.Config = p.services.NetUID, p.settings.Config
+		env.Bucket = node.Buckets()
 		env.Open = func(url string) (subnet.Store, error) {
 			return exchange.Open(url, exchange.Options{HubEndpoint: p.services.Hub, Token: os.Getenv(p.services.HubToken)})
 		}

@@ -304,6 +304,9 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 	for _, p := range n.recipe.textServices(n) {
 		n.start(ctx, group, p)
 	}
+	if err := n.listening(ctx, n.plan.PagesPort); err != nil {
+		return err
+	}
 	for _, m := range n.plan.Neurons {
 		if err := n.recipe.writeConfig(n, m); err != nil {
 			return err
@@ -312,6 +315,23 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 	n.startNeurons(ctx, group, n.plan.FirstCycle)
 	n.enter(stageRunning, Progress{})
 	return n.watch(ctx, group, corpus)
+}
+
+// listening waits until a service has its port, if there is one. A service that cannot
+// live ends the network by itself.
+func (n *Network) listening(ctx context.Context, port int) error {
+	for port != 0 {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // startNeurons starts those neurons that do not run yet and are to take part in a

@@ -86,6 +86,8 @@ func (s *state) event(name string, at time.Time, e subnet.Event) {
 		n.TokensPerSecond = s.meter(name).add(at, a.number("tokens"))
 	case "score":
 		s.scored(a)
+	case "refused":
+		s.refused(name, a)
 	case "weights-set": // the weight of each comes after it
 		if name == firstValidator {
 			for i := range s.snap.Neurons {
@@ -122,6 +124,18 @@ func (s *state) scored(a attributes) {
 		if n.Hotkey == a.text("hotkey") {
 			n.Scored, n.ValLoss, n.Baseline = true, a.number("loss", "after", "random_after"), a.number("baseline", "before", "random_before")
 			n.Score, n.Reason = a.number("final_score", "average", "score"), a.text("reason")
+		}
+	}
+}
+
+// refused takes in why a validator did not take what a miner had uploaded.
+func (s *state) refused(name string, a attributes) {
+	if name != firstValidator {
+		return
+	}
+	for i := range s.snap.Neurons {
+		if n := &s.snap.Neurons[i]; n.Hotkey == a.text("hotkey") && n.Role == "mine" {
+			n.Scored, n.Reason = true, a.text("reason")
 		}
 	}
 }

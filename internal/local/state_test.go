@@ -221,7 +221,7 @@ func TestStateWindow(t *testing.T) {
 	tell(t, s, "miner-0-0", began, subnet.Event{Level: figures, Kind: "metrics", Attrs: []slog.Attr{
 		slog.Uint64("window", 4), slog.Int64("global_step", 12), slog.Float64("loss", 4.5), slog.Float64("tokens_per_second", 8000)}})
 	tell(t, s, "miner-1-0", began, subnet.Event{Level: figures, Kind: "metrics", Attrs: []slog.Attr{slog.Float64("loss", 4.5)}}) // of no window
-	tell(t, s, "validator-0", began, subnet.Event{Kind: "score", Attrs: []slog.Attr{ // of slices
+	tell(t, s, "validator-0", began, subnet.Event{Kind: "score", Attrs: []slog.Attr{                                             // of slices
 		slog.String("hotkey", "5A"), slog.Uint64("window", 4), slog.Float64("score", 9), slog.Float64("average", 3), slog.Float64("before", 5), slog.Float64("after", 4), slog.String("reason", "why")}})
 	tell(t, s, "validator-0", began, subnet.Event{Kind: "score", Attrs: []slog.Attr{ // of pseudo-gradients
 		slog.String("hotkey", "5B"), slog.Uint64("window", 4), slog.Float64("gradient_score", 9), slog.Float64("final_score", 2), slog.Float64("random_before", 5), slog.Float64("random_after", 4.25), slog.String("reason", "so")}})
@@ -232,11 +232,16 @@ func TestStateWindow(t *testing.T) {
 	weight(3, 1)
 	tell(t, s, "validator-0", began, subnet.Event{Kind: "weights-set", Text: "Set weights."})
 	weight(2, 0.75)
+	refused := func(by string) {
+		tell(t, s, by, began, subnet.Event{Kind: "refused", Attrs: []slog.Attr{slog.Int("uid", 3), slog.String("hotkey", "5B"), slog.String("reason", "not finite, says "+by)}})
+	}
+	refused("validator-0")
+	refused("miner-0-0") // which tells of it too, and does not judge
 
 	want := newState(t).snap.Neurons
 	want[1].Step, want[1].Loss, want[1].TokensPerSecond = 12, 4.5, 8000
 	want[1].Scored, want[1].ValLoss, want[1].Baseline, want[1].Score, want[1].Reason, want[1].Weight = true, 4, 5, 3, "why", 0.75
-	want[2].Scored, want[2].ValLoss, want[2].Baseline, want[2].Score, want[2].Reason = true, 4.25, 5, 2, "so"
+	want[2].Scored, want[2].ValLoss, want[2].Baseline, want[2].Score, want[2].Reason = true, 4.25, 5, 2, "not finite, says validator-0"
 	if diff := cmp.Diff(want, s.snapshot().Neurons); diff != "" {
 		t.Errorf("neurons (-want +got):\n%s", diff)
 	}

@@ -11,8 +11,8 @@ import (
 // round: all neurons may have their buckets in the same one.
 const peersPerStore = 32
 
-// buckets opens buckets, which share their connections.
-func buckets() func(subnet.BucketAddress) (subnet.Bucket, error) {
+// Buckets returns what opens buckets, which share their connections.
+func Buckets() func(subnet.BucketAddress) (subnet.Bucket, error) {
 	transport := newClient().Transport.(*http.Transport)
 	transport.MaxIdleConnsPerHost = peersPerStore
 	// A store may have gigabytes to sync before it answers: the bucket itself

@@ -46,7 +46,7 @@ func Explain(ctx context.Context, o Options, what subnet.ExplainOptions) (subnet
 		Open: func(url string) (subnet.Store, error) {
 			return exchange.Open(url, exchange.Options{HubEndpoint: services.Hub, Token: os.Getenv(services.HubToken)})
 		},
-		Bucket: buckets(), HTTP: newClient(), Secret: os.Getenv, Verify: verify,
+		Bucket: Buckets(), HTTP: newClient(), Secret: os.Getenv, Verify: verify,
 		Emit: func(subnet.Event) {},
 	}, what)
 }

@@ -107,7 +107,7 @@ func Run(ctx context.Context, o Options) error {
 		Open: func(url string) (subnet.Store, error) {
 			return exchange.Open(url, exchange.Options{HubEndpoint: services.Hub, Token: os.Getenv(services.HubToken)})
 		},
-		Bucket: buckets(),
+		Bucket: Buckets(),
 		HTTP:   newClient(),
 		Serve:  serve,
 		Secret: os.Getenv,
