@@ -52,7 +52,8 @@
 // where training ends in the middle.
 //
 // Where models travel over HTTP, server.go, upload.go and docsserver.go are the
-// validator's checkpoint server, and direct.go and submit.go the miner's side of it.
+// validator's checkpoint server, and direct.go and submit.go the miner's side of it;
+// address.go keeps what was accepted and is not here yet.
 //
 // Several validators of a group average what their miners brought, in exchange.go,
 // over the same server. Each tells the others its pseudo-gradient, and then which
