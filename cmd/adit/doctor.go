@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"adit/internal/doctor"
-	"adit/internal/protocol"
 	"adit/internal/subnet"
 )
 
@@ -14,7 +13,7 @@ import (
 type DoctorCommand struct {
 	Path     string   `placeholder:"DIR" help:"The run's directory, or the config.yaml in it; none means the defaults."`
 	Role     string   `enum:"miner,validator," default:"" placeholder:"miner|validator" help:"What it is to be: miner or validator. None means what the settings are for."`
-	Protocol string   `default:"connito" placeholder:"NAME" help:"The network's protocol (${default})."`
+	Protocol string   `placeholder:"NAME" help:"The network's protocol. That of the rules in the settings, if none is given."`
 	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of the file. May be given again."`
 	JSON     bool     `help:"Print JSON."`
 	settingFlags
@@ -36,9 +35,9 @@ Examples:
 
 // Run looks.
 func (c DoctorCommand) Run(ctx context.Context, t terminal) error {
-	p, ok := protocol.ByName(c.Protocol)
-	if !ok {
-		return subnet.WithHint(fmt.Errorf("unknown protocol %q", c.Protocol), "run 'adit protocols' to list them")
+	p, err := protocolOf(c.Protocol, c.Path, c.Set)
+	if err != nil {
+		return err
 	}
 	c.remark(t)
 	role := map[string]string{"miner": "mine", "validator": "validate"}[c.Role]

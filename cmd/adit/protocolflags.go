@@ -10,6 +10,7 @@ import (
 
 	"adit/internal/config"
 	"adit/internal/protocol"
+	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
 )
 
@@ -82,13 +83,8 @@ func configOf(node *kong.Node, args []string) subnet.Config {
 			name = args[i]
 		}
 	case "doctor":
-		name = "connito"
-		for i, a := range args {
-			if v, ok := strings.CutPrefix(a, "--protocol="); ok {
-				name = v
-			} else if a == "--protocol" && i+1 < len(args) {
-				name = args[i+1]
-			}
+		if p, err := protocolOf(typed(args, "--protocol"), typed(args, "--path"), nil); err == nil {
+			name = p.Name
 		}
 	case "model-io":
 		name = "connito"
@@ -98,6 +94,43 @@ func configOf(node *kong.Node, args []string) subnet.Config {
 		return nil
 	}
 	return p.NewConfig()
+}
+
+// typed returns the value of the last flag of a name, which begins with dashes.
+func typed(args []string, name string) (value string) {
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, name+"="); ok {
+			value = v
+		} else if a == name && i+1 < len(args) {
+			value = args[i+1]
+		}
+	}
+	return value
+}
+
+// protocolOf returns the protocol of a name. Without one, it is that whose rules the
+// settings name, or Connito: what else is wrong with them is said by who reads them.
+func protocolOf(name, path string, set []string) (subnet.Protocol, error) {
+	if name != "" {
+		p, ok := protocol.ByName(name)
+		if !ok {
+			return p, subnet.WithHint(fmt.Errorf("unknown protocol %q", name), "run 'adit protocols' to list them")
+		}
+		return p, nil
+	}
+	from := config.Source{Set: set}
+	if path != "" {
+		// A file that is not there names no rules.
+		_, from.Path, _ = config.ResolvePath(path)
+	}
+	rules, _ := from.Given("rules")
+	rules, _, _ = strings.Cut(rules, "/")
+	for _, p := range protocol.All {
+		if slices.Contains(p.Rules, rules) {
+			return p, nil
+		}
+	}
+	return connito.Protocol, nil
 }
 
 // findFlag returns the setting that a flag names, and whether it says no to it.

@@ -6,17 +6,16 @@ import (
 	"strings"
 
 	"adit/internal/node"
-	"adit/internal/protocol"
 	"adit/internal/subnet"
 )
 
 // WhyCommand tells what came of a submission.
 type WhyCommand struct {
-	Round    string   `arg:"" optional:"" help:"The round's number, as the log has it: the cycle. None for the newest that is over, 'next' for the next submission."`
+	Round    string   `arg:"" optional:"" help:"The round's number, as the log has it: the cycle, or the window. None for the newest that is over, 'next' for the next submission."`
 	Path     string   `placeholder:"DIR" help:"The directory of a miner or a validator, or the config.yaml in it; none means the defaults."`
 	UID      string   `name:"uid" xor:"who" placeholder:"N" help:"Of the neuron whose submission it is; none for the directory's own."`
 	Hotkey   string   `xor:"who" placeholder:"ADDRESS" help:"Or its hotkey."`
-	Protocol string   `default:"connito" placeholder:"NAME" help:"The network's protocol (${default})."`
+	Protocol string   `placeholder:"NAME" help:"The network's protocol. That of the rules in the settings, if none is given."`
 	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Replace a setting of the file. May be given again."`
 	JSON     bool     `help:"Print JSON."`
 	settingFlags
@@ -25,25 +24,28 @@ type WhyCommand struct {
 // Help shows examples.
 func (WhyCommand) Help() string {
 	return `Takes a submission through what decides about its reward, gate by gate, by the
-functions with which validators score: its two commitments and the windows they have
-to be in, signature, download, hash, tensors, loss against the baseline's, rank and
-weights. What only validators know is said to be unknown; in a validator's directory,
-for a miner's --uid, its record of the round tells.
+functions with which validators score. Of connito these are its two commitments and
+the windows they have to be in, signature, download, hash, tensors, loss against the
+baseline's, rank and weights; of templar its bucket, what was uploaded in a window and
+whether that was in time and whole, the score with all its parts, and weights. What
+only validators know is said to be unknown; in a validator's directory, for a miner's
+--uid, its record of the round tells.
 
-'adit why next' does the same before the fact, with the best checkpoint there is.
+'adit why next' does the same before the fact, with what there is so far.
 Nothing is changed or sent, and the neuron may be running.
 
 Examples:
   adit why --path checkpoints/miner/me/hk1/foundation
   adit why next --path checkpoints/miner/me/hk1/foundation
-  adit why 16162 --path checkpoints/validator/me/hk1/foundation --uid 17`
+  adit why 16162 --path checkpoints/validator/me/hk1/foundation --uid 17
+  adit why --path templar/me/V1 --uid 17`
 }
 
 // Run explains.
 func (c WhyCommand) Run(ctx context.Context, t terminal) error {
-	p, ok := protocol.ByName(c.Protocol)
-	if !ok {
-		return subnet.WithHint(fmt.Errorf("unknown protocol %q", c.Protocol), "run 'adit protocols' to list them")
+	p, err := protocolOf(c.Protocol, c.Path, c.Set)
+	if err != nil {
+		return err
 	}
 	c.remark(t)
 	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(c.settings(), c.Set...)}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})

@@ -119,6 +119,22 @@ func (from Source) read(t *tree, into Settings) error {
 	return lacking
 }
 
+// Given returns what a source says of a setting, "" if nothing, without knowing what
+// else may be set: so that the settings themselves may depend on it.
+func (from Source) Given(setting string) (string, error) {
+	var body ast.Node
+	if from.Path != "" {
+		data, err := read(from.Path)
+		if err == nil {
+			body, err = parse(from.Path, data)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return given(setting, body, from.Set), nil
+}
+
 // given returns what the last override, or else the file, has for a setting.
 func given(path string, body ast.Node, overrides []string) string {
 	for _, o := range slices.Backward(overrides) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -77,53 +76,6 @@ func TestDashboard(t *testing.T) {
 	}
 	if found < 30 {
 		t.Errorf("found %d metrics in the dashboard", found)
-	}
-}
-
-// TestMetricsHaveSources holds every metric and column to an event that the code
-// emits: the kind and the attribute stand somewhere in a call.
-func TestMetricsHaveSources(t *testing.T) {
-	t.Parallel()
-	var source strings.Builder
-	for _, dir := range []string{".", "../../node"} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && name != "metrics.go" {
-				text, err := os.ReadFile(dir + "/" + name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				source.Write(text)
-			}
-		}
-	}
-	all := source.String()
-	kind := func(k string) bool {
-		return k == "" || regexp.MustCompile(`(?i:note|say)\("`+regexp.QuoteMeta(k)+`"`).MatchString(all) || strings.Contains(all, `Kind: "`+k+`"`)
-	}
-	attr := func(a string) bool {
-		return a == "" || a == "block" || a == "kind" || a == "level" || regexp.MustCompile(`slog\.\w+\("`+regexp.QuoteMeta(a)+`"`).MatchString(all)
-	}
-	for _, m := range metrics {
-		if !kind(m.Event) || !attr(m.Attr) {
-			t.Errorf("%s: nothing emits %q with %q", m.Name, m.Event, m.Attr)
-		}
-		for _, l := range m.Labels {
-			if !attr(l.Attr) {
-				t.Errorf("%s: nothing emits the label %q", m.Name, l.Attr)
-			}
-		}
-		if m.Help == "" || strings.HasSuffix(m.Name, "_total") || (m.Kind == subnet.Histogram) != (len(m.Buckets) > 0) || !slices.IsSorted(m.Buckets) {
-			t.Errorf("%s is not as it should be", m.Name)
-		}
-	}
-	for _, c := range columns {
-		if !kind(c.Event) || !attr(c.Attr) {
-			t.Errorf("column %s: nothing emits %q with %q", c.Name, c.Event, c.Attr)
-		}
 	}
 }
 
