@@ -123,12 +123,19 @@ func (b roughBucket) Put(ctx context.Context, key string, f subnet.File, once bo
 		}
 		return o, fmt.Errorf("upload %s: %s: %w", key, f.Kind, subnet.ErrTemporary)
 	}
+	if err := sleep(ctx, uploadTime); err != nil {
+		return o, err
+	}
 	err = b.life.do(false, func() error {
 		o, err = b.put(ctx, key, f, once)
 		return err
 	})
 	return b.seen(o), err
 }
+
+// uploadTime is how long an upload takes: who has to have seen something first comes
+// later than it, by a store's clock.
+const uploadTime = 1100 * time.Millisecond
 
 // put uploads, by the store's clock, and writes down what came.
 func (b roughBucket) put(ctx context.Context, key string, f subnet.File, once bool) (subnet.Object, error) {

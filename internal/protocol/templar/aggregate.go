@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -109,18 +110,31 @@ func (a *sums) accepted(ctx context.Context, w Window, list PeerList, past bool)
 	if err != nil {
 		return nil, nil, err
 	}
+	var only *turn // whose aggregate may have been taken all the same
+	var agg *aggregate
 	for _, t := range turns {
 		if t.who.Hotkey == a.Me && !past {
 			continue // its own it has not missed
 		}
-		agg, err := a.await(ctx, w, span, t, list)
+		g, err := a.await(ctx, w, span, t, list)
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
+		}
+		if past && errors.As(err, new(leftOut)) && agg == nil {
+			// Who was left out may not have been there to be read at the time. If it was,
+			// the next validator has summed up in its place.
+			agg, only = g, &t
+			continue
 		}
 		if err != nil {
 			a.refused(w, t.who, err)
 			continue
 		}
+		agg, only = g, &t
+		break
+	}
+	if agg != nil {
+		t := only
 		a.after, a.known, a.state = agg.claim.After, true, nil
 		a.Say("aggregate", fmt.Sprintf("Took the aggregate of window %d from uid %d: %d gradients, %d groups checked.", w, t.who.UID, len(agg.text.UIDs), agg.checked),
 			slog.Uint64("window", uint64(w)), slog.Int("uid", int(t.who.UID)), slog.Int("gather_peers", len(agg.text.UIDs)), slog.Int("groups", agg.checked), slog.Int64("bytes", agg.size))
@@ -149,7 +163,9 @@ func (a *sums) refused(w Window, who peer, err error) {
 		return
 	}
 	if errors.Is(err, compress.ErrFraud) {
-		a.liars[who.Hotkey] = true
+		a.liars[who.Hotkey] = math.MaxUint64
+	} else if errors.As(err, new(leftOut)) {
+		a.liars[who.Hotkey] = max(a.liars[who.Hotkey], w+2*keptMarks)
 	}
 	name := Name{Kind: AggregatorObject, Window: w, Version: a.rules.Version}
 	a.refuse(who.Neuron, name, err)
@@ -246,10 +262,16 @@ func (a *sums) omitted(ctx context.Context, w Window, span Span, g *aggregate, l
 		return nil
 	}
 	if _, err := a.download(ctx, p, object, w); err == nil {
-		a.liars[g.text.Hotkey] = true
-		return fmt.Errorf("it leaves out uid %d, whose gradient was there in time and is whole", p.UID)
+		return leftOut(p.UID)
 	}
 	return nil
+}
+
+// A leftOut is the uid of a peer that an aggregate leaves out.
+type leftOut subnet.UID
+
+func (u leftOut) Error() string {
+	return fmt.Sprintf("it leaves out uid %d, whose gradient was there in time and is whole", u)
 }
 
 // objectBy returns what the store says of an object that came in its span, waiting

@@ -100,22 +100,17 @@ func (s *sparse) astray(ctx context.Context) (Window, bool) {
 		if v.Hotkey == s.Me {
 			return 0, false
 		}
-		if s.liars[v.Hotkey] {
+		if s.distrusts(v) {
 			continue
 		}
 		for w := s.trail.last(); w >= s.trail.first && w+1 > 0; w-- {
-			name := Name{Kind: DebugObject, Window: w, UID: v.UID, Version: s.rules.Version}.String()
-			data, err := readSmall(ctx, v.bucket, name, MaxDebug)
+			d, err := s.debugOf(ctx, v, w)
 			if errors.Is(err, subnet.ErrNotFound) {
 				if w == 0 {
 					break
 				}
 				continue
 			}
-			if err != nil {
-				break
-			}
-			d, err := DecodeDebug(bytes.NewReader(data), int64(len(data)))
 			if err != nil || d.Digest == "" {
 				break
 			}
@@ -124,6 +119,22 @@ func (s *sparse) astray(ctx context.Context) (Window, bool) {
 		}
 	}
 	return 0, false
+}
+
+// debugOf reads what a neuron says of its model after a window.
+func (s *sparse) debugOf(ctx context.Context, of peer, w Window) (Debug, error) {
+	name := Name{Kind: DebugObject, Window: w, UID: of.UID, Version: s.rules.Version}
+	data, err := readSmall(ctx, of.bucket, name.String(), MaxDebug)
+	if err != nil {
+		return Debug{}, err
+	}
+	return DecodeDebug(bytes.NewReader(data), int64(len(data)))
+}
+
+// distrusts says whether a validator has summed up wrongly not long ago.
+func (s *sparse) distrusts(v peer) bool {
+	until, is := s.liars[v.Hotkey]
+	return is && s.Window <= until
 }
 
 // comeBack makes the model the network's again, if it is not: from a checkpoint, or

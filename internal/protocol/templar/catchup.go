@@ -165,11 +165,35 @@ func (s *sparse) mergeOf(ctx context.Context, w Window, list PeerList, past bool
 		}
 		s.Note("catchup", "nobody has aggregated the window: it is gathered again", slog.Uint64("window", uint64(w)), slog.String("reason", err.Error()))
 	}
+	if past {
+		if told, ok := s.mergedBefore(ctx, w, list); ok {
+			list = PeerList{Peers: told, FirstIn: list.FirstIn}
+		}
+	}
 	c, err := s.gather(ctx, w, list)
 	if err != nil || len(c.updates) == 0 {
 		return nil, c, err
 	}
 	return s.rules.means(c.updates), c, nil
+}
+
+// mergedBefore returns whose gradients the leader, or who stands in for it, says that
+// it has merged of a window; all of them are peers of that window.
+func (s *sparse) mergedBefore(ctx context.Context, w Window, list PeerList) ([]subnet.UID, bool) {
+	for _, v := range s.roster.validators() {
+		if v.Hotkey == s.Me || s.distrusts(v) {
+			continue
+		}
+		d, err := s.debugOf(ctx, v, w)
+		if err != nil || d.Digest == "" {
+			continue
+		}
+		if slices.ContainsFunc(d.Peers, func(uid subnet.UID) bool { return !slices.Contains(slices.Concat(list.Peers, list.Reserve), uid) }) {
+			continue
+		}
+		return d.Peers, true
+	}
+	return nil, false
 }
 
 // gatheredBefore reads what the leader has gathered in a window.

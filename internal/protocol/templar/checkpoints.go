@@ -89,7 +89,7 @@ func (s *sparse) dropCheckpoints(ctx context.Context) error {
 func (s *sparse) loadCheckpoint(ctx context.Context) error {
 	err := fmt.Errorf("no validator has a checkpoint: %w", subnet.ErrNotFound)
 	for _, v := range s.roster.validators() {
-		if s.liars[v.Hotkey] {
+		if s.distrusts(v) {
 			continue
 		}
 		data, getErr := readSmall(ctx, v.bucket, latestKey(s.rules.Version), MaxJSON)

@@ -162,6 +162,8 @@ func (m *sparseMiner) seen(ctx context.Context, t Window) error {
 	} else if err := EncodeGradient(f, Gradient{Window: t, GlobalStep: m.Step, Dummy: true}, m.rules.Sparse.WireName); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, seconds(m.cfg.Fetch.TimeoutSec)) // the next window tries again
+	defer cancel()
 	_, err := m.putBytes(ctx, m.gradientName(t), f.data, false)
 	return err
 }

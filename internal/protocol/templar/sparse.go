@@ -29,7 +29,9 @@ type sparse struct {
 	memory [3][]float32
 	saves  saver
 	trail  trail
-	liars  map[subnet.Hotkey]bool // who has summed up wrongly, or left somebody out
+	// liars are until which window nobody is believed who has summed up wrongly, or
+	// left somebody out.
+	liars map[subnet.Hotkey]Window
 	// resumed says that the model, and what else was saved here, is gone on with.
 	resumed bool
 	sparseProgress
@@ -48,7 +50,7 @@ type sparseProgress struct {
 // newSparse opens the model and finds out who is there. Its part of the text is that
 // of the settings.
 func (n *neuron) newSparse(ctx context.Context) (*sparse, error) {
-	s := &sparse{neuron: n, saves: saver{every: seconds(n.cfg.Save.EverySec)}, liars: make(map[subnet.Hotkey]bool)}
+	s := &sparse{neuron: n, saves: saver{every: seconds(n.cfg.Save.EverySec)}, liars: make(map[subnet.Hotkey]Window)}
 	var err error
 	if s.roster, err = n.refresh(ctx, nil); err != nil {
 		return nil, err
@@ -213,6 +215,8 @@ func (s *sparse) showDebug(ctx context.Context, w Window, c *collection, validat
 	if err := s.Write(file, func(w io.Writer) error { return EncodeDebug(w, d, s.rules.Sparse.WireName) }); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, seconds(s.cfg.Fetch.TimeoutSec)) // nothing waits for it
+	defer cancel()
 	_, err := s.put(ctx, name, file, false)
 	return err
 }

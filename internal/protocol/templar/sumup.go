@@ -29,7 +29,12 @@ func (a *sums) merged(ctx context.Context, w Window, list PeerList, c *collectio
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			a.Warn("aggregate", "the aggregate did not get into the bucket", err, slog.Uint64("window", uint64(w)))
+			a.Warn("aggregate", "the aggregate did not get into the bucket, or nobody will take it", err, slog.Uint64("window", uint64(w)))
+			if errors.As(err, new(leftOut)) {
+				if again, err := a.gather(ctx, w, list); err == nil {
+					*c = *again
+				}
+			}
 			continue
 		}
 		g, err := a.await(ctx, w, span, t, list)
@@ -149,13 +154,27 @@ func (a *sums) publish(ctx context.Context, w Window, list PeerList, c *collecti
 	for i, g := range groups {
 		proofs[i] = witness.Prove(g.tensor, g.group).Append(nil)
 	}
-	if _, err := a.putBytes(ctx, proofsKey(name), appendProofs(proofs), false); err != nil {
+	if object, err = a.putBytes(ctx, proofsKey(name), appendProofs(proofs), false); err != nil {
+		return nil, err
+	}
+	if by := t.by.Add(t.wait); object.Modified.After(by) {
+		return nil, fmt.Errorf("its proofs came %v too late", object.Modified.Sub(by))
+	}
+	// What others will refuse counts here neither.
+	span, err := a.span(ctx, w)
+	if err == nil && a.testOnlyDrop == nil {
+		err = a.omitted(ctx, w, span, &aggregate{text: text}, list, rng)
+	}
+	if err != nil {
 		return nil, err
 	}
 	a.state, a.after, a.known = after, claim.After, true
 	a.Say("aggregate", fmt.Sprintf("Aggregated %d gradients of window %d.", len(updates), w),
 		slog.Uint64("window", uint64(w)), slog.Int("uid", int(a.roster.me.UID)), slog.Int("gather_peers", len(updates)), slog.Int64("bytes", object.Size))
-	return said{witness.Result}, a.dropAggregates(ctx, w)
+	if err := a.dropAggregates(ctx, w); err != nil && ctx.Err() == nil {
+		a.Warn("clean", "an old aggregate is still in the own bucket", err)
+	}
+	return said{witness.Result}, nil
 }
 
 // writeSum writes the message of a result to its file, and reads it as others will.
