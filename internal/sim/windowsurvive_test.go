@@ -56,11 +56,11 @@ func drawWindowNetwork(seed uint64) (WindowOptions, []Fault) {
 }
 
 // survive plays a network, and judges it.
-func (s *WindowSurvival) survive(ctx context.Context) WindowVerdict {
+func (s *WindowSurvival) survive(ctx context.Context, faulty templar.Window) WindowVerdict {
 	ctx, cancel := context.WithCancel(ctx)
 	over := make(chan struct{})
 	go func() { s.Run(ctx); close(over) }()
-	last := templar.Window(windowsCalm + windowsFaulty + 4)
+	last := windowsCalm + faulty + 4
 	time.Sleep(time.Duration(s.rules.Start(last)) * windowBlockTime)
 	cancel()
 	<-over
@@ -96,7 +96,7 @@ func TestTemplarFaultySeeds(t *testing.T) {
 							if err != nil {
 								t.Fatal(err)
 							}
-							v := s.survive(t.Context())
+							v := s.survive(t.Context(), windowsFaulty)
 							mu.Lock()
 							defer mu.Unlock()
 							sum.add(v)
