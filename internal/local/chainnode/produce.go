@@ -23,16 +23,17 @@ func (n *Node) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	ticker := time.NewTicker(n.opts.BlockTime)
-	defer ticker.Stop()
+	timer := time.NewTimer(n.opts.BlockTime)
+	defer timer.Stop()
 	halted := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 		}
 		_, err := n.Produce()
+		timer.Reset(n.pause(err == nil))
 		switch {
 		case err != nil && !halted:
 			n.emit(slog.LevelError, "no block made, trying again", err)
@@ -41,6 +42,20 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 		halted = err != nil
 	}
+}
+
+// pause returns how long to wait for the next block: until a block time after the
+// last one by its own time. After one that came late the next does too, since its time
+// is a block time later at least, and the chain's clock would be ahead of the world's
+// for good. Where a client has made time jump, it is ahead, and stays so.
+func (n *Node) pause(made bool) time.Duration {
+	if !made {
+		return n.opts.BlockTime
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	next := time.UnixMilli(int64(n.head().millis)).Add(n.opts.BlockTime)
+	return min(max(time.Until(next), 0), n.opts.BlockTime)
 }
 
 func (n *Node) emit(level slog.Level, text string, err error) {
