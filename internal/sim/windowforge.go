@@ -122,8 +122,6 @@ func refusedByRules(r templar.Rules, n *Neuron) bool {
 	switch n.Cheat {
 	case "nan", "shape", "late":
 		return true
-	case "copy":
-		return r.Message == templar.Compact // it is sealed by another
 	}
 	switch n.Forger {
 	case "duplicates":

@@ -65,8 +65,8 @@ func (s *WindowSurvival) Judge(first, last templar.Window) WindowVerdict {
 		switch f.Kind {
 		case NeuronClock, NetDown:
 			j.own.mark(f.Who, f.From, f.To+1)
-		case StoreClock:
-			j.store.mark(f.Who, f.From, f.To+1)
+		case StoreClock: // what came with a wrong time keeps it
+			j.store.mark(f.Who, f.From, f.To+1+j.span())
 		case Overwrite: // of the window before, which is merged in this one
 			j.store.mark(f.Who, s.rules.Start(s.rules.Window(f.From)), f.To)
 		default:
@@ -317,6 +317,9 @@ func (j *windowJudge) held(w templar.Window) {
 			if !oka || !okb || !slices.Equal(da.Peers, db.Peers) {
 				continue
 			}
+			if j.cameBack(a, w) || j.cameBack(b, w) { // and began with something else
+				continue
+			}
 			// Ours has two ways to the same peers: their sum by an aggregator, and their
 			// mean, for who cannot get at it.
 			if j.rules.Message == templar.Compact && !(quiet && j.peaceful(from, to) && calm(j.own, a, from, to) && calm(j.own, b, from, to)) {
@@ -329,6 +332,13 @@ func (j *windowJudge) held(w templar.Window) {
 			}
 		}
 	}
+}
+
+// cameBack says whether a neuron has made its model anew in a window.
+func (j *windowJudge) cameBack(i int, w templar.Window) bool {
+	return slices.ContainsFunc(j.Neurons[i].Log(), func(e subnet.Event) bool {
+		return (e.Kind == "checkpoint" || e.Kind == "astray") && j.rules.Window(e.Block) == w
+	})
 }
 
 // peaceful says whether no validator had anything against it: who aggregates, and
@@ -392,13 +402,7 @@ func (j *windowJudge) differ(a, b saved, w, want templar.Window) string {
 // weighed counts the weights of cheats: any, of those whose work no rule takes, and
 // of the others those that are above what every honest miner has.
 func (j *windowJudge) weighed() {
-	last := make(map[[32]byte]int)
-	for k, in := range j.Chain.included {
-		if _, ok := in.sent.call.(*ledger.SetWeights); ok {
-			last[in.sent.who] = k
-		}
-	}
-	for k, in := range j.Chain.included {
+	for _, in := range j.Chain.included {
 		call, ok := in.sent.call.(*ledger.SetWeights)
 		if !ok {
 			continue
@@ -420,7 +424,7 @@ func (j *windowJudge) weighed() {
 			case stranger || refusedByRules(j.rules, v):
 				j.v.Weighed++
 				j.say("weighed: %s in block %d with %d", v.Name, in.block, got)
-			case j.weighedByRules(k, last, in.block, v) && got > most:
+			case j.weighedByRules(in.block, v) && got > most:
 				j.v.Weighed++
 				j.say("weighed: %s in block %d with %d, and the best honest miner with %d", v.Name, in.block, got, most)
 			}
@@ -428,19 +432,13 @@ func (j *windowJudge) weighed() {
 	}
 }
 
-// weighedByRules says whether the rules tell a cheat from an honest miner in weights
-// of number k. Noise they do once scores have had some windows. A copy of a slice
-// costs its miner what it has earned when it is found, which is until the last
-// weights; one of a gradient nothing before step 20 of a run. And who has trained
-// and lost a bit on the way is no cheat to a rule that has no seals.
-func (j *windowJudge) weighedByRules(k int, last map[[32]byte]int, b subnet.Block, v *Neuron) bool {
-	switch {
-	case v.Cheat == "copy" && j.rules.Scheme == templar.SliceScheme:
-		return k == last[j.Chain.included[k].sent.who]
-	case v.Cheat == "noise":
-		return j.rules.Window(b) >= 8
-	}
-	return v.Forger != "flipped" && v.Cheat != "copy"
+// weighedByRules says whether the rules tell a cheat from an honest miner. Noise they
+// do once scores have had some windows. A copy of a slice costs its miner what it has
+// earned when a validator happens to look at it; one of a gradient nothing before step
+// 20 of a run. And who has trained and lost a bit on the way is no cheat to a rule
+// that has no seals.
+func (j *windowJudge) weighedByRules(b subnet.Block, v *Neuron) bool {
+	return v.Forger != "flipped" && v.Cheat != "copy" && (v.Cheat != "noise" || j.rules.Window(b) >= 8)
 }
 
 // doubled counts commitments to the same bucket that were not needed, weights that
@@ -467,7 +465,7 @@ func (j *windowJudge) doubled(first, last templar.Window) {
 		}
 		if _, ok := in.sent.call.(*ledger.SetWeights); ok && j.rules.Scheme == templar.GradientScheme {
 			key := fmt.Sprintf("%s %d %v", name, j.rules.Window(in.block-1), in.sent.call)
-			if before, twice := set[key]; twice && calm(j.own, i, before-min(before, j.rules.WindowBlocks()), in.block) && calm(j.unsure, i, before, in.block) {
+			if before, twice := set[key]; twice && j.undisturbed(before-min(before, 2*j.rules.WindowBlocks()), in.block) && calm(j.unsure, i, before, in.block) {
 				double("%s set weights in blocks %d and %d", name, before, in.block)
 			}
 			set[key] = in.block
@@ -512,6 +510,17 @@ func (j *windowJudge) doubled(first, last templar.Window) {
 			}
 		}
 	}
+}
+
+// undisturbed says whether nothing at all went wrong, so that nobody had two windows to
+// judge in one.
+func (j *windowJudge) undisturbed(from, to subnet.Block) bool {
+	for i := range j.Neurons {
+		if !calm(j.own, i, from, to) || !calm(j.store, i, from, to) {
+			return false
+		}
+	}
+	return true
 }
 
 // overwritten says whether an upload was the weather's.

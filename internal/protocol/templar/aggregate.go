@@ -285,7 +285,7 @@ func (a *sums) objectBy(ctx context.Context, p peer, key string, span Span) (sub
 			}
 			return object, nil
 		}
-		if left := time.Until(span.Max); left <= 0 {
+		if left := a.left(span.Max); left <= 0 {
 			return object, err
 		} else if err := actor.Pause(ctx, min(left+time.Millisecond, pollEvery)); err != nil {
 			return object, err

@@ -21,6 +21,7 @@ func (s *sparse) join(ctx context.Context, validates bool, restore func() error,
 	}
 	s.resumed = err == nil && s.Known
 	saved := s.Start
+	s.validates = validates
 	if s.Start, err = s.startWindow(ctx, validates); err != nil {
 		return err
 	}
@@ -87,6 +88,11 @@ func (s *sparse) catchUp(ctx context.Context, until func(Window) Window) error {
 			c, err := s.mergeWindow(ctx, w, true)
 			if err != nil {
 				return err
+			}
+			if c != nil && s.validates { // by which others repeat it
+				if err := s.showDebug(ctx, w, c, true); err != nil && ctx.Err() == nil {
+					s.Warn("debug", "the debug object did not get into the bucket", err)
+				}
 			}
 			if c != nil {
 				s.Say("catchup", fmt.Sprintf("Caught up with window %d.", w), slog.Uint64("window", uint64(w)), slog.Int64("global_step", s.Step), slog.Int("gather_peers", len(c.updates)))

@@ -136,6 +136,7 @@ func (n *neuron) span(ctx context.Context, w Window) (Span, error) {
 	if err != nil {
 		return Span{}, err
 	}
+	n.setClock(ctx)
 	return n.rules.Uploads(began, over), nil
 }
 
@@ -265,7 +266,7 @@ func (s *sparse) awaited(ctx context.Context, p peer, name Name, span Span) (sub
 		if !errors.Is(err, subnet.ErrNotFound) && !errors.Is(err, subnet.ErrTemporary) {
 			return subnet.Object{}, err
 		}
-		left := time.Until(span.LastTry())
+		left := s.left(span.LastTry())
 		if left <= 0 {
 			return subnet.Object{}, err
 		}

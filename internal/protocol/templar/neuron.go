@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
@@ -23,6 +24,7 @@ type neuron struct {
 	mu     sync.Mutex
 	opened map[subnet.BucketAddress]subnet.Bucket // others', to read from
 	slow   map[subnet.Hotkey]float64              // seconds that the last download took
+	off    time.Duration                          // by which the machine's clock is ahead of the chain's
 }
 
 func newNeuron(env subnet.Env) (*neuron, error) {

@@ -91,7 +91,7 @@ func (m *sparseMiner) upload(ctx context.Context, t Window, file string) error {
 		return err
 	}
 	// The time is the store's; until it says otherwise there is no hurry.
-	end := span.LastTry().Add(lastTry)
+	end := m.local(span.LastTry().Add(lastTry))
 	if m.cfg.Cheat == cheatLate {
 		end = end.Add(time.Hour)
 	}

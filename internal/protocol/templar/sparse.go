@@ -31,7 +31,8 @@ type sparse struct {
 	trail  trail
 	// liars are until which window nobody is believed who has summed up wrongly, or
 	// left somebody out.
-	liars map[subnet.Hotkey]Window
+	liars     map[subnet.Hotkey]Window
+	validates bool
 	// resumed says that the model, and what else was saved here, is gone on with.
 	resumed bool
 	sparseProgress
