@@ -165,7 +165,7 @@ func (a *sums) refused(w Window, who peer, err error) {
 	if errors.Is(err, compress.ErrFraud) {
 		a.liars[who.Hotkey] = math.MaxUint64
 	} else if errors.As(err, new(leftOut)) {
-		a.liars[who.Hotkey] = max(a.liars[who.Hotkey], w+2*keptMarks)
+		a.liars[who.Hotkey] = max(a.liars[who.Hotkey], w+restBetween) // it may have been unable to read it
 	}
 	name := Name{Kind: AggregatorObject, Window: w, Version: a.rules.Version}
 	a.refuse(who.Neuron, name, err)

@@ -93,7 +93,7 @@ import (
 var Protocol = subnet.Protocol{
 	Name:      "templar",
 	Summary:   "train in windows, exchange slices or gradients through buckets, be scored by what they do",
-	Rules:     playable(),
+	Rules:     RulesNames(),
 	NewConfig: NewConfig,
 	Metrics:   slices.Concat(metrics, sparseMetrics),
 	Columns:   slices.Concat(columns, sparseColumns),
@@ -108,25 +108,8 @@ var Protocol = subnet.Protocol{
 // A cast is how the roles are played in generations of one scheme.
 type cast struct {
 	mine, validate func(context.Context, subnet.Env) error
-	explain        func(context.Context, subnet.Env, subnet.ExplainOptions) (subnet.Explanation, error)
-}
-
-// casts returns the casts by their schemes.
-func casts() map[Scheme]cast {
-	return map[Scheme]cast{
-		SliceScheme:    {mineSlices, validateSlices, explainSlices},
-		GradientScheme: {mineSparse, validateSparse, explainSparse},
-	}
-}
-
-// playable lists the generations that have a cast.
-func playable() (names []string) {
-	for _, r := range Generations() {
-		if casts()[r.Scheme].mine != nil {
-			names = append(names, r.Name)
-		}
-	}
-	return names
+	upload         string // what a miner brings to a window
+	explain        func(n *neuron, ctx context.Context, a *telling, who subnet.Neuron, w, current Window) error
 }
 
 // castOf returns the cast of the settings' generation.
@@ -139,11 +122,10 @@ func castOf(env subnet.Env) (cast, error) {
 	if err != nil {
 		return cast{}, err
 	}
-	c, ok := casts()[r.Scheme]
-	if !ok {
-		return c, fmt.Errorf("rules: %s has no roles in this program, only %v", r.Name, playable())
-	}
-	return c, nil
+	return map[Scheme]cast{
+		SliceScheme:    {mineSlices, validateSlices, "delta", (*neuron).explainDelta},
+		GradientScheme: {mineSparse, validateSparse, "gradient", (*neuron).explainGradient},
+	}[r.Scheme], nil
 }
 
 func mine(ctx context.Context, env subnet.Env) error {
@@ -160,18 +142,4 @@ func validate(ctx context.Context, env subnet.Env) error {
 		return err
 	}
 	return c.validate(ctx, env)
-}
-
-func explain(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) (subnet.Explanation, error) {
-	if env.Emit == nil {
-		env.Emit = func(subnet.Event) {}
-	}
-	c, err := castOf(env)
-	if err == nil && c.explain == nil {
-		err = fmt.Errorf("what becomes of a window is not told for these rules")
-	}
-	if err != nil {
-		return subnet.Explanation{}, err
-	}
-	return c.explain(ctx, env, o)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"adit/internal/subnet"
 )
@@ -22,95 +21,9 @@ const (
 	gateWeight     = "weight"
 )
 
-// A telling is an explanation as it grows, gate by gate.
-type telling struct {
-	subnet.Explanation
-}
-
-func (a *telling) gate(name string, outcome subnet.Outcome, text string, facts ...subnet.Fact) bool {
-	a.Gates = append(a.Gates, subnet.Gate{Name: name, Outcome: outcome, Text: text, Facts: facts})
-	return outcome == subnet.Passed
-}
-
-func fact(name string, v float64) subnet.Fact {
-	return subnet.Fact{Name: name, Value: strconv.FormatFloat(v, 'g', 6, 64)}
-}
-
-// explainSlices tells what came of a miner's delta in a window: whether it is there
-// and whole, which everybody can see; what a validator made of it, in whose directory
-// alone that is written; and which weights the chain has.
-func explainSlices(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) (subnet.Explanation, error) {
-	n, err := newNeuron(env)
-	if err != nil {
-		return subnet.Explanation{}, err
-	}
-	current, _, err := n.window(ctx)
-	if err != nil {
-		return subnet.Explanation{}, err
-	}
-	a := &telling{}
-	w, err := n.windowMeant(o.Round, current)
-	if err != nil {
-		return a.Explanation, err
-	}
-	a.Round = uint64(w)
-	meta, err := n.Chain.Metagraph(ctx, subnet.Latest)
-	if err != nil {
-		return a.Explanation, fmt.Errorf("read metagraph: %w", err)
-	}
-	who, known := find(meta, o.Who, n.Me)
-	if !known && o.Who != "" && !isHotkey(o.Who) {
-		return a.Explanation, fmt.Errorf("there is no neuron %q in subnet %d", o.Who, n.NetUID)
-	}
-	a.Hotkey = who.Hotkey
-	a.Text = fmt.Sprintf("the delta of window %d, which was blocks %d to %d", w, n.rules.Start(w), n.rules.Start(w+1)-1)
-	if !known {
-		a.gate(gateRegistered, subnet.Stopped, "the hotkey is not registered")
-		return a.Explanation, nil
-	}
-	a.UID = &who.UID
-	a.gate(gateRegistered, subnet.Passed, fmt.Sprintf("uid %d", who.UID))
-	if err := n.explainDelta(ctx, a, who, w, current); err != nil {
-		return a.Explanation, err
-	}
-	n.explainWeight(a, meta, who)
-	return a.Explanation, nil
-}
-
-// windowMeant returns the window of a number, the one that validators judge now, or
-// the current one for "next".
-func (n *neuron) windowMeant(round string, current Window) (Window, error) {
-	switch round {
-	case "":
-		w, ok := n.rules.Judged(current)
-		if !ok {
-			return 0, subnet.WithHint(fmt.Errorf("in window %d none is over yet", current), "'adit why next' tells of the current one")
-		}
-		return w, nil
-	case "next":
-		return current, nil
-	}
-	v, ok := parseWindow(round)
-	if !ok || v > current {
-		return 0, subnet.WithHint(fmt.Errorf("%q is no window that has begun: the chain is in window %d", round, current), "give a window's number as the log has it, or 'next', or nothing for the one that is judged now")
-	}
-	return v, nil
-}
-
-// find returns the neuron that is meant by its hotkey or its uid in digits.
-func find(meta *subnet.Metagraph, who string, me subnet.Hotkey) (subnet.Neuron, bool) {
-	if who == "" {
-		who = string(me)
-	}
-	for _, n := range meta.Neurons {
-		if string(n.Hotkey) == who || strconv.Itoa(int(n.UID)) == who {
-			return n, true
-		}
-	}
-	return subnet.Neuron{Hotkey: subnet.Hotkey(who)}, false
-}
-
-// explainDelta goes from the bucket to the score.
+// explainDelta goes from the bucket to the score: whether the delta of a window is there
+// and whole, which everybody can see; and what a validator made of it, in whose
+// directory alone that is written.
 func (n *neuron) explainDelta(ctx context.Context, a *telling, who subnet.Neuron, w, current Window) error {
 	t, err := n.readRoster(ctx)
 	if isUnregistered(err) {

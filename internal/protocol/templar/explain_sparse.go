@@ -10,7 +10,7 @@ import (
 	"adit/internal/subnet"
 )
 
-// The gates of a gradient, besides those of [explainSlices].
+// The gates of a gradient, besides those of a delta.
 const (
 	gateGradient = "gradient uploaded in time"
 	gateChecked  = "gradient can be merged"
@@ -19,49 +19,9 @@ const (
 	gateFinal    = "final score"
 )
 
-// explainSparse tells what came of a miner's gradient in a window: whether it came in
-// time and is whole, and whether its miner was among the peers, which everybody can
-// see; what a validator made of it, in whose directory alone that is written; and
-// which weights the chain has.
-func explainSparse(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) (subnet.Explanation, error) {
-	n, err := newNeuron(env)
-	if err != nil {
-		return subnet.Explanation{}, err
-	}
-	current, _, err := n.window(ctx)
-	if err != nil {
-		return subnet.Explanation{}, err
-	}
-	a := &telling{}
-	w, err := n.windowMeant(o.Round, current)
-	if err != nil {
-		return a.Explanation, err
-	}
-	a.Round = uint64(w)
-	meta, err := n.Chain.Metagraph(ctx, subnet.Latest)
-	if err != nil {
-		return a.Explanation, fmt.Errorf("read metagraph: %w", err)
-	}
-	who, known := find(meta, o.Who, n.Me)
-	if !known && o.Who != "" && !isHotkey(o.Who) {
-		return a.Explanation, fmt.Errorf("there is no neuron %q in subnet %d", o.Who, n.NetUID)
-	}
-	a.Hotkey = who.Hotkey
-	a.Text = fmt.Sprintf("the gradient of window %d, which was blocks %d to %d", w, n.rules.Start(w), n.rules.Start(w+1)-1)
-	if !known {
-		a.gate(gateRegistered, subnet.Stopped, "the hotkey is not registered")
-		return a.Explanation, nil
-	}
-	a.UID = &who.UID
-	a.gate(gateRegistered, subnet.Passed, fmt.Sprintf("uid %d", who.UID))
-	if err := n.explainGradient(ctx, a, who, w, current); err != nil {
-		return a.Explanation, err
-	}
-	n.explainWeight(a, meta, who)
-	return a.Explanation, nil
-}
-
-// explainGradient goes from the bucket to the score.
+// explainGradient goes from the bucket to the score: whether the gradient of a window
+// came in time and is whole, and whether its miner was among the peers, which everybody
+// can see; and what a validator made of it, in whose directory alone that is written.
 func (n *neuron) explainGradient(ctx context.Context, a *telling, who subnet.Neuron, w, current Window) error {
 	t, err := n.readRoster(ctx)
 	if isUnregistered(err) {

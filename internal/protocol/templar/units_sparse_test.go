@@ -422,8 +422,8 @@ func TestExplainGradient(t *testing.T) {
 		v, miners, stop := sparseCrew(w, "adit/20", 2)
 		defer stop()
 		w.sparseTo(6, sparseTime-2*blockTime)
-		explain := func(n *testNeuron, o subnet.ExplainOptions) map[string]subnet.Outcome {
-			e, err := explainSparse(t.Context(), n.env(), o)
+		told := func(n *testNeuron, o subnet.ExplainOptions) map[string]subnet.Outcome {
+			e, err := explain(t.Context(), n.env(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -434,7 +434,7 @@ func TestExplainGradient(t *testing.T) {
 			return gates
 		}
 		for _, n := range miners {
-			got := explain(n, subnet.ExplainOptions{})
+			got := told(n, subnet.ExplainOptions{})
 			want := map[string]subnet.Outcome{
 				gateRegistered: subnet.Passed, gateBucket: subnet.Passed, gateGradient: subnet.Passed, gateChecked: subnet.Passed,
 				gatePeer: subnet.Passed, gateJudged: subnet.Unknown, gateWeight: subnet.Stopped,
@@ -443,14 +443,14 @@ func TestExplainGradient(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		}
-		got := explain(v, subnet.ExplainOptions{Who: "2"})
+		got := told(v, subnet.ExplainOptions{Who: "2"})
 		if _, scored := got[gateScore]; !scored {
 			t.Errorf("the validator does not tell the score: %v", got)
 		}
-		if got := explain(miners[0], subnet.ExplainOptions{Round: "next"}); got[gateGradient] != subnet.Unknown {
+		if got := told(miners[0], subnet.ExplainOptions{Round: "next"}); got[gateGradient] != subnet.Unknown {
 			t.Errorf("next: %v", got)
 		}
-		if got := explain(miners[0], subnet.ExplainOptions{Who: "1"}); got[gateBucket] != subnet.Stopped {
+		if got := told(miners[0], subnet.ExplainOptions{Who: "1"}); got[gateBucket] != subnet.Stopped {
 			t.Errorf("who has no bucket: %v", got)
 		}
 	})
