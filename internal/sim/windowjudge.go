@@ -63,8 +63,10 @@ func (s *WindowSurvival) Judge(first, last templar.Window) WindowVerdict {
 	j.own, j.unsure = s.weather.troubled(len(s.Neurons))
 	for _, f := range s.weather.faults {
 		switch f.Kind {
-		case NeuronClock, NetDown:
+		case NetDown:
 			j.own.mark(f.Who, f.From, f.To+1)
+		case NeuronClock: // what it was told before its clock was set right counts for so long
+			j.own.mark(f.Who, f.From, f.To+1+tenMinutes)
 		case StoreClock: // what came with a wrong time keeps it
 			j.store.mark(f.Who, f.From, f.To+1+j.span())
 		case Overwrite: // of the window before, which is merged in this one
