@@ -155,6 +155,14 @@ func (s *sparse) take(w Window, m merge) error {
 // mergeOf returns what a window's gradients come to: of our generation what an
 // aggregator says, if it is right, and otherwise what the gradients themselves do.
 func (s *sparse) mergeOf(ctx context.Context, w Window, list PeerList, past bool) (merge, *collection, error) {
+	var told []subnet.UID
+	var tells bool
+	if past {
+		told, tells = s.mergedBefore(ctx, w, list)
+		if tells && len(told) == 0 {
+			return nil, nil, nil // whatever others have summed up
+		}
+	}
 	switch {
 	case s.sums != nil:
 		m, c, err := s.sums.accepted(ctx, w, list, past)
@@ -171,10 +179,8 @@ func (s *sparse) mergeOf(ctx context.Context, w Window, list PeerList, past bool
 		}
 		s.Note("catchup", "nobody has aggregated the window: it is gathered again", slog.Uint64("window", uint64(w)), slog.String("reason", err.Error()))
 	}
-	if past {
-		if told, ok := s.mergedBefore(ctx, w, list); ok {
-			list = PeerList{Peers: told, FirstIn: list.FirstIn}
-		}
+	if tells {
+		list = PeerList{Peers: told, FirstIn: list.FirstIn}
 	}
 	c, err := s.gather(ctx, w, list)
 	if err != nil || len(c.updates) == 0 {
