@@ -474,7 +474,7 @@ func (j *windowJudge) doubled(first, last templar.Window) {
 		}
 	}
 	for _, i := range j.honest("validate") {
-		scored := make(map[string]bool)
+		scored := make(map[string]subnet.Block)
 		for _, e := range j.Neurons[i].Log() {
 			if e.Kind != "score" || j.rules.Scheme != templar.GradientScheme {
 				continue
@@ -486,10 +486,11 @@ func (j *windowJudge) doubled(first, last templar.Window) {
 				}
 			}
 			k := strings.Join(key, " ")
-			if scored[k] {
+			// Who is killed before it has written a score down makes it again.
+			if before, twice := scored[k]; twice && calm(j.own, i, before, e.Block) {
 				double("%s scored %s twice", j.Neurons[i].Name, k)
 			}
-			scored[k] = true
+			scored[k] = e.Block
 		}
 	}
 	if j.rules.Scheme != templar.GradientScheme {

@@ -117,7 +117,7 @@ func TestTemplarFaultySeeds(t *testing.T) {
 								hits[k] += n
 							}
 							if len(v.Said) > 0 {
-								t.Errorf("%s, %d validators, %v %v:\n%s\n%v\n%v", o.Rules, o.Validators, o.Cheats, o.Forgers, strings.Join(v.Said, "\n"), faults, s.weather.down)
+								t.Errorf("seed %d: %s, %d validators, %v %v:\n%s\n%v\n%v", seed, o.Rules, o.Validators, o.Cheats, o.Forgers, strings.Join(v.Said, "\n"), faults, s.weather.down)
 							}
 							if os.Getenv("FAULTY_LOG") != "" {
 								for _, n := range s.Neurons {

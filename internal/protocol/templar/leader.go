@@ -121,6 +121,7 @@ func (s *sparse) learnPeers(ctx context.Context, w, about Window) {
 			s.Note("peers", fmt.Sprintf("New peers from window %d on.", l.FirstIn), slog.Any("peers", l.Peers), slog.Any("reserve_peers", l.Reserve), slog.Uint64("window", uint64(l.FirstIn)))
 		}
 	}
+	s.plan.At(about) // or a leader that was restarted forgets it for the one that it posts
 }
 
 // peersAt returns the list that counts in a window.
