@@ -196,13 +196,14 @@ func (j *windowJudge) listed(w templar.Window) (list templar.PeerList, ok bool) 
 	return list, ok
 }
 
-// shown returns what a neuron said in its debug object that it had merged.
+// shown returns what a neuron said in its debug object that it had merged, at first:
+// who comes back says so anew.
 func (j *windowJudge) shown(i int, w templar.Window) (d templar.Debug, ok bool) {
 	list := j.versions(i, j.object(i, templar.DebugObject, w))
 	if len(list) == 0 {
 		return d, false
 	}
-	data := list[len(list)-1].data
+	data := list[0].data
 	d, err := templar.DecodeDebug(bytes.NewReader(data), int64(len(data)))
 	return d, err == nil
 }

@@ -68,7 +68,15 @@ func (s *WindowSurvival) survive(ctx context.Context, faulty templar.Window) Win
 }
 
 // keptWindowSeeds are those that found something, and a few others.
-var keptWindowSeeds = []uint64{0, 1, 2, 3}
+var keptWindowSeeds = []uint64{
+	0, 1, 2, 3,
+	11,  // an aggregate whose proofs came too late, and windows without one that were gathered again otherwise
+	12,  // a miner that had lacked a gradient went on with a model of its own
+	288, // an aggregate of another validator than the leader, who had merged nothing
+	380, // a leader that was restarted forgot the list of peers that counted
+	381, // a clock that was ten minutes behind
+	449, // a leader that nobody believed for too long
+}
 
 // TestTemplarFaultySeeds plays networks of windows on which faults come that are drawn
 // from a seed: no work is lost that was in time, all honest neurons have one model
