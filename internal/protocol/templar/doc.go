@@ -74,6 +74,7 @@
 // What acts on them is told straight down: for the pseudo-gradients in sparse.go,
 // miner_sparse.go and send.go, validator_sparse.go, judge.go, copies.go and
 // evaluate.go. leader.go and catchup.go say who is believed, and how one joins;
+// astray.go brings back who has lacked something, and clock.go goes by the chain's time;
 // gather.go, outer.go and layout.go how the models become one again; shards.go where
 // the text is; sealed.go, aggregate.go, challenge.go and sumup.go are what our own
 // generation has besides.
