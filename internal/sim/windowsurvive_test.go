@@ -76,6 +76,7 @@ var keptWindowSeeds = []uint64{
 	380, // a leader that was restarted forgot the list of peers that counted
 	381, // a clock that was ten minutes behind
 	449, // a leader that nobody believed for too long
+	607, // a leader without room on its disk could not say what it had merged
 }
 
 // TestTemplarFaultySeeds plays networks of windows on which faults come that are drawn
