@@ -24,10 +24,9 @@ type life struct {
 	spent  map[*Fault]bool // kills of earlier lives
 	cancel context.CancelCauseFunc
 
-	mu    sync.Mutex
-	left  map[*Fault]int // operations until a kill
-	dead  *Fault
-	acted bool // the last operation was the one at which it dies
+	mu   sync.Mutex
+	left map[*Fault]int // operations until a kill
+	dead *Fault
 }
 
 func newLife(who int, w *weather, spent map[*Fault]bool, cancel context.CancelCauseFunc) *life {
@@ -69,14 +68,6 @@ func (l *life) op(act bool) error {
 		return errKilled
 	}
 	return nil
-}
-
-// after is op for the moment after an operation that went well.
-func (l *life) after(act bool, err error) error {
-	if killed := l.op(act); killed != nil {
-		return killed
-	}
-	return err
 }
 
 func (l *life) alive() bool {

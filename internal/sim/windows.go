@@ -48,7 +48,6 @@ type Windows struct {
 type player struct {
 	config *templar.Config
 	rules  templar.Rules
-	keys   templar.Keys
 	env    map[string]string
 	bucket string // its name
 }
