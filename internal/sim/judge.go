@@ -64,7 +64,8 @@ func (s *Survival) Judge(cycles int) Verdict {
 			j.http.mark(f.Who, f.From, f.To+5)
 		}
 	}
-	v := Verdict{Exits: len(s.exits), Said: append([]string(nil), s.exits...)}
+	alone := s.endedAlone()
+	v := Verdict{Exits: len(alone), Said: alone}
 	for i, m := range s.Neurons {
 		if m.Role == "validate" || m.Cheat != "" || m.Forger != "" {
 			continue

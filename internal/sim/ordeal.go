@@ -87,6 +87,13 @@ func (s *ordeal) crash(m *journal.Mem) {
 	m.Crash(s.lots)
 }
 
+// endedAlone returns what was told of roles that ended by themselves.
+func (s *ordeal) endedAlone() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.exits)
+}
+
 func (s *ordeal) exited(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,6 +151,8 @@ func (w *weather) troubled(neurons int) (self, unsure calendar) {
 			self.mark(-1, f.From, f.To)
 		}
 	}
+	w.mu.Lock() // it may still be played
+	defer w.mu.Unlock()
 	for _, d := range w.down {
 		self.mark(d.who, d.from, d.to)
 		unsure.mark(d.who, d.to, d.to+marginSent)

@@ -76,7 +76,8 @@ func (s *WindowSurvival) Judge(first, last templar.Window) WindowVerdict {
 		}
 	}
 	s.ordeal.mu.Lock()
-	j.v.Exits, j.v.Said = len(s.exits), slices.Clone(s.exits)
+	j.v.Said = s.endedAlone()
+	j.v.Exits = len(j.v.Said)
 	s.ordeal.mu.Unlock()
 	for w := first; w < last; w++ {
 		switch {
