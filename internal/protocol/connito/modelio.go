@@ -45,10 +45,13 @@ func modelIO(ctx context.Context, env subnet.Env) error {
 			return actor.Ended(ctx, err)
 		}
 		at = n.rules.PhaseName(Distribute)
+		_, began, unknown := n.now(ctx)
 		if err := n.downloadJob(ctx, cycle); err != nil && ctx.Err() == nil {
 			n.Warn("lost", "<Distribute> download did not go through", err, slog.Uint64("cycle", cycle))
 		}
-		n.checkExpired(ctx, cycle, Distribute)
+		if unknown == nil && began <= n.rules.Schedule.End(cycle, Distribute) { // whoever comes later is not late with it
+			n.checkExpired(ctx, cycle, Distribute)
+		}
 		at = n.rules.PhaseName(MinerCommit1)
 		_, to := n.rules.Schedule.commit1Window(cycle, MinerCommit1)
 		err := n.Insist(ctx, to-1, "<MinerCommit1> nothing committed", func() error { return n.commitJob(ctx, cycle) })
