@@ -75,10 +75,8 @@ func (s *WindowSurvival) Judge(first, last templar.Window) WindowVerdict {
 			}
 		}
 	}
-	s.ordeal.mu.Lock()
 	j.v.Said = s.endedAlone()
 	j.v.Exits = len(j.v.Said)
-	s.ordeal.mu.Unlock()
 	for w := first; w < last; w++ {
 		switch {
 		case w == last-1: // it is merged in the one after it
