@@ -7,25 +7,14 @@ import (
 
 	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
+	"adit/internal/subtensor"
 )
 
 // begin brings a new chain to where a cycle needs no miners: the validators
 // publish the genesis model at the end of that one, and the next is the
 // network's first. Blocks on the way are made at once; among them is an epoch,
 // which gives the validators their permits.
-func (r connitoRecipe) begin(ctx context.Context, n *Network) error {
-	if n.plan.FirstCycle > 0 {
-		return nil
-	}
-	c, err := n.client(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	head, err := c.Head(ctx)
-	if err != nil {
-		return err
-	}
+func (r connitoRecipe) begin(ctx context.Context, n *Network, c *subtensor.Client, head subnet.Block) error {
 	permits := head + r.tempo() + 2
 	cycle := r.rules.Schedule.At(permits).Cycle
 	if permits > r.startBlock(n, cycle) {

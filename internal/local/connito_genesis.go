@@ -2,18 +2,13 @@ package local
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"adit/internal/data"
 	"adit/internal/engine"
 	"adit/internal/engine/device/cpu"
 	"adit/internal/engine/model"
-	"adit/internal/node"
 	"adit/internal/protocol/connito"
 	"adit/internal/subnet"
 )
@@ -22,7 +17,6 @@ import (
 // groups, and keeps it for the next time. Nothing pretrained is at hand, and
 // experts on a backbone that knows nothing would learn nothing.
 func (connitoRecipe) genesis(ctx context.Context, n *Network, corpus *data.Corpus) error {
-	dir := n.plan.genesisDir(n.dir)
 	if n.hasGenesis() {
 		return nil
 	}
@@ -45,23 +39,7 @@ func (connitoRecipe) genesis(ctx context.Context, n *Network, corpus *data.Corpu
 	}
 	defer m.Close()
 
-	tmp := dir + ".tmp"
-	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(cfg, "", "  ")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		writeFile(filepath.Join(tmp, node.ConfigFile), text),
-		copyFile(filepath.Join(tmp, tokenizerFile), filepath.Join(n.plan.dataDir(n.dir), tokenizerFile)),
-		saveModel(filepath.Join(tmp, node.ModelFile), m),
-	)
-	if err != nil {
-		return fmt.Errorf("save the genesis model: %w", err)
-	}
-	return os.Rename(tmp, dir)
+	return n.saveGenesis(cfg, m, nil)
 }
 
 // assignment gives a group its part of the experts of every layer that has

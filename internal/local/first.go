@@ -14,6 +14,24 @@ import (
 	"adit/internal/subtensor"
 )
 
+// begin brings a new chain to where the neurons are started. One that has been there
+// stays as it is.
+func (n *Network) begin(ctx context.Context) error {
+	if n.plan.FirstCycle > 0 {
+		return nil
+	}
+	c, err := n.client(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	head, err := c.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return n.recipe.begin(ctx, n, c, head)
+}
+
 // beginWith notes the first cycle, once the validators have their permits.
 func (n *Network) beginWith(ctx context.Context, c *subtensor.Client, first uint64) error {
 	meta, err := c.Subnet(subnet.NetUID(n.plan.NetUID), nil).Metagraph(ctx, subnet.Latest)

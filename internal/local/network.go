@@ -298,7 +298,7 @@ func (n *Network) story(ctx context.Context, group *errgroup.Group) error {
 	if err := both.Wait(); err != nil {
 		return err
 	}
-	if err := persistently(ctx, func(ctx context.Context) error { return n.recipe.begin(ctx, n) }); err != nil {
+	if err := persistently(ctx, n.begin); err != nil {
 		return err
 	}
 	for _, p := range n.recipe.textServices(n) {

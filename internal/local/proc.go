@@ -10,10 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
+	"adit/internal/node"
 	"adit/internal/subnet"
 	"adit/internal/telemetry"
 )
@@ -121,7 +121,7 @@ func (p *process) once(ctx context.Context) error {
 	// The child ends when its input does: even if this process is killed.
 	cmd := exec.CommandContext(ctx, exe, append(p.args, "--supervised")...)
 	cmd.Env = append(os.Environ(), p.env...)
-	words := &tail{to: log}
+	words := &node.LastWords{To: log}
 	cmd.Stderr = words
 	detach(cmd)
 	input, err := cmd.StdinPipe()
@@ -140,7 +140,7 @@ func (p *process) once(ctx context.Context) error {
 	p.change(func(s *Proc) { s.PID, s.Started, s.Running = cmd.Process.Pid, time.Now(), true })
 	p.read(output, log)
 	if err := cmd.Wait(); err != nil {
-		return words.last(err)
+		return lastWords(err, words)
 	}
 	return errors.New("exit status 0")
 }
@@ -170,43 +170,9 @@ func (p *process) read(output io.Reader, log io.Writer) {
 	}
 }
 
-// A tail hands on what is written and remembers the end of it. It takes
-// everything: a full disk must not become a child's broken pipe.
-type tail struct {
-	to  io.Writer
-	end []byte
-}
-
-// tailSize is more than an error and its advice need.
-const tailSize = 8 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	_, _ = t.to.Write(b)
-	t.end = append(t.end, b...)
-	t.end = t.end[max(0, len(t.end)-tailSize):]
-	return len(b), nil
-}
-
-// last adds to err what the program said of itself at the end: an error and its
-// advice, or else how a panic began, or else its last line.
-func (t *tail) last(err error) error {
-	var said, advice, line string
-	for l := range strings.Lines(string(t.end)) {
-		l = strings.TrimSpace(l)
-		switch {
-		case strings.HasPrefix(l, "adit: "):
-			said, advice = strings.TrimPrefix(l, "adit: "), ""
-		case strings.HasPrefix(l, "hint: "):
-			advice = strings.TrimPrefix(l, "hint: ")
-		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
-			said = l
-		case l != "":
-			line = l
-		}
-	}
-	if said == "" {
-		said = line
-	}
+// lastWords adds to err what a program said of itself at the end.
+func lastWords(err error, w *node.LastWords) error {
+	said, advice := w.Last()
 	if said != "" {
 		err = fmt.Errorf("%w: %s", err, said)
 	}

@@ -212,21 +212,3 @@ func TestProcessGarbage(t *testing.T) {
 		t.Error("the log lacks the report")
 	}
 }
-
-// full is a disk without room.
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, os.ErrInvalid }
-
-func TestTailTakesEverything(t *testing.T) {
-	t.Parallel()
-	w := &tail{to: full{}}
-	for range 3 {
-		if n, err := w.Write(make([]byte, tailSize)); n != tailSize || err != nil {
-			t.Errorf("Write = %d, %v", n, err)
-		}
-	}
-	if len(w.end) != tailSize {
-		t.Errorf("it keeps %d bytes, want %d", len(w.end), tailSize)
-	}
-}

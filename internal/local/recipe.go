@@ -6,6 +6,7 @@ import (
 
 	"adit/internal/data"
 	"adit/internal/subnet"
+	"adit/internal/subtensor"
 )
 
 // A recipe is what a network of one protocol is made of, besides a chain, wallets and
@@ -31,8 +32,8 @@ type recipe interface {
 	// genesis makes what the neurons begin with out of the text. The chain is set up
 	// meanwhile.
 	genesis(ctx context.Context, n *Network, corpus *data.Corpus) error
-	// begin brings a new chain to where the neurons are started.
-	begin(ctx context.Context, n *Network) error
+	// begin brings a new chain from its head to where the neurons are started.
+	begin(ctx context.Context, n *Network, c *subtensor.Client, head subnet.Block) error
 	// writeConfig writes a neuron's config.yaml, unless there is one: what a person
 	// changed there stays.
 	writeConfig(n *Network, m member) error

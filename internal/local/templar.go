@@ -197,22 +197,11 @@ func (r templarRecipe) grants(p *plan) string {
 
 // begin implements [recipe]: the network's first window is the first that begins once
 // validators have their permits and neurons have had the time to start.
-func (r templarRecipe) begin(ctx context.Context, n *Network) error {
-	if n.plan.FirstCycle > 0 {
-		return nil
-	}
-	c, err := n.client(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	head, err := c.Head(ctx)
-	if err != nil {
-		return err
-	}
+func (r templarRecipe) begin(ctx context.Context, n *Network, c *subtensor.Client, head subnet.Block) error {
 	lead := subnet.Block(neuronStart / n.plan.BlockTime)
 	first := r.whole(head + r.tempo() + 2 + lead)
 	start := r.rules.Start(templar.Window(first)) - lead
+	var err error
 	if r.gradients() {
 		// Blocks that are made at once take the chain's clock ahead of the store's, and
 		// every upload would be too early by the one.

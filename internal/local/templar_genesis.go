@@ -16,7 +16,6 @@ import (
 	"adit/internal/engine/device/cpu"
 	"adit/internal/engine/model"
 	"adit/internal/exchange/s3"
-	"adit/internal/node"
 	"adit/internal/protocol/templar"
 	"adit/internal/subnet"
 )
@@ -61,25 +60,7 @@ func (r templarRecipe) makeGenesis(n *Network, corpus *data.Corpus) error {
 		return err
 	}
 	defer m.Close()
-	dir := n.plan.genesisDir(n.dir)
-	tmp := dir + ".tmp"
-	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(cfg, "", "  ")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		writeFile(filepath.Join(tmp, node.ConfigFile), text),
-		copyFile(filepath.Join(tmp, tokenizerFile), filepath.Join(n.plan.dataDir(n.dir), tokenizerFile)),
-		saveModel(filepath.Join(tmp, node.ModelFile), m),
-		r.writeHParams(tmp),
-	)
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, dir)
+	return n.saveGenesis(cfg, m, r.writeHParams)
 }
 
 // textOrder is the seed of the order in which training text is laid out.

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 
 	"adit/internal/data"
+	"adit/internal/engine/model"
 	"adit/internal/node"
 	"adit/internal/subnet"
 )
@@ -108,6 +110,32 @@ func (n *Network) fitBigrams(ctx context.Context, corpus *data.Corpus) error {
 		n.state.update(func(s *Snapshot) { s.Groups[g].Bigram = loss; n.state.keep() })
 	}
 	return nil
+}
+
+// saveGenesis keeps the first model, its configuration and its tokenizer, and what
+// more adds to their directory, if anything. It is there whole or not at all.
+func (n *Network) saveGenesis(cfg model.Config, m subnet.Model, more func(dir string) error) error {
+	dir := n.plan.genesisDir(n.dir)
+	tmp := dir + ".tmp"
+	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(cfg, "", "  ")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		writeFile(filepath.Join(tmp, node.ConfigFile), text),
+		copyFile(filepath.Join(tmp, tokenizerFile), filepath.Join(n.plan.dataDir(n.dir), tokenizerFile)),
+		saveModel(filepath.Join(tmp, node.ModelFile), m),
+	)
+	if err == nil && more != nil {
+		err = more(tmp)
+	}
+	if err != nil {
+		return fmt.Errorf("save the genesis model: %w", err)
+	}
+	return os.Rename(tmp, dir)
 }
 
 // hasGenesis says whether the first model was made already.

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 
 	"adit/internal/engine"
 	"adit/internal/engine/ranks"
@@ -85,7 +84,7 @@ func ranksOf(s subnet.Services, emit func(subnet.Event)) engine.Ranks {
 type rankProcess struct {
 	cmd   *exec.Cmd
 	input io.Closer
-	words tail
+	words LastWords
 	done  chan struct{}
 }
 
@@ -127,38 +126,6 @@ func (p *rankProcess) End() string {
 	p.input.Close()
 	_ = p.cmd.Process.Kill() // it may have ended
 	<-p.done
-	return p.words.last()
-}
-
-// A tail keeps the end of what is written.
-type tail struct{ end []byte }
-
-// tailSize is more than an error needs.
-const tailSize = 4 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.end = append(t.end, b...)
-	t.end = t.end[max(0, len(t.end)-tailSize):]
-	return len(b), nil
-}
-
-// last returns what the program said of itself at the end, or else how a panic
-// began, or else its last line.
-func (t *tail) last() string {
-	var said, line string
-	for l := range strings.Lines(string(t.end)) {
-		l = strings.TrimSpace(l)
-		switch {
-		case strings.HasPrefix(l, "adit: "):
-			said = strings.TrimPrefix(l, "adit: ")
-		case strings.HasPrefix(l, "panic: "), strings.HasPrefix(l, "fatal error: "):
-			said = l
-		case l != "":
-			line = l
-		}
-	}
-	if said == "" {
-		said = line
-	}
+	said, _ := p.words.Last()
 	return said
 }

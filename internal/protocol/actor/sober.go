@@ -95,7 +95,7 @@ func (c *soberChain) Wait(ctx context.Context, b subnet.Block) error {
 		if err == nil && head >= b {
 			return nil
 		}
-		if !pause(ctx, askAgain) {
+		if Pause(ctx, askAgain) != nil {
 			return ctx.Err()
 		}
 	}
@@ -135,20 +135,8 @@ func patiently[T any](ctx context.Context, c *soberChain, ask func() (T, error))
 		if try%tellAgain == 0 {
 			c.emit(subnet.Event{Level: slog.LevelWarn, Kind: "retry", Text: "the chain cannot be read, trying again", Attrs: []slog.Attr{slog.String("error", err.Error())}})
 		}
-		if !pause(ctx, askAgain) {
+		if Pause(ctx, askAgain) != nil {
 			return answer, err
 		}
-	}
-}
-
-// pause waits, and returns whether it came to the end.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -69,7 +70,7 @@ func (s *server) goOnWith(ctx context.Context, who subnet.Hotkey, at subnet.Bloc
 		d, bad := s.submitDoorway(ctx, submitRequest{Target: s.Me, Origin: who})
 		switch {
 		case bad != nil || d.Phase == nil: // the chain cannot be read
-			if !pause(ctx, blockSeconds*time.Second) {
+			if actor.Pause(ctx, blockSeconds*time.Second) != nil {
 				return ctx.Err()
 			}
 			continue

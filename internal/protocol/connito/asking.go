@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"adit/internal/protocol/actor"
 	"adit/internal/subnet"
 )
 
@@ -145,7 +146,7 @@ func (f *follower) get(ctx context.Context, path string, limit int64, patient bo
 		case try > f.cfg.Cycle.APIRetries:
 			return nil, fmt.Errorf("request failed after retries: %s: %w", path, err)
 		}
-		if !pause(ctx, seconds(apiBackoff(f.cfg.Cycle.APIBackoffSec, try))) {
+		if actor.Pause(ctx, seconds(apiBackoff(f.cfg.Cycle.APIBackoffSec, try))) != nil {
 			return nil, err
 		}
 	}

@@ -228,23 +228,11 @@ func (f *follower) watch(ctx, all context.Context, under standing) bool {
 			err = f.Chain.Wait(ctx, head+1)
 		}
 		if err != nil && ctx.Err() == nil { // the client is finding another endpoint
-			pause(ctx, time.Second)
+			_ = actor.Pause(ctx, time.Second) // what ended it is looked at below
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-	}
-}
-
-// pause waits, and returns whether it came to the end.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -38,7 +38,7 @@ func (c timedChain) Commitments(context.Context, subnet.Block) ([]subnet.Commitm
 }
 
 func (c timedChain) Wait(ctx context.Context, b subnet.Block) error {
-	if !pause(ctx, time.Until(c.genesis.Add(time.Duration(b)*blockTime))) {
+	if actor.Pause(ctx, time.Until(c.genesis.Add(time.Duration(b)*blockTime))) != nil {
 		return ctx.Err()
 	}
 	return nil

@@ -69,6 +69,22 @@ func explain(ctx context.Context, env subnet.Env, o subnet.ExplainOptions) (subn
 	return a.Explanation, nil
 }
 
+// explainBucket finds a neuron's bucket among those of all, or tells why it does not.
+func (n *neuron) explainBucket(ctx context.Context, a *telling, who subnet.Neuron) (t *roster, p peer, ok bool, err error) {
+	if t, err = n.readRoster(ctx); isUnregistered(err) {
+		return t, p, a.gate(gateBucket, subnet.Unknown, "the buckets are looked at by a registered neuron: the one whose settings these are is not"), nil
+	} else if err != nil {
+		return t, p, false, err
+	}
+	if p, ok = t.peer(who.UID); !ok {
+		return t, p, a.gate(gateBucket, subnet.Stopped, "it has committed to no bucket that can be read"), nil
+	}
+	if who.Hotkey == n.Me && !t.committed {
+		return t, p, a.gate(gateBucket, subnet.Stopped, "what it has committed to is not the bucket of these settings: others do not find it"), nil
+	}
+	return t, p, a.gate(gateBucket, subnet.Passed, p.at.String()), nil
+}
+
 // windowMeant returns the window of a number, the one that validators judge now, or
 // the current one for "next".
 func (n *neuron) windowMeant(round string, current Window) (Window, error) {

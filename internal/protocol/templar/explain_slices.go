@@ -25,23 +25,10 @@ const (
 // and whole, which everybody can see; and what a validator made of it, in whose
 // directory alone that is written.
 func (n *neuron) explainDelta(ctx context.Context, a *telling, who subnet.Neuron, w, current Window) error {
-	t, err := n.readRoster(ctx)
-	if isUnregistered(err) {
-		a.gate(gateBucket, subnet.Unknown, "the buckets are looked at by a registered neuron: the one whose settings these are is not")
-		return nil
-	} else if err != nil {
+	_, p, ok, err := n.explainBucket(ctx, a, who)
+	if err != nil || !ok {
 		return err
 	}
-	p, ok := t.peer(who.UID)
-	if !ok {
-		a.gate(gateBucket, subnet.Stopped, "it has committed to no bucket that can be read")
-		return nil
-	}
-	if who.Hotkey == n.Me && !t.committed {
-		a.gate(gateBucket, subnet.Stopped, "what it has committed to is not the bucket of these settings: others do not find it")
-		return nil
-	}
-	a.gate(gateBucket, subnet.Passed, p.at.String())
 	name := Name{Kind: DeltaObject, Window: w, Hotkey: who.Hotkey, Version: n.rules.Version}
 	object, err := p.bucket.Stat(ctx, name.String())
 	switch {

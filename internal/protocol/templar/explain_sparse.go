@@ -23,23 +23,10 @@ const (
 // came in time and is whole, and whether its miner was among the peers, which everybody
 // can see; and what a validator made of it, in whose directory alone that is written.
 func (n *neuron) explainGradient(ctx context.Context, a *telling, who subnet.Neuron, w, current Window) error {
-	t, err := n.readRoster(ctx)
-	if isUnregistered(err) {
-		a.gate(gateBucket, subnet.Unknown, "the buckets are looked at by a registered neuron: the one whose settings these are is not")
-		return nil
-	} else if err != nil {
+	t, p, ok, err := n.explainBucket(ctx, a, who)
+	if err != nil || !ok {
 		return err
 	}
-	p, ok := t.peer(who.UID)
-	if !ok {
-		a.gate(gateBucket, subnet.Stopped, "it has committed to no bucket that can be read")
-		return nil
-	}
-	if who.Hotkey == n.Me && !t.committed {
-		a.gate(gateBucket, subnet.Stopped, "what it has committed to is not the bucket of these settings: others do not find it")
-		return nil
-	}
-	a.gate(gateBucket, subnet.Passed, p.at.String())
 	if w >= current {
 		a.gate(gateGradient, subnet.Unknown, "it is uploaded when the window is over")
 		return nil
