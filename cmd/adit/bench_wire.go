@@ -40,6 +40,7 @@ type BenchWireCommand struct {
 	OuterMomentum map[string]float64 `placeholder:"METHOD=SHARE" help:"Nesterov's momentum of a method's outer step. None, unless it is said."`
 	Decay         map[string]float64 `placeholder:"METHOD=SHARE" help:"What is left, in each round, of what a miner has not said."`
 	Again         float64            `name:"aggregator-decay" default:"1" help:"The same of the aggregator."`
+	Ahead         map[string]float64 `placeholder:"METHOD=SHARE" help:"By what share of what it has not said a miner's model is ahead."`
 	Keep          int                `default:"64" help:"How many values are sent of 4096."`
 
 	Data []string `type:"path" placeholder:"PATH" help:"Text to learn from: files and folders. Go's own source code, unless it is said."`
@@ -150,6 +151,9 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 			if decay, ok := c.Decay[method]; ok {
 				o.Decay = decay
 			}
+			if ahead, ok := c.Ahead[method]; ok {
+				o.Ahead = ahead
+			}
 			o.Momentum = c.OuterMomentum[method]
 			if err := o.Validate(); err != nil {
 				return nil, err
@@ -157,7 +161,7 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 			runs = append(runs, o)
 		}
 	}
-	for _, said := range []map[string]float64{c.OuterRate, c.OuterMomentum, c.Decay} {
+	for _, said := range []map[string]float64{c.OuterRate, c.OuterMomentum, c.Decay, c.Ahead} {
 		for method := range said {
 			if !slices.Contains(c.Methods, method) {
 				return nil, subnet.WithHint(fmt.Errorf("a setting of %q, which is not among the methods", method), "the methods are "+strings.Join(c.Methods, ", "))

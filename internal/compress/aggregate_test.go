@@ -210,6 +210,20 @@ func TestFeedback(t *testing.T) {
 				for i, at := range k.Index {
 					rest[i/k.Keep*g.Size()+int(at)] -= q.Values()[code[i]]
 				}
+				whole, chunks := make([]float32, g.Len()), make([]float32, g.Len())
+				if err := f.Unsaid(whole); err != nil {
+					t.Fatal(err)
+				}
+				if g.Cut(chunks, whole); tt.cosine {
+					for c := range g.Chunks() {
+						NewCosine(g).Forward(chunks[c*g.Size():][:g.Size()])
+					}
+				}
+				for i, v := range chunks {
+					if math.Abs(float64(v-rest[i])) > 1e-4 {
+						t.Fatalf("round %d: element %d is %v unsaid, not %v", round, i, v, rest[i])
+					}
+				}
 				if round == 1 { // read in between, and put back
 					if !slices.Equal(f.Rest(), rest) {
 						t.Fatal("something else is unsaid")

@@ -142,6 +142,25 @@ func (f *Feedback) Rest() []float32 {
 	return f.rest
 }
 
+// Unsaid sets dst, a tensor, to what is unsaid: that which [Feedback.Rest] has in
+// chunks, and of coefficients what they are of.
+func (f *Feedback) Unsaid(dst []float32) error {
+	if len(dst) != f.grid.Len() {
+		return fmt.Errorf("%d elements for a tensor of %d", len(dst), f.grid.Len())
+	}
+	rest := f.Rest()
+	if f.cosine == nil {
+		f.grid.Join(dst, rest)
+		return nil
+	}
+	for c := range f.grid.Chunks() {
+		copy(f.chunk, rest[c*f.grid.Size():])
+		f.cosine.Inverse(f.chunk)
+		f.grid.put(dst, f.chunk, c)
+	}
+	return nil
+}
+
 // Restore sets what is unsaid to what [Feedback.Rest] once was.
 func (f *Feedback) Restore(rest []float32) error {
 	if len(rest) != len(f.rest) {

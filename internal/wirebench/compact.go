@@ -45,6 +45,8 @@ func newCompact(f *fleet, o Options) (*compact, error) {
 	return c, err
 }
 
+func (c *compact) unsaid(miner int) []*compress.Feedback { return c.encoders[miner] }
+
 func (c *compact) bits() float64 { return 8 * float64(c.spent) / float64(max(c.covered, 1)) }
 
 // send writes a message and reads it again.

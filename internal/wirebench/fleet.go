@@ -110,13 +110,11 @@ func (f *fleet) read(miner int, dst [][]float32) error {
 	return nil
 }
 
-// write replaces all parameters of all miners.
-func (f *fleet) write(src [][]float32) error {
-	for _, m := range f.miners {
-		for i, p := range f.params {
-			if err := m.model.Write(p.Name, src[i]); err != nil {
-				return err
-			}
+// write replaces all parameters of a miner.
+func (f *fleet) write(miner int, src [][]float32) error {
+	for i, p := range f.params {
+		if err := f.miners[miner].model.Write(p.Name, src[i]); err != nil {
+			return err
 		}
 	}
 	return nil

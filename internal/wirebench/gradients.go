@@ -4,17 +4,21 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+
+	"adit/internal/compress"
 )
 
 // A wire merges what the miners' parameters have moved by: of each miner, each
-// parameter. It sets merged and says what that cost one miner.
+// parameter. It sets merged and says what that cost one miner. unsaid is what encodes
+// a miner's differences, if there is such a thing.
 type wire interface {
 	merge(merged [][]float32, deltas [][][]float32) (cost, error)
+	unsaid(miner int) []*compress.Feedback
 	bits() float64
 }
 
-// gradients is every method in which all miners begin a round with the same model
-// and end it with the same: θ less the rate times the merge of θ - θᵢ.
+// gradients is every method in which all miners have the same model after a round:
+// θ less the rate times the merge of what each has learned.
 type gradients struct {
 	*fleet
 	wire
@@ -23,10 +27,11 @@ type gradients struct {
 	deltas   [][][]float32
 	merged   [][]float32
 	momentum [][]float32
+	now      [][]float32
 }
 
 func newGradients(f *fleet, o Options, w wire) (*gradients, error) {
-	g := &gradients{fleet: f, wire: w, o: o, theta: f.tensors(), merged: f.tensors(), momentum: f.tensors()}
+	g := &gradients{fleet: f, wire: w, o: o, theta: f.tensors(), merged: f.tensors(), momentum: f.tensors(), now: f.tensors()}
 	for range f.miners {
 		g.deltas = append(g.deltas, f.tensors())
 	}
@@ -34,16 +39,21 @@ func newGradients(f *fleet, o Options, w wire) (*gradients, error) {
 }
 
 func (g *gradients) round(ctx context.Context) (cost, error) {
+	for i, begin := range g.deltas {
+		if err := g.begin(i, begin); err != nil {
+			return cost{}, err
+		}
+	}
 	if err := g.train(ctx, g.o.Inner); err != nil {
 		return cost{}, err
 	}
 	for i, delta := range g.deltas {
-		if err := g.read(i, delta); err != nil {
+		if err := g.read(i, g.now); err != nil {
 			return cost{}, err
 		}
 		for p, d := range delta {
 			for j := range d {
-				d[j] = g.theta[p][j] - d[j]
+				d[j] -= g.now[p][j]
 			}
 		}
 	}
@@ -52,8 +62,27 @@ func (g *gradients) round(ctx context.Context) (cost, error) {
 		return cost{}, err
 	}
 	g.outer()
-	return c, g.write(g.theta)
+	return c, nil
 }
+
+// begin sets x to the model that a miner begins a round with, and its model to that.
+func (g *gradients) begin(miner int, x [][]float32) error {
+	for p, theta := range g.theta {
+		copy(x[p], theta)
+		if e := g.unsaid(miner); e != nil && g.o.Ahead > 0 {
+			if err := e[p].Unsaid(g.now[p]); err != nil {
+				return err
+			}
+			for j, v := range g.now[p] {
+				x[p][j] -= float32(g.o.Ahead) * v
+			}
+		}
+	}
+	return g.write(miner, x)
+}
+
+// show gives the first miner the model that all have, to be evaluated.
+func (g *gradients) show() error { return g.write(0, g.theta) }
 
 // outer takes the outer step, as SGD of PyTorch does with nesterov=True.
 func (g *gradients) outer() {
@@ -78,6 +107,8 @@ type dense struct {
 }
 
 func (*dense) bits() float64 { return 0 }
+
+func (*dense) unsaid(int) []*compress.Feedback { return nil }
 
 func (d *dense) merge(merged [][]float32, deltas [][][]float32) (cost, error) {
 	for p := range merged {

@@ -33,7 +33,10 @@ type Options struct {
 	// Decay multiplies what a miner has not said, from round to round, and Again
 	// what the aggregator has not.
 	Decay, Again float64
-	Keep         int // of a chunk of 4096
+	// Ahead is the share of what a miner has not said by which its own model is ahead
+	// of what all have when a round begins.
+	Ahead float64
+	Keep  int // of a chunk of 4096
 }
 
 // Usual returns the options of a method that docs/templar-bytes.md reports. The outer
@@ -79,7 +82,7 @@ func (o Options) Validate() error {
 		is   float64
 		most float64
 	}{
-		{"outer rate", o.Rate, 10}, {"outer momentum", o.Momentum, 0.999}, {"decay", o.Decay, 1}, {"decay of the aggregator", o.Again, 1}, {"learning rate", o.LR, 1},
+		{"outer rate", o.Rate, 10}, {"outer momentum", o.Momentum, 0.999}, {"decay", o.Decay, 1}, {"decay of the aggregator", o.Again, 1}, {"share ahead", o.Ahead, 1}, {"learning rate", o.LR, 1},
 	} {
 		if !(x.is >= 0 && x.is <= x.most) {
 			problems = append(problems, fmt.Errorf("%s of %v, and it must be 0 to %v", x.name, x.is, x.most))

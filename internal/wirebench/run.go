@@ -21,6 +21,7 @@ type Point struct {
 	Momentum   float64 `json:"outer_momentum,omitempty"`
 	Decay      float64 `json:"feedback_decay,omitempty"`
 	Again      float64 `json:"aggregator_decay,omitempty"`
+	Ahead      float64 `json:"ahead,omitempty"`
 
 	Round int     `json:"round"`
 	Loss  float64 `json:"loss"` // nats a token, on text that no miner sees
@@ -45,6 +46,8 @@ type cost struct{ up, down, payload int64 }
 type method interface {
 	// round takes a round's steps and merges.
 	round(ctx context.Context) (cost, error)
+	// show lets the first miner have what all have come to, to be evaluated.
+	show() error
 	// bits is as in [Point].
 	bits() float64
 }
@@ -73,7 +76,7 @@ func Run(ctx context.Context, src Source, o Options, tell func(Point)) (err erro
 		p.Again = o.Again
 		fallthrough
 	case "sparse":
-		p.Decay = o.Decay
+		p.Decay, p.Ahead = o.Decay, o.Ahead
 		fallthrough
 	case "dense":
 		p.Rate, p.Momentum = o.Rate, o.Momentum
@@ -83,6 +86,9 @@ func Run(ctx context.Context, src Source, o Options, tell func(Point)) (err erro
 			s := subnet.Sample{Seed: "held out", Sequences: someSequences}
 			if p.Last {
 				s = subnet.Sample{}
+			}
+			if err := m.show(); err != nil {
+				return err
 			}
 			loss, err := f.miners[0].model.Loss(ctx, s)
 			if err != nil {

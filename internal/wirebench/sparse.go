@@ -51,6 +51,8 @@ func newSparse(f *fleet, o Options) (*sparse, error) {
 	return s, err
 }
 
+func (s *sparse) unsaid(miner int) []*compress.Feedback { return s.encoders[miner] }
+
 func (s *sparse) bits() float64 { return 8 * float64(s.spent) / float64(max(s.covered, 1)) }
 
 // titan returns what the network calls a parameter.

@@ -165,13 +165,16 @@ func sparse213Rules() Rules {
 
 // aditRules is ours: the windows and the scores of [sparseRules], with messages of
 // fewer bits, and an aggregate in which a coordinate that one miner alone has sent
-// weighs as one miner's.
+// weighs as one miner's. Nothing that is unsaid is forgotten, and a miner learns on
+// from a part of it; docs/templar-bytes.md says what that is worth.
 func aditRules() Rules {
 	r := sparseRules()
 	r.Name = "adit"
 	r.Version = "adit1"
 	r.Message = Compact
 	r.Aggregate = MeanOfAll
+	r.Ahead = 0.3
+	r.Sparse.OuterLearningRate, r.Sparse.MomentumDecay = 1.2, 1
 	r.Sparse.CheckpointInitVersion, r.Sparse.CheckpointInitWindow = "", 0
 	r.Sparse.Anneal = AnnealHParams{}
 	r.Sparse.ShardResetOuterStep, r.ShardAlias = 0, nil

@@ -273,6 +273,11 @@ func (m *sparseMiner) trainWindow(ctx context.Context, t Window) (string, inner,
 		return "", got, err
 	}
 	m.next = 0
+	if !null {
+		if err := m.goAhead(); err != nil {
+			return "", got, err
+		}
+	}
 	began := time.Now()
 	// Unlike upstream, which computes gradients of a round that nobody merges and
 	// throws them away.
@@ -301,7 +306,9 @@ func (m *sparseMiner) trainWindow(ctx context.Context, t Window) (string, inner,
 	}
 	if got.steps == 0 {
 		for _, f := range m.feedback {
-			f.Clear() // as upstream: nothing is unsaid after a round without a message
+			if m.rules.Ahead == 0 {
+				f.Clear() // as upstream: nothing is unsaid after a round without a message
+			}
 		}
 		return "", got, m.restoreParams(m.theta)
 	}

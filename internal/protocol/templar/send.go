@@ -11,17 +11,63 @@ import (
 	"adit/internal/compress"
 )
 
+// began returns where a parameter began the window: where the network's is, less what
+// the rules take of what is unsaid.
+func (m *sparseMiner) began(i int) ([]float32, error) {
+	if m.rules.Ahead == 0 {
+		return m.theta[i], nil
+	}
+	p := m.layout[i]
+	n := p.Len()
+	wire, unsaid := m.floats(1, n), m.floats(2, n)
+	if err := m.feedback[i].Unsaid(wire); err != nil {
+		return nil, err
+	}
+	p.fromWire(unsaid, wire)
+	goAhead(unsaid, m.theta[i], m.rules.Ahead)
+	return unsaid, nil
+}
+
+// goAhead sets unsaid to theta less a share of it.
+func goAhead(unsaid, theta []float32, share float64) {
+	s := float32(share)
+	for i, v := range unsaid {
+		unsaid[i] = theta[i] - float32(s*v)
+	}
+}
+
+// goAhead lets all parameters begin the window.
+func (m *sparseMiner) goAhead() error {
+	if m.rules.Ahead == 0 {
+		return nil
+	}
+	for i, p := range m.layout {
+		x, err := m.began(i)
+		if err == nil {
+			err = m.model.Write(p.engine, x)
+		}
+		if err != nil {
+			return fmt.Errorf("go ahead with %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
 // kept returns what of a parameter's way is said now, and puts the parameter back to
-// where it began. The way is from where it is to where it was.
+// where the network's is. The way is from where it is to where it began.
 func (m *sparseMiner) kept(i int) (*compress.Kept, error) {
 	p := m.layout[i]
 	n := p.Len()
+	began, err := m.began(i)
+	if err != nil {
+		return nil, err
+	}
 	now, wire := m.floats(0, n), m.floats(1, n)
 	if err := m.model.Read(p.engine, now); err != nil {
 		return nil, err
 	}
 	for j, v := range now {
-		now[j] = m.theta[i][j] - v
+		now[j] = began[j] - v
 	}
 	if err := m.model.Write(p.engine, m.theta[i]); err != nil {
 		return nil, err
