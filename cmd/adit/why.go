@@ -48,7 +48,11 @@ func (c WhyCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	c.remark(t)
-	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(c.settings(), c.Set...)}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})
+	given, err := localGiven(c.Path, t)
+	if err != nil {
+		return err
+	}
+	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(given, append(c.settings(), c.Set...)...)}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})
 	if err != nil {
 		return fmt.Errorf("why: %w", err)
 	}

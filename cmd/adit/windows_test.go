@@ -3,11 +3,14 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"adit/internal/local"
+	"adit/internal/subnet"
 )
 
 // TestUpWindows takes a network of windows of each generation through its first
@@ -36,6 +39,7 @@ func TestUpWindows(t *testing.T) {
 			if first.Protocol != "templar" || len(first.Neurons) != 5 || first.S3URL == "" || first.HubURL != "" {
 				t.Errorf("a network of %s with %d neurons, store %q, hub %q", first.Protocol, len(first.Neurons), first.S3URL, first.HubURL)
 			}
+			explained(t, first)
 			interrupt(t, n, first)
 
 			n = up(t, dir, args...)
@@ -47,6 +51,35 @@ func TestUpWindows(t *testing.T) {
 			}
 			interrupt(t, n, again)
 		})
+	}
+}
+
+// explained asks the validator of a network why its miners have the scores they have.
+func explained(t *testing.T, s local.Snapshot) {
+	t.Helper()
+	dir := ""
+	for _, n := range s.Neurons {
+		if n.Name == "validator-0" {
+			dir = n.Dir
+		}
+	}
+	for _, n := range s.Neurons {
+		if n.Name == "validator-0" || n.Name == "miner-2" { // who may be too new
+			continue
+		}
+		out, err := program(t, "why", "--path", dir, "--hotkey", n.Hotkey, "--json").Output()
+		var x subnet.Explanation
+		if err == nil {
+			err = json.Unmarshal(out, &x)
+		}
+		if err != nil {
+			t.Errorf("why of %s: %v", n.Name, err)
+			continue
+		}
+		i := slices.IndexFunc(x.Gates, func(g subnet.Gate) bool { return g.Name == "score" })
+		if i < 0 || len(x.Gates[i].Facts) == 0 {
+			t.Errorf("why of %s tells no score: %s", n.Name, out)
+		}
 	}
 }
 

@@ -147,7 +147,7 @@ func (connitoRecipe) services(n *Network) ([]*process, error) {
 func (connitoRecipe) textServices(*Network) []*process { return nil }
 
 // secrets implements [recipe].
-func (connitoRecipe) secrets(_ *Network, m member) []string { return []string{"HF_TOKEN=" + m.Token} }
+func (connitoRecipe) secrets(_ *plan, m member) []string { return []string{"HF_TOKEN=" + m.Token} }
 
 // measure implements [recipe]: the validators tell how good their baselines are.
 func (connitoRecipe) measure(context.Context, *Network, *data.Corpus) error { return nil }

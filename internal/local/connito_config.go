@@ -92,18 +92,18 @@ func (r connitoRecipe) writeConfig(n *Network, m member) error {
 
 // settings are what may change from one start to the next: the ports, and who
 // validates. They are given on the command line.
-func (connitoRecipe) settings(n *Network, m member) []string {
+func (connitoRecipe) settings(p *plan, m member) []string {
 	var validators []string
-	for _, v := range n.plan.role("validate") {
+	for _, v := range p.role("validate") {
 		validators = append(validators, v.Hotkey)
 	}
 	settings := []string{
-		"--set", fmt.Sprintf("chain.endpoints=[%q]", n.plan.chainURL()),
-		"--set", "cycle.validator_whitelist=[" + strings.Join(validators, ", ") + "]",
-		"--set", "hf.endpoint=" + n.plan.hubURL(),
+		fmt.Sprintf("chain.endpoints=[%q]", p.chainURL()),
+		"cycle.validator_whitelist=[" + strings.Join(validators, ", ") + "]",
+		"hf.endpoint=" + p.hubURL(),
 	}
 	if m.Port > 0 {
-		settings = append(settings, "--set", fmt.Sprintf("chain.port=%d", m.Port))
+		settings = append(settings, fmt.Sprintf("chain.port=%d", m.Port))
 	}
 	return settings
 }

@@ -341,8 +341,11 @@ func (n *Network) startNeurons(ctx context.Context, group *errgroup.Group, round
 		if round < n.plan.FirstCycle+m.Join || n.started(m.Name) {
 			continue
 		}
-		args := append([]string{m.Role, cmp.Or(n.plan.Protocol, Protocols[0]), "--path", n.plan.neuronDir(n.dir, m)}, n.recipe.settings(n, m)...)
-		n.start(ctx, group, &process{name: m.Name, env: n.recipe.secrets(n, m), args: args, vital: m.Role == "validate"})
+		args := []string{m.Role, cmp.Or(n.plan.Protocol, Protocols[0]), "--path", n.plan.neuronDir(n.dir, m)}
+		for _, s := range n.recipe.settings(n.plan, m) {
+			args = append(args, "--set", s)
+		}
+		n.start(ctx, group, &process{name: m.Name, env: n.recipe.secrets(n.plan, m), args: args, vital: m.Role == "validate"})
 	}
 }
 

@@ -37,10 +37,10 @@ type recipe interface {
 	// writeConfig writes a neuron's config.yaml, unless there is one: what a person
 	// changed there stays.
 	writeConfig(n *Network, m member) error
-	// settings are what may change from one start to the next, as arguments, and
+	// settings are what may change from one start to the next, as KEY=VALUE, and
 	// secrets the environment of a neuron.
-	settings(n *Network, m member) []string
-	secrets(n *Network, m member) []string
+	settings(p *plan, m member) []string
+	secrets(p *plan, m member) []string
 	// measure tells what the network has learned, where no neuron does. It is called
 	// after each block that was looked at.
 	measure(ctx context.Context, n *Network, corpus *data.Corpus) error

@@ -78,21 +78,21 @@ func (r templarRecipe) writeConfig(n *Network, m member) error {
 }
 
 // settings implements [recipe].
-func (r templarRecipe) settings(n *Network, m member) []string {
-	set := []string{"--set", "subtensor.network=" + n.plan.chainURL(), "--set", "s3.endpoint=" + n.plan.s3URL()}
+func (r templarRecipe) settings(p *plan, _ member) []string {
+	set := []string{"subtensor.network=" + p.chainURL(), "s3.endpoint=" + p.s3URL()}
 	if !r.gradients() {
-		set = append(set, "--set", "dataset.url="+n.plan.pagesURL())
+		set = append(set, "dataset.url="+p.pagesURL())
 	}
 	return set
 }
 
 // secrets implements [recipe]: the keys of buckets under upstream's names.
-func (r templarRecipe) secrets(n *Network, m member) []string {
+func (r templarRecipe) secrets(p *plan, m member) []string {
 	if r.rules.Commitment == templar.BucketName {
 		return []string{templar.EnvAWSKey + "=" + m.Bucket.Write.Access, templar.EnvAWSSecret + "=" + m.Bucket.Write.Secret}
 	}
 	env := storeEnv(templar.GradientStore, m.Bucket, true)
-	for _, b := range n.plan.Buckets {
+	for _, b := range p.Buckets {
 		switch b.Name {
 		case dataSetBucket:
 			env = append(env, storeEnv(templar.DataSetStore, b, false)...)
