@@ -41,6 +41,7 @@ type BenchWireCommand struct {
 	Decay         map[string]float64 `placeholder:"METHOD=SHARE" help:"What is left, in each round, of what a miner has not said."`
 	Again         float64            `name:"aggregator-decay" default:"1" help:"The same of the aggregator."`
 	Ahead         map[string]float64 `placeholder:"METHOD=SHARE" help:"By what share of what it has not said a miner's model is ahead."`
+	AheadTables   map[string]float64 `placeholder:"METHOD=SHARE" help:"The same of the tables with a row for each token."`
 	Keep          int                `default:"64" help:"How many values are sent of 4096."`
 
 	Data []string `type:"path" placeholder:"PATH" help:"Text to learn from: files and folders. Go's own source code, unless it is said."`
@@ -154,6 +155,9 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 			if ahead, ok := c.Ahead[method]; ok {
 				o.Ahead = ahead
 			}
+			if ahead, ok := c.AheadTables[method]; ok {
+				o.AheadTables = ahead
+			}
 			o.Momentum = c.OuterMomentum[method]
 			if err := o.Validate(); err != nil {
 				return nil, err
@@ -161,7 +165,7 @@ func (c BenchWireCommand) runs() ([]wirebench.Options, error) {
 			runs = append(runs, o)
 		}
 	}
-	for _, said := range []map[string]float64{c.OuterRate, c.OuterMomentum, c.Decay, c.Ahead} {
+	for _, said := range []map[string]float64{c.OuterRate, c.OuterMomentum, c.Decay, c.Ahead, c.AheadTables} {
 		for method := range said {
 			if !slices.Contains(c.Methods, method) {
 				return nil, subnet.WithHint(fmt.Errorf("a setting of %q, which is not among the methods", method), "the methods are "+strings.Join(c.Methods, ", "))

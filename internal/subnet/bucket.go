@@ -64,6 +64,9 @@ type BucketAddress struct {
 	Name     string
 	// AccessKey and SecretKey are the keys; both "" to ask as a stranger.
 	AccessKey, SecretKey string
+	// Public says that everybody may read what is put there, where a store lets an
+	// object say so. Others must have opened the bucket themselves.
+	Public bool
 }
 
 // LogValue leaves out the keys.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"adit/internal/compress"
+	"adit/internal/protocol/templar"
 )
 
 // A wire merges what the miners' parameters have moved by: of each miner, each
@@ -67,16 +68,17 @@ func (g *gradients) round(ctx context.Context) (cost, error) {
 
 // begin sets x to the model that a miner begins a round with, and its model to that.
 func (g *gradients) begin(miner int, x [][]float32) error {
-	for p, theta := range g.theta {
-		copy(x[p], theta)
-		if e := g.unsaid(miner); e != nil && g.o.Ahead > 0 {
-			if err := e[p].Unsaid(g.now[p]); err != nil {
-				return err
-			}
-			for j, v := range g.now[p] {
-				x[p][j] -= float32(g.o.Ahead) * v
-			}
+	encoders := g.unsaid(miner)
+	for i, p := range g.params {
+		share := templar.Rules{Ahead: g.o.Ahead, AheadTables: g.o.AheadTables}.AheadOf(p.Name)
+		if encoders == nil || share == 0 {
+			copy(x[i], g.theta[i])
+			continue
 		}
+		if err := encoders[i].Unsaid(x[i]); err != nil {
+			return err
+		}
+		templar.GoAhead(x[i], g.theta[i], share)
 	}
 	return g.write(miner, x)
 }

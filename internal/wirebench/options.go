@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"adit/internal/engine/model"
+	"adit/internal/protocol/templar"
 	"adit/internal/subnet"
 )
 
@@ -33,15 +34,14 @@ type Options struct {
 	// Decay multiplies what a miner has not said, from round to round, and Again
 	// what the aggregator has not.
 	Decay, Again float64
-	// Ahead is the share of what a miner has not said by which its own model is ahead
-	// of what all have when a round begins.
-	Ahead float64
-	Keep  int // of a chunk of 4096
+	// Ahead and AheadTables are the shares of what a miner has not said by which its own
+	// model is ahead of what all have when a round begins, as [templar.Rules] has them.
+	Ahead, AheadTables float64
+	Keep               int // of a chunk of 4096
 }
 
-// Usual returns the options of a method that docs/templar-bytes.md reports. The outer
-// rate and the decay of sparse are upstream's; those of the others were the best of
-// the few that were tried.
+// Usual returns the options of a method that docs/templar-bytes.md reports. What sparse
+// and adit have of their own is that of their rules.
 func Usual(method string) Options {
 	o := Options{
 		Method: method, Seed: 1, Miners: 4, Inner: 3, Rounds: 500, Every: 25,
@@ -52,7 +52,10 @@ func Usual(method string) Options {
 	case "sparse":
 		o.Rate = 0.4
 	case "adit":
-		o.Rate, o.Decay = 1.5, 0.98
+		if r, err := templar.RulesByName(method); err == nil {
+			o.Rate, o.Decay, o.Again = r.Sparse.OuterLearningRate, r.Sparse.MomentumDecay, r.Sparse.MomentumDecay
+			o.Ahead, o.AheadTables = r.Ahead, r.AheadTables
+		}
 	}
 	return o
 }
@@ -82,7 +85,7 @@ func (o Options) Validate() error {
 		is   float64
 		most float64
 	}{
-		{"outer rate", o.Rate, 10}, {"outer momentum", o.Momentum, 0.999}, {"decay", o.Decay, 1}, {"decay of the aggregator", o.Again, 1}, {"share ahead", o.Ahead, 1}, {"learning rate", o.LR, 1},
+		{"outer rate", o.Rate, 10}, {"outer momentum", o.Momentum, 0.999}, {"decay", o.Decay, 1}, {"decay of the aggregator", o.Again, 1}, {"share ahead", o.Ahead, 1}, {"share ahead of tables", o.AheadTables, 1}, {"learning rate", o.LR, 1},
 	} {
 		if !(x.is >= 0 && x.is <= x.most) {
 			problems = append(problems, fmt.Errorf("%s of %v, and it must be 0 to %v", x.name, x.is, x.most))

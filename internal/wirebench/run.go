@@ -22,6 +22,7 @@ type Point struct {
 	Decay      float64 `json:"feedback_decay,omitempty"`
 	Again      float64 `json:"aggregator_decay,omitempty"`
 	Ahead      float64 `json:"ahead,omitempty"`
+	Tables     float64 `json:"ahead_tables,omitempty"`
 
 	Round int     `json:"round"`
 	Loss  float64 `json:"loss"` // nats a token, on text that no miner sees
@@ -76,7 +77,7 @@ func Run(ctx context.Context, src Source, o Options, tell func(Point)) (err erro
 		p.Again = o.Again
 		fallthrough
 	case "sparse":
-		p.Decay, p.Ahead = o.Decay, o.Ahead
+		p.Decay, p.Ahead, p.Tables = o.Decay, o.Ahead, o.AheadTables
 		fallthrough
 	case "dense":
 		p.Rate, p.Momentum = o.Rate, o.Momentum

@@ -41,11 +41,11 @@ func (b *Bucket) put(ctx context.Context, key string, f subnet.File, once bool) 
 		return subnet.Object{}, err
 	}
 	u := &upload{b: b, key: key, f: f, size: f.Size(), once: once}
-	var err error
-	if u.size <= b.opts.Single {
-		err = u.whole(ctx)
-	} else {
-		err = u.inParts(ctx)
+	err := u.run(ctx)
+	// AWS has new buckets so that their policy alone says who may read.
+	if b.addr.Public && codeOf(err) == "AccessControlListNotSupported" {
+		b.silent.Store(true)
+		err = u.run(ctx)
 	}
 	if err != nil {
 		return subnet.Object{}, err
@@ -65,11 +65,21 @@ type upload struct {
 	sent atomic.Int64
 }
 
+func (u *upload) run(ctx context.Context) error {
+	if u.size <= u.b.opts.Single {
+		return u.whole(ctx)
+	}
+	return u.inParts(ctx)
+}
+
 // options are those of what makes the object.
 func (u *upload) options(sum bool) minio.PutObjectOptions {
 	o := minio.PutObjectOptions{DisableContentSha256: true} // we give the digest ourselves
 	if sum {
 		o.UserMetadata = map[string]string{sumKey: u.sum}
+		if u.b.addr.Public && !u.b.silent.Load() {
+			o.UserMetadata["X-Amz-Acl"] = "public-read"
+		}
 	}
 	return o
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -42,6 +43,7 @@ type Bucket struct {
 	addr   subnet.BucketAddress
 	opts   Options
 	client minio.Core
+	silent atomic.Bool // the bucket lets no object say who may read it
 }
 
 var _ subnet.Bucket = (*Bucket)(nil)

@@ -209,6 +209,46 @@ func TestRegionHint(t *testing.T) {
 	}
 }
 
+// TestPublic shows what is put to everybody, where the store can do that, and puts it
+// all the same where objects may not say so.
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{5000, 3 * smallParts} {
+		for _, silent := range []bool{false, true} {
+			s := serve(t, local.Options{})
+			asked := 0
+			s.front = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Header.Get("X-Amz-Acl") == "" {
+					return false
+				}
+				asked++
+				if silent {
+					answer(http.StatusBadRequest, "AccessControlListNotSupported")(s, w, r)
+				}
+				return silent
+			}
+			data := storetest.Noise(1, size)
+			b := openWith(t, subnet.BucketAddress{Endpoint: s.url, Name: "gradients", AccessKey: writer.Access, SecretKey: writer.Secret, Public: true}, s3.Options{})
+			var o subnet.Object
+			for range 2 {
+				var err error
+				if o, err = b.Put(t.Context(), "a", storetest.NewFile("a", data), false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := map[bool]int{false: 2, true: 1}[silent]; asked != want {
+				t.Errorf("%d bytes: the store was asked %d times to show them, want %d", size, asked, want)
+			}
+			stranger := openWith(t, subnet.BucketAddress{Endpoint: s.url, Name: "gradients"}, s3.Options{})
+			var d storetest.Draft
+			err := stranger.Get(t.Context(), o, &d, int64(size))
+			if silent && !errors.Is(err, subnet.ErrDenied) || !silent && (err != nil || string(d.Bytes()) != string(data)) {
+				t.Errorf("%d bytes, silent %v: a stranger's Get: %v", size, silent, err)
+			}
+		}
+	}
+}
+
 func TestStranger(t *testing.T) {
 	t.Parallel()
 	s := serve(t, local.Options{Buckets: []local.Bucket{{Name: "open-to-all", Write: writer, Public: true}}})

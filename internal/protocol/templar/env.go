@@ -79,6 +79,7 @@ func (r Rules) Address(k Keys, write bool) subnet.BucketAddress {
 	}
 	a := subnet.BucketAddress{Region: r.Region, Name: k.Bucket, AccessKey: pair.ID, SecretKey: pair.Secret}
 	a.Endpoint = r.endpoint(k.Account)
+	a.Public = write && r.Commitment == BucketName // as upstream's objects are
 	return a
 }
 

@@ -173,7 +173,7 @@ func aditRules() Rules {
 	r.Version = "adit1"
 	r.Message = Compact
 	r.Aggregate = MeanOfAll
-	r.Ahead = 0.3
+	r.Ahead, r.AheadTables = 0.15, 1
 	r.Sparse.OuterLearningRate, r.Sparse.MomentumDecay = 1.2, 1
 	r.Sparse.CheckpointInitVersion, r.Sparse.CheckpointInitWindow = "", 0
 	r.Sparse.Anneal = AnnealHParams{}

@@ -306,7 +306,7 @@ func (m *sparseMiner) trainWindow(ctx context.Context, t Window) (string, inner,
 	}
 	if got.steps == 0 {
 		for _, f := range m.feedback {
-			if m.rules.Ahead == 0 {
+			if !m.rules.goesAhead() {
 				f.Clear() // as upstream: nothing is unsaid after a round without a message
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // pureFiles are those of rules: they get time and randomness from their callers,
 // and touch nothing.
 var pureFiles = []string{
-	"aggregator", "dataserver", "debug", "env", "generations", "gradient", "gradientread", "hparams", "hparamsfile", "names", "npy", "numpy", "pages", "params", "parts", "peers",
+	"aggregator", "ahead", "dataserver", "debug", "env", "generations", "gradient", "gradientread", "hparams", "hparamsfile", "names", "npy", "numpy", "pages", "params", "parts", "peers",
 	"penalties", "rates", "rules", "samples", "schedule", "score", "slicecheckpoint", "slicefile", "slices", "weights", "wire",
 }
 

@@ -59,9 +59,10 @@ type Rules struct {
 	// account, which is then applied once more in the outer step.
 	FeedbackRate bool
 	// Ahead is the share of what a miner has not said by which its model is ahead of
-	// the network's when it begins a window. Upstream none: there a miner unlearns, and
-	// learns again, what it has no room to say.
-	Ahead float64
+	// the network's when it begins a window, and AheadTables that of the two tables with
+	// a row for each token: what a miner knows of a seldom one waits long to be said.
+	// Upstream none: there a miner unlearns, and learns again, what it has no room to say.
+	Ahead, AheadTables float64
 	// PutShare is the share of a window's time in which the gradients of the one
 	// before are to be uploaded; 0 takes time_window_delta_seconds instead.
 	PutShare float64

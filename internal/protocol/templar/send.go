@@ -11,37 +11,29 @@ import (
 	"adit/internal/compress"
 )
 
-// began returns where a parameter began the window: where the network's is, less what
-// the rules take of what is unsaid.
+// began returns where a parameter began the window.
 func (m *sparseMiner) began(i int) ([]float32, error) {
-	if m.rules.Ahead == 0 {
+	p := m.layout[i]
+	share := m.rules.AheadOf(p.Name)
+	if share == 0 {
 		return m.theta[i], nil
 	}
-	p := m.layout[i]
 	n := p.Len()
-	wire, unsaid := m.floats(1, n), m.floats(2, n)
+	wire, x := m.floats(1, n), m.floats(2, n)
 	if err := m.feedback[i].Unsaid(wire); err != nil {
 		return nil, err
 	}
-	p.fromWire(unsaid, wire)
-	goAhead(unsaid, m.theta[i], m.rules.Ahead)
-	return unsaid, nil
-}
-
-// goAhead sets unsaid to theta less a share of it.
-func goAhead(unsaid, theta []float32, share float64) {
-	s := float32(share)
-	for i, v := range unsaid {
-		unsaid[i] = theta[i] - float32(s*v)
-	}
+	p.fromWire(x, wire)
+	GoAhead(x, m.theta[i], share)
+	return x, nil
 }
 
 // goAhead lets all parameters begin the window.
 func (m *sparseMiner) goAhead() error {
-	if m.rules.Ahead == 0 {
-		return nil
-	}
 	for i, p := range m.layout {
+		if m.rules.AheadOf(p.Name) == 0 {
+			continue // it is there
+		}
 		x, err := m.began(i)
 		if err == nil {
 			err = m.model.Write(p.engine, x)

@@ -9,6 +9,27 @@ import (
 	"adit/internal/compress"
 )
 
+func TestAheadOf(t *testing.T) {
+	r := aditRules()
+	l := Llama{Vocab: 32, Hidden: 16, Layers: 1, Heads: 4, KVHeads: 2, FFN: 24}
+	tables := 0
+	for _, p := range slices.Concat(l.TitanParams(), l.HFParams()) {
+		want := r.Ahead
+		if p.Shape[0] == l.Vocab {
+			want, tables = r.AheadTables, tables+1
+		}
+		if got := r.AheadOf(p.Name); got != want {
+			t.Errorf("%s: %v, want %v", p.Name, got, want)
+		}
+	}
+	if tables != 4 {
+		t.Errorf("%d tables, want the embedding and the head under both names", tables)
+	}
+	if sparseRules().goesAhead() || !r.goesAhead() {
+		t.Error("ours alone goes ahead")
+	}
+}
+
 // TestAhead lets one miner alone train and say what it can. With nothing forgotten,
 // nobody else to hear of and all of what is unsaid taken along, it trains on where it
 // stopped, however little it says, and what all have is its own less what is unsaid.
