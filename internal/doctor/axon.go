@@ -26,7 +26,7 @@ func (p *patient) ofAxon() []Check {
 func (p *patient) address(context.Context) subnet.Finding {
 	a := p.services.Axon
 	if !a.IsValid() {
-		return subnet.Skip("no axon is put on chain: chain.ip is not set")
+		return p.noAxon()
 	}
 	ip := a.Addr()
 	if ip.IsGlobalUnicast() && !ip.IsPrivate() {
@@ -35,7 +35,14 @@ func (p *patient) address(context.Context) subnet.Finding {
 	if slices.ContainsFunc(p.services.Endpoints, local) {
 		return subnet.Fine("%s, as the chain is on this machine too", a)
 	}
-	return subnet.Doubt("set chain.ip to the address under which others see this machine, or to none", "nobody outside can reach %s", a)
+	return subnet.Doubt("set "+p.services.Names.AxonIP+" to the address under which others see this machine, or to none", "nobody outside can reach %s", a)
+}
+
+func (p *patient) noAxon() subnet.Finding {
+	if ip := p.services.Names.AxonIP; ip != "" {
+		return subnet.Skip("no axon is put on chain: %s is not set", ip)
+	}
+	return subnet.Skip("nobody calls a neuron of this network")
 }
 
 // local says whether an endpoint, which may be a network's name, is on this machine.
@@ -58,7 +65,7 @@ func local(endpoint string) bool {
 func (p *patient) port(ctx context.Context) subnet.Finding {
 	a := p.services.Axon
 	if !a.IsValid() {
-		return subnet.Skip("no axon is put on chain: chain.ip is not set")
+		return p.noAxon()
 	}
 	at := netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())
 	if a.Addr().IsLoopback() {
@@ -68,10 +75,10 @@ func (p *patient) port(ctx context.Context) subnet.Finding {
 	if errors.Is(err, syscall.EADDRINUSE) && p.running() {
 		return subnet.Fine("port %d is taken, probably by this neuron, which is running", a.Port())
 	} else if err != nil {
-		return fault(err, "set chain.port to a free one, or end the program that has it")
+		return fault(err, "set "+p.services.Names.AxonPort+" to a free one, or end the program that has it")
 	}
 	if err := l.Close(); err != nil {
-		return fault(err, "set chain.port to another one")
+		return fault(err, "set "+p.services.Names.AxonPort+" to another one")
 	}
 	return subnet.Fine("port %d is free", a.Port())
 }

@@ -34,7 +34,7 @@ func (p *patient) ofChain() []Check {
 func (p *patient) connect(ctx context.Context) subnet.Finding {
 	c, err := subtensor.Dial(ctx, subtensor.Options{Endpoints: p.services.Endpoints, Timeout: patience / 2})
 	if err != nil {
-		return fault(err, "check chain.endpoints, the network and the firewall")
+		return fault(err, "check "+p.services.Names.Endpoints+", the network and the firewall")
 	}
 	p.client, p.chain = c, c.Subnet(p.services.NetUID, nil)
 	v, err := c.At(ctx, subnet.Latest)
@@ -103,10 +103,10 @@ func (p *patient) endpoints(ctx context.Context) subnet.Finding {
 			heads = append(heads, fmt.Sprintf("%s at block %d", list[i], a.head))
 		}
 	}
-	const cure = "take it out of chain.endpoints, or start what should listen there"
+	cure := "take it out of " + p.services.Names.Endpoints + ", or start what should listen there"
 	switch {
 	case len(bad) == len(list):
-		return subnet.Fault("check chain.endpoints, the network and the firewall", "none of %d answers: %s", len(list), strings.Join(bad, "; "))
+		return subnet.Fault("check "+p.services.Names.Endpoints+", the network and the firewall", "none of %d answers: %s", len(list), strings.Join(bad, "; "))
 	case len(bad) > 0:
 		return subnet.Doubt(cure, "%d of %d do not serve: %s", len(bad), len(list), strings.Join(bad, "; "))
 	}
@@ -173,7 +173,7 @@ func (p *patient) subnet(ctx context.Context) subnet.Finding {
 	n := p.services.NetUID
 	start, err := v.SubnetStart(ctx, n)
 	if errors.Is(err, subnet.ErrNotFound) {
-		return subnet.Fault("set chain.netuid; 'adit subnet list' shows the subnets there are", "there is no subnet %d on this chain", n)
+		return subnet.Fault("set "+p.services.Names.NetUID+"; 'adit subnet list' shows the subnets there are", "there is no subnet %d on this chain", n)
 	} else if err != nil {
 		return fault(err, "try another endpoint")
 	}
@@ -201,7 +201,7 @@ func (p *patient) archive(ctx context.Context) subnet.Finding {
 	at := head - depth
 	if _, err := p.chain.Commitments(ctx, at); err != nil {
 		if _, pruned := errors.AsType[*subtensor.PrunedError](err); pruned {
-			return subnet.Fault("name an archive node first in chain.endpoints", "the node has forgotten block %d, two rounds ago", at)
+			return subnet.Fault("name an archive node first in "+p.services.Names.Endpoints, "the node has forgotten block %d, two rounds ago", at)
 		}
 		return fault(err, "try another endpoint")
 	}

@@ -24,7 +24,7 @@ func (p *patient) ofMachine() []Check {
 func (p *patient) cores(context.Context) subnet.Finding {
 	have, want := runtime.GOMAXPROCS(0), p.services.Threads
 	if want > have {
-		return subnet.Doubt("set model.threads to that, or to 0", "%d threads on %d cores wait for one another", want, have)
+		return subnet.Doubt("set "+p.services.Names.Threads+" to that, or to 0", "%d threads on %d cores wait for one another", want, have)
 	}
 	if want == 0 {
 		want = have

@@ -39,7 +39,7 @@ const maxConfig = 1 << 20
 func (p *patient) modelDir() (string, error) { return node.ModelDir(p.services.Model) }
 
 func (p *patient) model(context.Context) subnet.Finding {
-	const cure = "model.model_path must name a directory with config.json and model.safetensors"
+	cure := p.services.Names.Model + " must name a directory with config.json and model.safetensors"
 	dir, err := p.modelDir()
 	if err != nil {
 		return fault(err, cure)
@@ -126,7 +126,7 @@ func shapes(path string, tell func(name string, shape []int)) (int64, error) {
 
 func (p *patient) sequence(context.Context) subnet.Finding {
 	if n := p.services.SeqLen; n > p.base.Positions() {
-		return subnet.Fault("set task.sequence_length to that, or less", "sequences of %d tokens, and the model knows %d positions", n, p.base.Positions())
+		return subnet.Fault("set "+p.services.Names.SeqLen+" to that, or less", "sequences of %d tokens, and the model knows %d positions", n, p.base.Positions())
 	}
 	return subnet.Fine("%d of the model's %d positions", p.length(), p.base.Positions())
 }

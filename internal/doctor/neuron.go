@@ -63,7 +63,7 @@ func (p *patient) owner(ctx context.Context) subnet.Finding {
 	case !ok:
 		return subnet.Doubt("it gets one when it is registered", "the hotkey has no owner on chain yet")
 	case owner != p.coldkey:
-		return subnet.Doubt("give the wallet that it belongs to under chain.coldkey_name: what it earns goes to its owner", "the hotkey's owner on chain is %s", keys.Address(owner))
+		return subnet.Doubt("give the wallet that it belongs to under "+p.services.Names.Coldkey+": what it earns goes to its owner", "the hotkey's owner on chain is %s", keys.Address(owner))
 	}
 	return subnet.Fine("what the hotkey earns goes to this coldkey")
 }
@@ -158,10 +158,10 @@ func (p *patient) room(ctx context.Context) subnet.Finding {
 }
 
 func (p *patient) axonOnChain(context.Context) subnet.Finding {
-	want, is := p.services.Axon, p.neuron.Axon
+	want, is, names := p.services.Axon, p.neuron.Axon, p.services.Names
 	switch {
-	case !want.IsValid() && is.IsValid() && is.Port() != 0:
-		return subnet.Doubt("set chain.ip and chain.port, or leave it, if nobody should call", "the chain says %s, and the settings put no axon on chain", is)
+	case !want.IsValid() && is.IsValid() && is.Port() != 0 && names.AxonIP != "":
+		return subnet.Doubt("set "+names.AxonIP+" and "+names.AxonPort+", or leave it, if nobody should call", "the chain says %s, and the settings put no axon on chain", is)
 	case !want.IsValid():
 		return subnet.Fine("none, as the settings have it")
 	case is == want:

@@ -106,6 +106,15 @@ type Services struct {
 	Threads int // 0 for as many as there are cores
 
 	Axon netip.AddrPort // served on chain; the zero value for none
+
+	// Names are what the settings are called that say this, for who tells a person
+	// which to change; "" of what no setting says.
+	Names ServiceNames
+}
+
+// ServiceNames are paths of settings.
+type ServiceNames struct {
+	NetUID, Endpoints, Coldkey, Model, SeqLen, Threads, AxonIP, AxonPort string
 }
 
 // A Protocol is one kind of subnet.

@@ -422,5 +422,9 @@ func (c *Config) Services() subnet.Services {
 		Model: c.Model.ModelPath, Data: c.Task.Data, SeqLen: c.sequence(), DType: precisions[c.Model.Precision].saved, Threads: c.threads(),
 		ExpertsPerToken: c.MoE.PartialTopK,
 		Axon:            axon,
+		Names: subnet.ServiceNames{
+			NetUID: "chain.netuid", Endpoints: "chain.endpoints", Coldkey: "chain.coldkey_name", Model: "model.model_path",
+			SeqLen: "task.sequence_length", Threads: "model.threads", AxonIP: "chain.ip", AxonPort: "chain.port",
+		},
 	}
 }

@@ -241,6 +241,9 @@ func (c *Config) Services() subnet.Services {
 		NetUID: subnet.NetUID(c.NetUID), Endpoints: c.networks(),
 		Wallet: c.Wallet.Path, Coldkey: c.Wallet.Name, Hotkey: c.Wallet.Hotkey,
 		Model: c.Model, DType: "f32", Threads: c.Threads,
+		Names: subnet.ServiceNames{
+			NetUID: "netuid", Endpoints: "subtensor.network", Coldkey: "wallet.name", Model: "model", SeqLen: "sequence_length in hparams.json", Threads: "threads",
+		},
 	}
 	if r, err := c.ruleset(); err == nil {
 		s.SeqLen = int(r.Slice.SequenceLength)
