@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,7 @@ func TestUpWindows(t *testing.T) {
 			genesis, at := n.await("the genesis model's loss", 0, func(e event) bool { return e.from == "up" && e.kind == "baseline" })
 			n.await("weights", at, func(e event) bool { return e.from == "validator-0" && e.kind == "weights-set" })
 			n.await("a window of who joins late", at, func(e event) bool { return e.from == "miner-2" && e.kind == "finished" })
-			n.await("learning", at, func(e event) bool {
+			_, learned := n.await("learning", at, func(e event) bool {
 				return e.from == "up" && e.kind == "baseline" && e.attrs["loss"].Float64() < genesis.attrs["loss"].Float64()-0.1
 			})
 			first := n.status("scores", func(s local.Snapshot) bool {
@@ -39,7 +40,7 @@ func TestUpWindows(t *testing.T) {
 			if first.Protocol != "templar" || len(first.Neurons) != 5 || first.S3URL == "" || first.HubURL != "" {
 				t.Errorf("a network of %s with %d neurons, store %q, hub %q", first.Protocol, len(first.Neurons), first.S3URL, first.HubURL)
 			}
-			explained(t, first)
+			explained(t, n, learned, first)
 			interrupt(t, n, first)
 
 			n = up(t, dir, args...)
@@ -54,32 +55,27 @@ func TestUpWindows(t *testing.T) {
 	}
 }
 
-// explained asks the validator of a network why its miners have the scores they have.
-func explained(t *testing.T, s local.Snapshot) {
+// explained asks the validator of a network why a miner has the score it was given.
+func explained(t *testing.T, n *process, from int, s local.Snapshot) {
 	t.Helper()
-	dir := ""
-	for _, n := range s.Neurons {
-		if n.Name == "validator-0" {
-			dir = n.Dir
+	said, _ := n.await("a score", from, func(e event) bool {
+		if e.from != "validator-0" || e.kind != "score" {
+			return false
 		}
+		_, slice := e.attrs["score"]
+		return slice || e.attrs["own_before"].Float64() > 0 // evaluated
+	})
+	i := slices.IndexFunc(s.Neurons, func(m local.Neuron) bool { return m.Name == "validator-0" })
+	out, err := program(t, "why", fmt.Sprint(said.number("window")), "--path", s.Neurons[i].Dir, "--hotkey", said.attrs["hotkey"].String(), "--json").Output()
+	var x subnet.Explanation
+	if err == nil {
+		err = json.Unmarshal(out, &x)
 	}
-	for _, n := range s.Neurons {
-		if n.Name == "validator-0" || n.Name == "miner-2" { // who may be too new
-			continue
-		}
-		out, err := program(t, "why", "--path", dir, "--hotkey", n.Hotkey, "--json").Output()
-		var x subnet.Explanation
-		if err == nil {
-			err = json.Unmarshal(out, &x)
-		}
-		if err != nil {
-			t.Errorf("why of %s: %v", n.Name, err)
-			continue
-		}
-		i := slices.IndexFunc(x.Gates, func(g subnet.Gate) bool { return g.Name == "score" })
-		if i < 0 || len(x.Gates[i].Facts) == 0 {
-			t.Errorf("why of %s tells no score: %s", n.Name, out)
-		}
+	if err != nil {
+		t.Errorf("why: %v", err)
+	}
+	if !slices.ContainsFunc(x.Gates, func(g subnet.Gate) bool { return g.Name == "score" && g.Text == said.attrs["reason"].String() }) {
+		t.Errorf("it was said %q, and why tells:\n%s", said.attrs["reason"].String(), out)
 	}
 }
 
