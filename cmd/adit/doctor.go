@@ -39,13 +39,12 @@ func (c DoctorCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	c.remark(t)
-	given, err := localGiven(c.Path, t)
+	set, err := c.about(c.Path, c.Set, t)
 	if err != nil {
 		return err
 	}
 	role := map[string]string{"miner": "mine", "validator": "validate"}[c.Role]
-	report, err := doctor.Run(ctx, doctor.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(given, append(c.settings(), c.Set...)...), Role: role, Version: thisBuild().Version})
+	report, err := doctor.Run(ctx, doctor.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: set, Role: role, Version: thisBuild().Version})
 	if err != nil {
 		return fmt.Errorf("doctor: %w", err)
 	}

@@ -3,10 +3,19 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"adit/internal/local"
 )
+
+// about returns the settings of a command that asks about the neuron in a directory:
+// what 'adit up' gives it, before the flags and what is set besides.
+func (f settingFlags) about(path string, set []string, t terminal) ([]string, error) {
+	f.remark(t)
+	given, err := localGiven(path, t)
+	return slices.Concat(given, f.settings(), set), err
+}
 
 // localGiven returns the settings that 'adit up' gives the neuron in a directory on its
 // command line, and puts its secrets into the environment, whatever is there: what is

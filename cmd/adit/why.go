@@ -47,12 +47,11 @@ func (c WhyCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	c.remark(t)
-	given, err := localGiven(c.Path, t)
+	set, err := c.about(c.Path, c.Set, t)
 	if err != nil {
 		return err
 	}
-	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: append(given, append(c.settings(), c.Set...)...)}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})
+	x, err := node.Explain(ctx, node.Options{Protocol: p, Path: c.Path, Root: c.Root, Set: set}, subnet.ExplainOptions{Round: c.Round, Who: c.UID + c.Hotkey})
 	if err != nil {
 		return fmt.Errorf("why: %w", err)
 	}

@@ -48,14 +48,9 @@ func Usual(method string) Options {
 		Batch: 2, SeqLen: 64, LR: 3e-3, Warmup: 50,
 		Rate: 1, Decay: 0.95, Again: 1, Keep: 64,
 	}
-	switch method {
-	case "sparse":
-		o.Rate = 0.4
-	case "adit":
-		if r, err := templar.RulesByName(method); err == nil {
-			o.Rate, o.Decay, o.Again = r.Sparse.OuterLearningRate, r.Sparse.MomentumDecay, r.Sparse.MomentumDecay
-			o.Ahead, o.AheadTables = r.Ahead, r.AheadTables
-		}
+	if r, err := templar.RulesByName(method); err == nil && r.Scheme == templar.GradientScheme {
+		o.Rate, o.Decay = r.Sparse.OuterLearningRate, r.Sparse.MomentumDecay
+		o.Ahead, o.AheadTables = r.Ahead, r.AheadTables
 	}
 	return o
 }
